@@ -1,0 +1,52 @@
+"""Errors of the package, and checks at its public borders.
+
+Axis glossary of shape strings: ``B`` batch, ``C`` channels, ``K J I`` voxels from slowest to fastest (tensors are
+stored k, j, i; points are written i, j, k), ``N`` points.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class DiffusionCoreError(Exception):
+    """Something about the world (a file, an image, a device) is not as the operation needs it; the text says what to do."""
+
+
+class GeometryError(DiffusionCoreError):
+    """A grid or a transform has no usable geometry (zero spacing, singular direction, no overlap)."""
+
+
+class VolumeError(DiffusionCoreError):
+    """An image cannot be registered (empty, constant, NaN, wrong number of dimensions)."""
+
+
+class StorageError(DiffusionCoreError):
+    """A file cannot be read or written."""
+
+
+class CheckpointError(StorageError):
+    """A file of weights is damaged, of another kind, or of a newer format."""
+
+
+class DeviceError(DiffusionCoreError):
+    """The asked-for device is not there or is out of memory."""
+
+
+def check_shape(value: Any, shape: str, *, name: str) -> None:
+    """Raise ValueError unless ``value.shape`` fits ``shape``, e.g. ``"B 3 K J I"`` or ``"... 3"``.
+
+    A number must be met exactly; equal letters must have equal sizes; a leading ``...`` stands for any axes.
+    """
+    actual = tuple(value.shape)
+    wanted = shape.split()
+    any_leading = wanted[:1] == ["..."]
+    wanted = wanted[1:] if any_leading else wanted
+    compared = actual[len(actual) - len(wanted) :] if any_leading else actual
+    sizes: dict[str, int] = {}
+    fits = len(compared) == len(wanted) and all(
+        size == (int(axis) if axis.isdigit() else sizes.setdefault(axis, size))
+        for axis, size in zip(wanted, compared, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"'{name}' must have the shape ({shape.replace(' ', ', ')}), got {actual}")

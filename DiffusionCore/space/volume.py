@@ -1,0 +1,35 @@
+"""Volume: the values of an image and the grid that they lie on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from DiffusionCore.checks import VolumeError, check_shape
+from DiffusionCore.space.grid import Grid
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scalar image: ``values`` (K, J, I) of any numeric type on ``grid``.
+
+    Raises:
+        ValueError: the shape of ``values`` is not that of the grid.
+    """
+
+    values: NDArray
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        check_shape(self.values, " ".join(map(str, self.grid.shape)), name="values")
+
+    def require_registrable(self, name: str) -> None:
+        """Raise VolumeError if the image holds nothing that could be aligned; ``name`` is what the user calls it."""
+        if min(self.grid.size) < 4:
+            raise VolumeError(f"The {name} image has the size {self.grid.size}; a 3D image of at least 4 voxels a side is needed.")
+        if not np.isfinite(self.values).all():
+            raise VolumeError(f"The {name} image contains NaN or infinite values. Replace them, for example by 0.")
+        if self.values.min() == self.values.max():
+            raise VolumeError(f"The {name} image is constant ({self.values.flat[0]}); there is nothing to align.")

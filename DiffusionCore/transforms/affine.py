@@ -1,0 +1,157 @@
+"""Affine transforms in RAS mm, and their Lie algebra.
+
+An element of the algebra is a (4, 4) matrix ``[[skew(w) + S, v], [0, 0]]``, with the rotation vector w (rad), a
+symmetric stretch S (log-scales and shears) and the velocity v (mm). As numbers, in this order::
+
+    RIGID       w_x w_y w_z  v_x v_y v_z
+    SIMILARITY  w_x w_y w_z  v_x v_y v_z  s                                   (S = s I)
+    AFFINE      w_x w_y w_z  v_x v_y v_z  S_xx S_yy S_zz  S_xy S_xz S_yz
+
+Its exponential is always invertible, exp(-L) is the exact inverse of exp(L), and rigid stays rigid on any grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from DiffusionCore.checks import GeometryError, check_shape
+from DiffusionCore.transforms.base import Transform
+
+
+class Group(IntEnum):
+    """A subgroup of the affine maps; the value is its number of parameters."""
+
+    RIGID = 6
+    SIMILARITY = 7
+    AFFINE = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Transform):
+    """x -> M x + t, held as one (4, 4) float64 matrix on the CPU, RAS mm.
+
+    Raises:
+        GeometryError: the matrix is singular or not finite.
+    """
+
+    matrix: Tensor
+
+    def __post_init__(self) -> None:
+        matrix = torch.as_tensor(np.asarray(self.matrix), dtype=torch.float64).detach().clone()
+        check_shape(matrix, "4 4", name="matrix")
+        if not torch.isfinite(matrix).all() or torch.linalg.det(matrix[:3, :3]).abs() < 1e-9:
+            raise GeometryError(f"An affine transform must be invertible, got {matrix.tolist()}.")
+        object.__setattr__(self, "matrix", matrix)
+
+    @classmethod
+    def identity(cls) -> Affine:
+        return cls(torch.eye(4, dtype=torch.float64))
+
+    @classmethod
+    def translation(cls, shift: ArrayLike) -> Affine:
+        """Return x -> x + ``shift`` (3,), mm."""
+        matrix = torch.eye(4, dtype=torch.float64)
+        matrix[:3, 3] = torch.as_tensor(np.asarray(shift, dtype=np.float64))
+        return cls(matrix)
+
+    @classmethod
+    def exponential(cls, parameters: ArrayLike, center: ArrayLike = (0.0, 0.0, 0.0)) -> Affine:
+        """Return exp of the 6, 7 or 12 ``parameters`` (module docstring) about ``center`` (3,), RAS mm."""
+        vector = torch.as_tensor(np.asarray(parameters, dtype=np.float64))
+        return cls(torch.linalg.matrix_exp(algebra_matrix(vector))).about(center)
+
+    def logarithm(self, center: ArrayLike = (0.0, 0.0, 0.0), group: Group = Group.AFFINE) -> Tensor:
+        """Return the parameters, float64, whose exponential about ``center`` is this transform.
+
+        For a smaller ``group`` the part of the logarithm outside it is dropped.
+        """
+        return algebra_parameters(logarithm(self.about(-np.asarray(center, dtype=np.float64)).matrix), group)
+
+    def about(self, center: ArrayLike) -> Affine:
+        """Return the same map with its origin moved to ``center`` (3,), RAS mm: x -> c + T(x - c)."""
+        shift = Affine.translation(center)
+        return Affine(shift.matrix @ self.matrix @ torch.linalg.inv(shift.matrix))
+
+    def fraction(self, share: float, center: ArrayLike = (0.0, 0.0, 0.0)) -> Affine:
+        """Return exp(share * log T) about ``center``: ``share`` 0 is the identity, 1 the transform itself."""
+        return Affine.exponential(share * self.logarithm(center), center)
+
+    def map(self, points: Tensor) -> Tensor:
+        check_shape(points, "... 3", name="points")
+        matrix = self.matrix.to(points)
+        return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+    def inverse(self) -> Affine:
+        return Affine(torch.linalg.inv(self.matrix))
+
+    def __matmul__(self, inner: Transform) -> Transform:
+        return Affine(self.matrix @ inner.matrix) if isinstance(inner, Affine) else super().__matmul__(inner)
+
+
+def algebra_matrix(parameters: Tensor) -> Tensor:
+    """Return the algebra elements (..., 4, 4) of ``parameters`` (..., 6 | 7 | 12); differentiable."""
+    count = parameters.shape[-1]
+    if count not in tuple(Group):
+        raise ValueError(f"'parameters' must have 6, 7 or 12 entries in the last axis, got {tuple(parameters.shape)}")
+    wx, wy, wz, vx, vy, vz, *rest = parameters.unbind(-1)
+    zero = torch.zeros_like(wx)
+    sxx, syy, szz, sxy, sxz, syz = rest if count == 12 else (*(rest * 3 or [zero] * 3), zero, zero, zero)
+    rows = [sxx, sxy - wz, sxz + wy, vx, sxy + wz, syy, syz - wx, vy, sxz - wy, syz + wx, szz, vz, zero, zero, zero, zero]
+    return torch.stack(rows, -1).unflatten(-1, (4, 4))
+
+
+def algebra_parameters(element: Tensor, group: Group = Group.AFFINE) -> Tensor:
+    """Return the parameters (..., group) of algebra elements (..., 4, 4): the projection on the group's algebra."""
+    linear = element[..., :3, :3]
+    skew, stretch = (linear - linear.mT) / 2, (linear + linear.mT) / 2
+    rotation = torch.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], -1)
+    diagonal = stretch.diagonal(dim1=-2, dim2=-1)
+    shears = torch.stack([stretch[..., 0, 1], stretch[..., 0, 2], stretch[..., 1, 2]], -1)
+    parts = {Group.RIGID: [], Group.SIMILARITY: [diagonal.mean(-1, keepdim=True)], Group.AFFINE: [diagonal, shears]}
+    return torch.cat([rotation, element[..., :3, 3], *parts[group]], -1)
+
+
+def logarithm(matrices: Tensor) -> Tensor:
+    """Return the principal logarithms (..., 4, 4), float64, of affine ``matrices`` (..., 4, 4).
+
+    Inverse scaling and squaring: square roots by the product form of the Denman-Beavers iteration until the linear
+    part is near the identity, then the series of atanh (Higham, Functions of Matrices, SIAM 2008, eq. 6.29 and 11.6).
+
+    Raises:
+        GeometryError: a linear part has an eigenvalue on the negative real axis (a reflection, or a turn by exactly
+            180 degrees), where no real logarithm is defined.
+    """
+    identity = torch.eye(4, dtype=torch.float64, device=matrices.device)
+    root = matrices.double()
+    squarings = 0
+    while (distance := (root - identity)[..., :3, :3].abs().amax()) > 0.1:
+        if squarings == 40 or not torch.isfinite(distance):
+            raise GeometryError("The logarithm of a reflection or of a turn by exactly 180 degrees is not defined.")
+        root = _square_root(root)
+        squarings += 1
+    # log(X) = 2 atanh((X - I)(X + I)^-1); each term gains a factor below 0.01 here
+    quotient = torch.linalg.solve(root + identity, root - identity)
+    square, power, total = quotient @ quotient, quotient, quotient
+    for order in range(3, 17, 2):
+        power = power @ square
+        total = total + power / order
+    return 2 * 2**squarings * total
+
+
+def _square_root(matrix: Tensor) -> Tensor:
+    """Return the principal square root (..., 4, 4); quadratic convergence, 30 iterations are the emergency brake."""
+    identity = torch.eye(4, dtype=matrix.dtype, device=matrix.device)
+    product, root = matrix, matrix
+    for _ in range(30):
+        inverse = torch.linalg.inv(product)
+        root = root @ (identity + inverse) / 2
+        product = (identity + (product + inverse) / 2) / 2
+        if (product - identity).abs().amax() < 1e-12 * (1 + matrix.abs().amax()):
+            break
+    return root

@@ -1,0 +1,66 @@
+"""The contract of every transform, and the chain of several.
+
+**A transform maps points of the fixed space to points of the moving space, in RAS mm**::
+
+    warped(x) = moving(T(x))          (A @ B)(x) = A(B(x))
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from DiffusionCore.space import Frame, Grid
+
+
+class Transform(ABC):
+    """A map of RAS mm points; concrete transforms are final."""
+
+    @abstractmethod
+    def map(self, points: Tensor) -> Tensor:
+        """Return the images of ``points`` (..., 3), RAS mm, in the dtype and on the device of ``points``."""
+
+    @abstractmethod
+    def inverse(self) -> Transform:
+        """Return the transform S with S(T(x)) = x."""
+
+    def __matmul__(self, inner: Transform) -> Transform:
+        """Return the composition that applies ``inner`` first."""
+        return Chain.of(self, inner)
+
+    def displacement_on(self, grid: Grid) -> Tensor:
+        """Return T(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm, channels (x, y, z)."""
+        points = voxel_centers(grid)
+        return (self.map(points) - points).movedim(-1, 0).float()
+
+
+@dataclass(frozen=True)
+class Chain(Transform):
+    """The composition of ``parts``; the last part acts first."""
+
+    parts: tuple[Transform, ...]
+
+    @classmethod
+    def of(cls, *transforms: Transform) -> Chain:
+        """Return the chain of ``transforms`` with nested chains opened."""
+        return cls(tuple(p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))))
+
+    def map(self, points: Tensor) -> Tensor:
+        for part in reversed(self.parts):
+            points = part.map(points)
+        return points
+
+    def inverse(self) -> Chain:
+        return Chain(tuple(part.inverse() for part in reversed(self.parts)))
+
+
+def voxel_centers(grid: Grid, slices: slice = slice(None), *, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return the RAS mm of the voxel centers of the k-``slices`` of ``grid``: (K', J, I, 3)."""
+    matrix = torch.from_numpy(grid.matrix(Frame.VOXEL, Frame.RAS))
+    axes = [torch.arange(n, dtype=torch.float64) for n in grid.size]
+    axes[2] = axes[2][slices]
+    i, j, k = (axis[:, None] * matrix[:3, column] for column, axis in enumerate(axes))
+    return ((k + matrix[:3, 3])[:, None, None] + j[:, None] + i).to(dtype)
