@@ -61,7 +61,7 @@ def inside(coordinates: Tensor, size: Sequence[int]) -> Tensor:
 
 def _linear(image: Tensor, coordinates: Tensor) -> Tensor:
     if not image.is_floating_point():
-        raise TypeError(f"Linear interpolation needs an image of floating point, got {image.dtype}; use float() or NEAREST.")
+        raise TypeError(f"Linear interpolation needs a floating-point image, got {image.dtype}; use float() or NEAREST.")
     working = image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
     scale = 2 / torch.tensor(image.shape[:1:-1], dtype=coordinates.dtype, device=coordinates.device)
     unit = torch.addcmul(scale / 2 - 1, coordinates, scale).to(working.dtype)
@@ -85,9 +85,9 @@ def _sample_rows(image: Tensor, unit: Tensor, parts: int) -> Tensor:
     rows = unit.reshape(k * j, 1, i, 3)
     even = k * j - k * j % parts
     shares = [rows[:even].unflatten(0, (parts, -1))] if even else []
-    if even < k * j:
+    if even < k * j or not shares:
         shares.append(rows[even:][None])
-    sampled = [_sample(image.expand(len(s), -1, -1, -1, -1), s).movedim(1, 0).reshape(image.shape[1], -1) for s in shares]
+    sampled = [_sample(image.expand(len(share), -1, -1, -1, -1), share).movedim(1, 0).flatten(1) for share in shares]
     return (sampled[0] if len(sampled) == 1 else torch.cat(sampled, 1)).view(1, image.shape[1], k, j, i)
 
 

@@ -8,12 +8,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from DiffusionCore.space import Frame, Grid
+
+SLAB_VOXELS = 2**19  # points treated at once: 12 MB of float64 coordinates, whatever the size of the volume
 
 
 class Transform(ABC):
@@ -33,8 +36,11 @@ class Transform(ABC):
 
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return T(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm, channels (x, y, z)."""
-        points = voxel_centers(grid)
-        return (self.map(points) - points).movedim(-1, 0).float()
+        vectors = torch.empty((3, *grid.shape))
+        for slab in k_slabs(grid):
+            points = voxel_centers(grid, slab)
+            vectors[:, slab] = (self.map(points) - points).movedim(-1, 0)
+        return vectors
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,14 @@ class Chain(Transform):
 
     def inverse(self) -> Chain:
         return Chain(tuple(part.inverse() for part in reversed(self.parts)))
+
+
+def k_slabs(grid: Grid, voxels: int = SLAB_VOXELS) -> Iterator[slice]:
+    """Yield slices that cover the k axis of ``grid``, each of at most ``voxels`` voxels (but of one plane at least)."""
+    i, j, k = grid.size
+    planes = max(1, voxels // (i * j))
+    for start in range(0, k, planes):
+        yield slice(start, min(start + planes, k))
 
 
 def voxel_centers(grid: Grid, slices: slice = slice(None), *, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -1,0 +1,64 @@
+"""Velocity: the flow of a stationary velocity field for one unit of time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from DiffusionCore.space import Grid
+from DiffusionCore.transforms.base import Transform
+from DiffusionCore.transforms.displacement import Displacement, field_tensor, pull_at, ras_vectors, voxel_vectors
+
+_LARGEST_STEP = 0.5  # voxels; a larger first step would no longer be near the identity
+
+
+@dataclass(frozen=True, eq=False)
+class Velocity(Transform):
+    """x -> exp(v)(x): ``vectors`` (3, K, J, I) are v at the voxels of ``grid``, RAS mm per unit of time, float32.
+
+    The map interpolates the exponential, computed once on ``grid`` when it is first needed; beyond half a voxel
+    outside the grid it is the identity. The inverse is exp(-v), right up to discretization.
+
+    Raises:
+        GeometryError: a vector is not finite.
+        ValueError: the shape of ``vectors`` is not that of the grid.
+    """
+
+    vectors: Tensor
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", field_tensor(self.vectors, self.grid))
+
+    @cached_property
+    def displacement(self) -> Displacement:
+        """The exponential as a displacement on ``grid``."""
+        return Displacement(exponential(self.vectors, self.grid), self.grid)
+
+    def map(self, points: Tensor) -> Tensor:
+        return self.displacement.map(points)
+
+    def displacement_on(self, grid: Grid) -> Tensor:
+        return self.displacement.displacement_on(grid)
+
+    def inverse(self) -> Velocity:
+        return Velocity(-self.vectors, self.grid)
+
+
+def exponential(vectors: Tensor, grid: Grid) -> Tensor:
+    """Return the displacement (3, K, J, I), RAS mm, of the flow of ``vectors`` (3, K, J, I), mm per unit of time.
+
+    Scaling and squaring (Arsigny et al., MICCAI 2006): v / 2^n is taken as a displacement of at most half a voxel and
+    composed with itself n times. Outside the grid the field continues by its border values. Differentiable.
+    """
+    shift = voxel_vectors(vectors, grid)
+    longest = float(shift.detach().norm(dim=0).max())
+    squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
+    shift = shift / 2**squarings
+    for _ in range(squarings):
+        shift = shift + pull_at(shift, shift)
+    return ras_vectors(shift, grid)
