@@ -61,7 +61,7 @@ def inside(coordinates: Tensor, size: Sequence[int]) -> Tensor:
 
 def _linear(image: Tensor, coordinates: Tensor) -> Tensor:
     if not image.is_floating_point():
-        raise TypeError(f"Linear interpolation needs a floating-point image, got {image.dtype}; use float() or NEAREST.")
+        raise TypeError(f"Linear interpolation needs a floating-point image, got {image.dtype}; use NEAREST.")
     working = image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
     scale = 2 / torch.tensor(image.shape[:1:-1], dtype=coordinates.dtype, device=coordinates.device)
     unit = torch.addcmul(scale / 2 - 1, coordinates, scale).to(working.dtype)

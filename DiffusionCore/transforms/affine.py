@@ -51,6 +51,7 @@ class Affine(Transform):
 
     @classmethod
     def identity(cls) -> Affine:
+        """Return x -> x."""
         return cls(torch.eye(4, dtype=torch.float64))
 
     @classmethod
@@ -83,11 +84,13 @@ class Affine(Transform):
         return Affine.exponential(share * self.logarithm(center), center)
 
     def map(self, points: Tensor) -> Tensor:
+        """Return M x + t for ``points`` (..., 3), RAS mm."""
         check_shape(points, "... 3", name="points")
         matrix = self.matrix.to(points)
         return points @ matrix[:3, :3].T + matrix[:3, 3]
 
     def inverse(self) -> Affine:
+        """Return the exact inverse."""
         return Affine(torch.linalg.inv(self.matrix))
 
     def __matmul__(self, inner: Transform) -> Transform:

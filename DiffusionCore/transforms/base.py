@@ -11,12 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.space import Frame, Grid
 
-SLAB_VOXELS = 2**19  # points treated at once: 12 MB of float64 coordinates, whatever the size of the volume
+SLAB_VOXELS = 2**18  # points treated at once: 6 MB of float64 coordinates, whatever the size of the volume
 
 
 class Transform(ABC):
@@ -55,11 +57,13 @@ class Chain(Transform):
         return cls(tuple(p for t in transforms for p in (t.parts if isinstance(t, Chain) else (t,))))
 
     def map(self, points: Tensor) -> Tensor:
+        """Return ``points`` (..., 3), RAS mm, after the last part, then the one before, up to the first."""
         for part in reversed(self.parts):
             points = part.map(points)
         return points
 
     def inverse(self) -> Chain:
+        """Return the inverses of the parts in reverse order."""
         return Chain(tuple(part.inverse() for part in reversed(self.parts)))
 
 
@@ -73,8 +77,13 @@ def k_slabs(grid: Grid, voxels: int = SLAB_VOXELS) -> Iterator[slice]:
 
 def voxel_centers(grid: Grid, slices: slice = slice(None), *, dtype: torch.dtype = torch.float64) -> Tensor:
     """Return the RAS mm of the voxel centers of the k-``slices`` of ``grid``: (K', J, I, 3)."""
-    matrix = torch.from_numpy(grid.matrix(Frame.VOXEL, Frame.RAS))
-    axes = [torch.arange(n, dtype=torch.float64) for n in grid.size]
+    return lattice(grid.matrix(Frame.VOXEL, Frame.RAS), grid.size, slices, dtype)
+
+
+def lattice(matrix: NDArray, size: tuple[int, int, int], slices: slice, dtype: torch.dtype) -> Tensor:
+    """Return the points to which ``matrix`` (4, 4) takes the voxels (i, j, k) of the k-``slices``: (K', J, I, 3)."""
+    columns = torch.from_numpy(np.asarray(matrix, dtype=np.float64)[:3])
+    axes = [torch.arange(n, dtype=torch.float64) for n in size]
     axes[2] = axes[2][slices]
-    i, j, k = (axis[:, None] * matrix[:3, column] for column, axis in enumerate(axes))
-    return ((k + matrix[:3, 3])[:, None, None] + j[:, None] + i).to(dtype)
+    i, j, k = (axis[:, None] * columns[:, column] for column, axis in enumerate(axes))
+    return ((k + columns[:, 3])[:, None, None] + j[:, None] + i).to(dtype)

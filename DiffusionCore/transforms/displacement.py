@@ -42,9 +42,11 @@ class Displacement(Transform):
         return cls(transform.displacement_on(grid), grid)
 
     def map(self, points: Tensor) -> Tensor:
+        """Return x + u(x) for ``points`` (..., 3), RAS mm."""
         return points + sample_field(self.vectors, self.grid, points)
 
     def displacement_on(self, grid: Grid) -> Tensor:
+        """Return u at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm; its own vectors on its own grid."""
         return self.vectors.cpu() if grid == self.grid else super().displacement_on(grid)
 
     def with_zero_ring(self) -> Displacement:
@@ -87,7 +89,7 @@ def field_tensor(vectors: Tensor, grid: Grid) -> Tensor:
 
 
 def sample_field(vectors: Tensor, grid: Grid, points: Tensor) -> Tensor:
-    """Return ``vectors`` (3, K, J, I) on ``grid`` at RAS mm ``points`` (..., 3), in the dtype and device of ``points``."""
+    """Return ``vectors`` (3, K, J, I) of ``grid`` at RAS mm ``points`` (..., 3), in their dtype and on their device."""
     check_shape(points, "... 3", name="points")
     matrix = torch.as_tensor(grid.matrix(Frame.RAS, Frame.VOXEL)).to(points)
     coordinates = torch.addmm(matrix[:3, 3], points.reshape(-1, 3), matrix[:3, :3].T)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from DiffusionCore.space import Grid
@@ -40,12 +39,15 @@ class Velocity(Transform):
         return Displacement(exponential(self.vectors, self.grid), self.grid)
 
     def map(self, points: Tensor) -> Tensor:
+        """Return exp(v)(x) for ``points`` (..., 3), RAS mm."""
         return self.displacement.map(points)
 
     def displacement_on(self, grid: Grid) -> Tensor:
+        """Return exp(v)(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm."""
         return self.displacement.displacement_on(grid)
 
     def inverse(self) -> Velocity:
+        """Return exp(-v), on the same grid."""
         return Velocity(-self.vectors, self.grid)
 
 
