@@ -23,6 +23,11 @@ from torch import Tensor
 from DiffusionCore.checks import GeometryError, check_shape
 from DiffusionCore.transforms.base import Transform
 
+_NO_LOGARITHM = (
+    "This affine transform has no real logarithm: it reflects, or turns by 180 degrees (nearly, if it also shears). "
+    "Apply the reflection or half turn as a transform of its own and take the logarithm of the rest."
+)
+
 
 class Group(IntEnum):
     """A subgroup of the affine maps; the value is its number of parameters."""
@@ -37,16 +42,20 @@ class Affine(Transform):
     """x -> M x + t, held as one (4, 4) float64 matrix on the CPU, RAS mm.
 
     Raises:
-        GeometryError: the matrix is singular or not finite.
+        GeometryError: the matrix is singular, not finite, or has another last row than 0 0 0 1.
     """
 
     matrix: Tensor
 
     def __post_init__(self) -> None:
-        matrix = torch.as_tensor(np.asarray(self.matrix), dtype=torch.float64).detach().clone()
+        matrix = _float64(self.matrix).clone()
         check_shape(matrix, "4 4", name="matrix")
         if not torch.isfinite(matrix).all() or torch.linalg.det(matrix[:3, :3]).abs() < 1e-9:
             raise GeometryError(f"An affine transform must be invertible, got {matrix.tolist()}.")
+        last_row = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)
+        if (matrix[3] - last_row).abs().amax() > 1e-6:
+            raise GeometryError(f"The last row of an affine matrix must be 0 0 0 1, got {matrix[3].tolist()}.")
+        matrix[3] = last_row
         object.__setattr__(self, "matrix", matrix)
 
     @classmethod
@@ -55,31 +64,30 @@ class Affine(Transform):
         return cls(torch.eye(4, dtype=torch.float64))
 
     @classmethod
-    def translation(cls, shift: ArrayLike) -> Affine:
+    def translation(cls, shift: ArrayLike | Tensor) -> Affine:
         """Return x -> x + ``shift`` (3,), mm."""
         matrix = torch.eye(4, dtype=torch.float64)
-        matrix[:3, 3] = torch.as_tensor(np.asarray(shift, dtype=np.float64))
+        matrix[:3, 3] = _float64(shift)
         return cls(matrix)
 
     @classmethod
-    def exponential(cls, parameters: ArrayLike, center: ArrayLike = (0.0, 0.0, 0.0)) -> Affine:
+    def exponential(cls, parameters: ArrayLike | Tensor, center: ArrayLike | Tensor = (0.0, 0.0, 0.0)) -> Affine:
         """Return exp of the 6, 7 or 12 ``parameters`` (module docstring) about ``center`` (3,), RAS mm."""
-        vector = torch.as_tensor(np.asarray(parameters, dtype=np.float64))
-        return cls(torch.linalg.matrix_exp(algebra_matrix(vector))).about(center)
+        return cls(torch.linalg.matrix_exp(algebra_matrix(_float64(parameters)))).about(center)
 
-    def logarithm(self, center: ArrayLike = (0.0, 0.0, 0.0), group: Group = Group.AFFINE) -> Tensor:
+    def logarithm(self, center: ArrayLike | Tensor = (0.0, 0.0, 0.0), group: Group = Group.AFFINE) -> Tensor:
         """Return the parameters, float64, whose exponential about ``center`` is this transform.
 
         For a smaller ``group`` the part of the logarithm outside it is dropped.
         """
-        return algebra_parameters(logarithm(self.about(-np.asarray(center, dtype=np.float64)).matrix), group)
+        return algebra_parameters(logarithm(self.about(-_float64(center)).matrix), group)
 
-    def about(self, center: ArrayLike) -> Affine:
+    def about(self, center: ArrayLike | Tensor) -> Affine:
         """Return the same map with its origin moved to ``center`` (3,), RAS mm: x -> c + T(x - c)."""
         shift = Affine.translation(center)
         return Affine(shift.matrix @ self.matrix @ torch.linalg.inv(shift.matrix))
 
-    def fraction(self, share: float, center: ArrayLike = (0.0, 0.0, 0.0)) -> Affine:
+    def fraction(self, share: float, center: ArrayLike | Tensor = (0.0, 0.0, 0.0)) -> Affine:
         """Return exp(share * log T) about ``center``: ``share`` 0 is the identity, 1 the transform itself."""
         return Affine.exponential(share * self.logarithm(center), center)
 
@@ -105,8 +113,8 @@ def algebra_matrix(parameters: Tensor) -> Tensor:
     wx, wy, wz, vx, vy, vz, *rest = parameters.unbind(-1)
     zero = torch.zeros_like(wx)
     sxx, syy, szz, sxy, sxz, syz = rest if count == 12 else (*(rest * 3 or [zero] * 3), zero, zero, zero)
-    rows = [sxx, sxy - wz, sxz + wy, vx, sxy + wz, syy, syz - wx, vy, sxz - wy, syz + wx, szz, vz, zero, zero, zero, zero]
-    return torch.stack(rows, -1).unflatten(-1, (4, 4))
+    rows = [sxx, sxy - wz, sxz + wy, vx, sxy + wz, syy, syz - wx, vy, sxz - wy, syz + wx, szz, vz]
+    return torch.stack([*rows, zero, zero, zero, zero], -1).unflatten(-1, (4, 4))
 
 
 def algebra_parameters(element: Tensor, group: Group = Group.AFFINE) -> Tensor:
@@ -127,15 +135,15 @@ def logarithm(matrices: Tensor) -> Tensor:
     part is near the identity, then the series of atanh (Higham, Functions of Matrices, SIAM 2008, eq. 6.29 and 11.6).
 
     Raises:
-        GeometryError: a linear part has an eigenvalue on the negative real axis (a reflection, or a turn by exactly
-            180 degrees), where no real logarithm is defined.
+        GeometryError: a linear part has an eigenvalue on the negative real axis (a reflection, a turn by exactly 180
+            degrees, or by nearly 180 degrees with a shear), where no real logarithm is defined.
     """
     identity = torch.eye(4, dtype=torch.float64, device=matrices.device)
     root = matrices.double()
     squarings = 0
     while (distance := (root - identity)[..., :3, :3].abs().amax()) > 0.1:
         if squarings == 40 or not torch.isfinite(distance):
-            raise GeometryError("The logarithm of a reflection or of a turn by exactly 180 degrees is not defined.")
+            raise GeometryError(_NO_LOGARITHM)
         root = _square_root(root)
         squarings += 1
     # log(X) = 2 atanh((X - I)(X + I)^-1); each term gains a factor below 0.01 here
@@ -150,11 +158,23 @@ def logarithm(matrices: Tensor) -> Tensor:
 def _square_root(matrix: Tensor) -> Tensor:
     """Return the principal square root (..., 4, 4); quadratic convergence, 30 iterations are the emergency brake."""
     identity = torch.eye(4, dtype=matrix.dtype, device=matrix.device)
-    product, root = matrix, matrix
+    product, root, error = matrix, matrix, torch.inf
     for _ in range(30):
-        inverse = torch.linalg.inv(product)
+        inverse, info = torch.linalg.inv_ex(product)
+        if info.any():
+            raise GeometryError(_NO_LOGARITHM)
         root = root @ (identity + inverse) / 2
         product = (identity + (product + inverse) / 2) / 2
-        if (product - identity).abs().amax() < 1e-12 * (1 + matrix.abs().amax()):
-            break
+        error = (product - identity).abs().amax() / (1 + matrix.abs().amax())
+        if error < 1e-12:
+            return root
+    if not error < 1e-8:  # rounding alone stays far below; without a real root the iteration wanders
+        raise GeometryError(_NO_LOGARITHM)
     return root
+
+
+def _float64(values: ArrayLike | Tensor) -> Tensor:
+    """Return ``values`` as a float64 tensor on the CPU, outside of any graph."""
+    if isinstance(values, Tensor):
+        return values.detach().to("cpu", torch.float64)
+    return torch.as_tensor(np.asarray(values, dtype=np.float64))

@@ -39,8 +39,8 @@ def resample(
         raise VolumeError(f"Resampling needs an image of real numbers of at most 64 bits, got {moving.values.dtype}.")
     values = np.ascontiguousarray(moving.values, dtype)
     nearest = interpolation is Interpolation.NEAREST
-    working, outside = (_bits(values), _bits(_cast(np.array([fill]), dtype)).item()) if nearest else (_wide(values), fill)
-    image = torch.from_numpy(working)[None, None]
+    outside = _bits(_cast(np.array([fill], dtype=np.float64), dtype)).item() if nearest else fill
+    image = torch.from_numpy(_bits(values) if nearest else _wide(values))[None, None]
     locate = _locator(moving.grid, grid, transform, torch.float64 if nearest else image.dtype)
     result = np.empty(grid.shape, dtype)
     with torch.no_grad():
