@@ -1,0 +1,69 @@
+"""The working copies of the two images of a registration: made once, shared by search, polish and comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from DiffusionCore.affine.foreground import extent, working_volume
+from DiffusionCore.affine.sampling import Sampler, Samples, fixed_samples
+from DiffusionCore.space import Volume
+from DiffusionCore.transforms.affine import Affine
+
+_HEAD = 75.0  # mm, the radius of a head
+
+
+@dataclass(frozen=True)
+class Level:
+    """Both images at one working spacing: the fixed volume, the readable moving one, and their ``spacing`` in mm."""
+
+    fixed: Volume
+    moving: Sampler
+    spacing: float
+
+
+class WorkingPair:
+    """Both images at several spacings, which are meant for a head and scale with the fixed object.
+
+    Attributes:
+        fixed, moving: where the foregrounds are.
+        levels: from the coarsest to the finest.
+
+    Raises:
+        VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels.
+    """
+
+    def __init__(self, fixed: Volume, moving: Volume, spacings: tuple[float, ...] = (8.0, 4.0, 2.0)) -> None:
+        fixed.require_registrable("fixed")
+        moving.require_registrable("moving")
+        self.fixed, self.moving = extent(fixed), extent(moving)
+        unit = self.fixed.radius / _HEAD
+        levels = []
+        for spacing in sorted(spacings):
+            fixed, moving = working_volume(fixed, spacing * unit), working_volume(moving, spacing * unit)
+            levels.append(Level(fixed, Sampler(moving), spacing * unit))
+        self.levels = tuple(reversed(levels))
+
+    @property
+    def radius(self) -> float:
+        """The radius of the fixed foreground, mm."""
+        return self.fixed.radius
+
+    def centered(self) -> Affine:
+        """Return the translation that takes the center of the fixed foreground to that of the moving one."""
+        return Affine.translation(self.moving.center - self.fixed.center)
+
+    def samples(self, level: int, count: int, *, generator: torch.Generator) -> Samples:
+        """Return ``count`` points of the fixed image at ``level`` about its center."""
+        return fixed_samples(self.levels[level].fixed, self.fixed.center, count, generator=generator)
+
+    def onto(self, transforms: list[Affine]) -> torch.Tensor:
+        """Return the matrices (C, 4, 4) of ``transforms`` for points about the fixed center."""
+        shift = Affine.translation(self.fixed.center).matrix
+        return torch.stack([transform.matrix @ shift for transform in transforms])
+
+    def transforms(self, matrices: torch.Tensor) -> list[Affine]:
+        """Return the transforms of matrices (C, 4, 4) for points about the fixed center."""
+        shift = Affine.translation(-self.fixed.center).matrix
+        return [Affine(matrix @ shift) for matrix in matrices]
