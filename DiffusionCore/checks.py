@@ -21,6 +21,10 @@ class VolumeError(DiffusionCoreError):
     """An image cannot be registered (empty, constant, NaN, wrong number of dimensions)."""
 
 
+class ConfigError(DiffusionCoreError):
+    """Settings have an unknown key, miss one, or hold a value of the wrong type."""
+
+
 class StorageError(DiffusionCoreError):
     """A file cannot be read or written."""
 
