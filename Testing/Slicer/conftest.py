@@ -1,0 +1,70 @@
+"""A scene with the logics of Slicer around it, out of slicer-core; VTK's errors fail the test that causes them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "SpatialDiffusion"))
+
+LOGICS = {
+    "Volumes": slicer.vtkSlicerVolumesLogic,
+    "Transforms": slicer.vtkSlicerTransformLogic,
+    "Tables": slicer.vtkSlicerTablesLogic,
+    "Sequences": slicer.vtkSlicerSequencesLogic,
+    "Markups": slicer.vtkSlicerMarkupsLogic,
+}
+
+
+@pytest.fixture(autouse=True)
+def vtk_messages():
+    """Collect what VTK and MRML report during a test, and fail the test if that is an error or a warning."""
+    window, former = vtk.vtkStringOutputWindow(), vtk.vtkOutputWindow.GetInstance()
+    vtk.vtkOutputWindow.SetInstance(window)
+    yield window
+    vtk.vtkOutputWindow.SetInstance(former)
+    assert window.GetOutput() == ""
+
+
+@pytest.fixture
+def scene(vtk_messages, tmp_path):
+    """Give an empty scene whose application logic and module logics are those of ``logics``."""
+    scene = slicer.vtkMRMLScene()
+    application = slicer.vtkSlicerApplicationLogic()
+    application.SetMRMLScene(scene)
+    application.GetColorLogic().SetMRMLScene(scene)
+    application.SetModuleLogic("Colors", application.GetColorLogic())
+    application.GetColorLogic().AddDefaultColorNodes()
+    files = slicer.vtkMRMLRemoteIOLogic()
+    files.SetMRMLScene(scene)
+    files.GetCacheManager().SetRemoteCacheDirectory(os.fspath(tmp_path))
+    files.AddDataIOToScene()
+    scene.logics = {"Application": application, "RemoteIO": files}
+    for name, logic_class in LOGICS.items():
+        logic = scene.logics[name] = logic_class()
+        logic.SetMRMLScene(scene)
+        if logic.IsA("vtkSlicerModuleLogic"):
+            logic.SetMRMLApplicationLogic(application)
+        application.SetModuleLogic(name, logic)
+    yield scene
+    scene.Clear(True)
+    for logic in scene.logics.values():
+        logic.SetMRMLScene(None)
+    scene.logics.clear()
+
+
+@pytest.fixture
+def logics(scene):
+    """Give the application logic and the module logics of ``scene`` by the name of their module."""
+    return scene.logics
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
