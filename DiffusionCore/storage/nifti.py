@@ -1,30 +1,36 @@
 """NIfTI files, placed as 3D Slicer places them.
 
-nibabel does the reading and writing: ITK takes the voxels of a truncated NIfTI file for zeros without a word, reads the
+nibabel reads and writes them: ITK takes the voxels of a truncated NIfTI file for zeros without a word, reads the
 voxels of ``x.nii`` when asked for ``x.nii.gz`` and both exist, and does not notice that a disk is full.
 """
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from DiffusionCore.checks import StorageError
-from DiffusionCore.storage.files import last_line, require_three_axes
+from DiffusionCore.storage.files import last_line, require_three_axes, suffix_of
 
 _logger = logging.getLogger(__name__)
 _MM = {"meter": 1000.0, "micron": 0.001}
+_SIZES_OF_NIFTI_2 = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")  # 540 in both byte orders
 _SCANNER = 1  # the code of a sform or qform in the scanner's own coordinates
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
+_NO_NIFTI = (ImageFileError, HeaderDataError, WrapStructError)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, *_NO_NIFTI)
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,13 @@ def read_nifti(path: Path) -> Nifti:
     """
     try:
         with LoggingOutputSuppressor():
-            image = nib.load(path, mmap=False)
-            if not isinstance(image, nib.Nifti1Image):
-                raise ImageFileError(f"it is of the type {type(image).__name__}")
-            with image.file_map["image"].get_prepare_fileobj("rb") as file:  # loading has mended a zero spacing to 1
-                spacing = type(image.header).from_fileobj(file, check=False)["pixdim"][1:4]
-            if not (np.isfinite(spacing) & (spacing != 0)).all():
+            content = path.read_bytes()
+            if content.startswith(b"\x1f\x8b"):
+                content = gzip.decompress(content)  # the whole, as the checksum comes last
+            kind = nib.Nifti2Image if content[:4] in _SIZES_OF_NIFTI_2 else nib.Nifti1Image
+            image = kind.from_bytes(content)
+            spacing = kind.header_class.from_fileobj(BytesIO(content), check=False)["pixdim"][1:4]
+            if not (np.isfinite(spacing) & (spacing != 0)).all():  # loading has mended them in the image
                 raise StorageError(
                     f"'{path}' has the spacing {tuple(map(float, spacing))} mm; none may be zero. Correct its header, "
                     "or set the spacing in 3D Slicer (module Volumes) and save it again."
@@ -76,10 +83,11 @@ def write_nifti(path: Path, values: NDArray, voxel_to_ras: NDArray[np.float64]) 
     image.set_qform(voxel_to_ras, code=_SCANNER)
     image.set_sform(voxel_to_ras, code=_SCANNER)
     image.header.set_xyzt_units("mm")
-    nib.save(image, path)
+    content = image.to_bytes()
+    path.write_bytes(gzip.compress(content, 1, mtime=0) if suffix_of(path) == ".nii.gz" else content)
 
 
-def _scaled(proxy: nib.arrayproxy.ArrayProxy) -> NDArray:
+def _scaled(proxy: ArrayProxy) -> NDArray:
     raw = proxy.get_unscaled()
     raw = raw.astype(raw.dtype.newbyteorder("="), copy=False)
     if (proxy.slope, proxy.inter) == (1, 0):
@@ -104,5 +112,5 @@ def _matrix(header: nib.Nifti1Header, path: Path) -> NDArray[np.float64]:
         if sform is not None:
             _logger.warning("'%s' has two different geometries; the qform is used, as 3D Slicer does.", path)
     matrix = np.array(matrix, dtype=np.float64)
-    matrix[:3] *= _MM.get(header.get_xyzt_units()[0], 1.0)
+    matrix[:3] *= _MM.get(str(header.get_xyzt_units()[0]), 1.0)
     return matrix

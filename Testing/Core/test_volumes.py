@@ -2,6 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.volumes import VOLUME_SUFFIXES, read_volume, write_volume
 
