@@ -1,8 +1,8 @@
 """A pair of images with a known answer, made on the spot.
 
-The fixed image is the ICBM 152 average brain (2009, symmetric, skull-stripped) that the nilearn package brings along. The
-moving image is a copy of it, moved by a hidden affine transform and seen by another scanner: thick slices of another
-orientation, other contrast, uneven brightness, noise.
+The fixed image is the ICBM 152 average brain (2009, symmetric, skull-stripped) that the nilearn package brings along.
+The moving image is a copy of it, moved by a hidden affine transform and seen by another scanner: thick slices of
+another orientation, other contrast, uneven brightness, noise.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Sample:
 
 
 def make_sample(seed: int = 0, *, resolution: int = 1) -> Sample:
-    """Return the pair that ``seed`` draws; the fixed image has ``resolution`` mm voxels, the moving one 1.2 x 1.2 x 2.4.
+    """Return the pair that ``seed`` draws; ``resolution`` is the voxel size of the fixed image, mm.
 
     Raises:
         DiffusionCoreError: the nilearn package, which brings the template, is not installed.
@@ -111,8 +111,10 @@ def _moving_grid(points: NDArray, generator: np.random.Generator) -> Grid:
     tilt = Affine.exponential([*(math.radians(20) * _direction(generator)), 0, 0, 0]).matrix[:3, :3].numpy()
     along = points @ tilt
     low, high = along.min(0) - _MARGIN, along.max(0) + _MARGIN
-    size = tuple(math.ceil(length / s) for length, s in zip(high - low, _MOVING_SPACING, strict=True))
-    return Grid(size, _MOVING_SPACING, tuple(tilt @ low), tuple(map(tuple, tilt)))
+    i, j, k = (math.ceil(length / s) for length, s in zip(high - low, _MOVING_SPACING, strict=True))
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = tilt * _MOVING_SPACING, tilt @ low
+    return Grid.from_matrix(matrix, (i, j, k))
 
 
 def _other_contrast(values: NDArray) -> NDArray[np.float32]:
@@ -122,7 +124,7 @@ def _other_contrast(values: NDArray) -> NDArray[np.float32]:
 
 
 def _scanner(values: NDArray, grid: Grid, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Return ``values`` (K, J, I) with a smooth bias of up to about 30 % and Rician noise of 20 (3 % of the brightest)."""
+    """Return ``values`` (K, J, I) with a smooth bias (about 30 %) and Rician noise of 20 (3 % of the brightest)."""
     weights = generator.normal(0, 0.12, (3, 2))
     axes = [np.linspace(-1, 1, n) for n in grid.shape]
     k, j, i = (odd * np.sin(a) + even * np.cos(2 * a) for (odd, even), a in zip(weights, axes, strict=True))

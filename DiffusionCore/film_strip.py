@@ -1,0 +1,159 @@
+"""The film strip: how the moving image settled on the fixed one, step by step, in three planes through the patient.
+
+The planes are those of the body (axial, coronal, sagittal), whatever the axes of the images, in mm, in radiological
+view: the patient's right is on the left; anterior is up in axial planes and on the left in sagittal ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from DiffusionCore.affine.foreground import center_of_mass, foreground_mask
+from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import voxel_centers
+from DiffusionCore.transforms.resample import resample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from DiffusionCore.affine.steps import Step
+
+_PIXELS = 200  # along the longest side of the shown box
+_SQUARE = 28  # pixels along a side of a square of the checkerboard
+_MARGIN = 8.0  # mm around the fixed foreground
+_BACKGROUND, _TEXT, _FAINT = "#101014", "#e8e8ea", "#9a9aa2"
+_FIXED_TINT, _MOVING_TINT = np.array([0.84, 0.94, 1.0]), np.array([1.0, 0.86, 0.66])
+# inches
+_COLUMN, _GAP, _LEFT, _TOP, _BOTTOM = 1.9, 0.05, 0.3, 0.55, 0.3
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A plane of the body; ``letters`` stand at its left, right, top and bottom."""
+
+    name: str
+    along: tuple[int, int, int]
+    down: tuple[int, int, int]
+    letters: str
+
+
+_PLANES = (
+    _Plane("axial", (-1, 0, 0), (0, -1, 0), "RLAP"),
+    _Plane("coronal", (-1, 0, 0), (0, 0, -1), "RLSI"),
+    _Plane("sagittal", (0, -1, 0), (0, 0, -1), "APSI"),
+)
+
+
+def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[Step], *, frames: int = 5) -> None:
+    """Write the picture (.png) of a registration to ``path``. Needs matplotlib.
+
+    Columns: the fixed image; the moving image through its own center; then checkerboards of both (fixed bluish, moving
+    yellowish) at ``frames`` of the ``steps``, the last one among them; the moved image as the last step leaves it.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [steps[index] for index in choose_frames(steps, fixed.grid, frames)]
+    grids = _plane_grids(fixed)
+    inch = _COLUMN / max(grid.extent[0] for grid in grids)  # per mm
+    width = _LEFT + (3 + len(shown)) * (_COLUMN + _GAP)
+    height = _TOP + sum(grid.extent[1] * inch + _GAP for grid in grids) + _BOTTOM
+    figure = Figure(figsize=(width, height), dpi=130, facecolor=_BACKGROUND)
+    FigureCanvasAgg(figure)
+    bottom = height - _TOP
+    for plane, grid in zip(_PLANES, grids, strict=True):
+        across, down = grid.extent[0] * inch, grid.extent[1] * inch
+        bottom -= down
+        for column, picture in enumerate(_pictures(fixed, moving, shown, grid)):
+            left = _LEFT + column * (_COLUMN + _GAP) + (_COLUMN - across) / 2
+            axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
+            axes.imshow(picture, interpolation="bilinear")
+            axes.set_axis_off()
+            if column == 0:
+                _letter_edges(axes, plane.letters)
+        middle = (bottom + down / 2) / height
+        figure.text(0.1 / width, middle, plane.name, color=_FAINT, fontsize=8, rotation=90, va="center")
+        bottom -= _GAP
+    for column, title in enumerate(_titles(shown, steps[-1])):
+        center = (_LEFT + column * (_COLUMN + _GAP) + _COLUMN / 2) / width
+        figure.text(center, 1 - (_TOP - 0.08) / height, title, color=_TEXT, fontsize=8, ha="center", va="bottom")
+    note = "Checkerboards: fixed bluish, moving yellowish.   Radiological view: the patient's right (R) is on the left."
+    figure.text(_LEFT / width, 0.09 / height, note, color=_FAINT, fontsize=7)
+    figure.savefig(path, facecolor=_BACKGROUND)
+
+
+def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
+    """Return at most ``count`` indices into ``steps``, the last one among them, evenly along the way of the points.
+
+    The way of a step counts with its square root, so that a long jump does not hide the fine settling after it.
+    """
+    points = voxel_centers(grid.resized((4, 4, 4)))
+    positions = torch.stack([step.transform.map(points) for step in steps])
+    moved = (positions[1:] - positions[:-1]).norm(dim=-1).mean((1, 2, 3)).sqrt()
+    way = torch.cat([moved.new_zeros(1), moved.cumsum(0)]).numpy()
+    wanted = np.linspace(0, way[-1], count)
+    return sorted({*(int(abs(way - distance).argmin()) for distance in wanted[:-1]), len(steps) - 1})
+
+
+def _plane_grids(fixed: Volume) -> list[Grid]:
+    """Return the grids of the planes: one voxel thick, square pixels, through the middle of the fixed foreground."""
+    mask = np.argwhere(foreground_mask(fixed))[:, ::-1]
+    points = fixed.grid.map(mask[:: 1 + len(mask) // 20_000], Frame.VOXEL, Frame.RAS)
+    low, high = points.min(0) - _MARGIN, points.max(0) + _MARGIN
+    pixel = float((high - low).max()) / _PIXELS
+    grids = []
+    for plane in _PLANES:
+        axes = np.array([plane.along, plane.down, np.cross(plane.along, plane.down)])
+        size = [math.ceil(abs(axis) @ (high - low) / pixel) for axis in axes[:2]]
+        # each in-plane axis runs down a coordinate of the body and so starts at its high end
+        corner = np.where(axes[2] != 0, center_of_mass(fixed), high)
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = pixel * axes.T, corner
+        grids.append(Grid.from_matrix(matrix, (size[0], size[1], 1)))
+    return grids
+
+
+def _pictures(fixed: Volume, moving: Volume, shown: Sequence[Step], grid: Grid) -> list[NDArray[np.float64]]:
+    """Return the columns of one plane: colors 0..1, (rows, columns, 3)."""
+    white = [float(np.percentile(image.values[foreground_mask(image)], 99.5)) for image in (fixed, moving)]
+    centered = Affine.translation(center_of_mass(moving) - center_of_mass(fixed))
+    still = _gray(resample(fixed, grid, Affine.identity()), white[0])
+    pictures = [still, _gray(resample(moving, grid, centered), white[1])]
+    board = _checkerboard(grid)[..., None]
+    moved = [_gray(resample(moving, grid, step.transform), white[1]) for step in shown]
+    return [*pictures, *(np.where(board, image * _MOVING_TINT, still * _FIXED_TINT) for image in moved), moved[-1]]
+
+
+def _gray(image: Volume, white: float) -> NDArray[np.float64]:
+    return np.repeat(np.clip(image.values[0] / white, 0, 1)[..., None], 3, -1)
+
+
+def _checkerboard(grid: Grid) -> NDArray[np.bool_]:
+    """Return where the moving image is shown; a square of the fixed image lies in the middle."""
+    columns, rows = (np.floor((np.arange(n) - n / 2) / _SQUARE + 0.5).astype(int) for n in grid.size[:2])
+    return (rows[:, None] + columns) % 2 == 1
+
+
+def _titles(shown: Sequence[Step], last: Step) -> list[str]:
+    titles = ["fixed", "moving"]
+    for step in shown:
+        similarity = step.metrics.get("mutual_information")
+        first = f"step {step.index}: {step.phase}" + (" (last)" if step is last else "")
+        titles.append(f"{first}\nt = {step.time:.2f}" + ("" if similarity is None else f"   MI {similarity:.2f}"))
+    return [*titles, "moved"]
+
+
+def _letter_edges(axes: Axes, letters: str) -> None:
+    horizontal = ((0.03, 0.5, "left", "center"), (0.97, 0.5, "right", "center"))
+    vertical = ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
+    for letter, (x, y, ha, va) in zip(letters, horizontal + vertical, strict=True):
+        axes.text(x, y, letter, color=_TEXT, fontsize=7, ha=ha, va=va, transform=axes.transAxes)
