@@ -203,7 +203,8 @@ def displaced(images: Tensor, offsets: Tensor) -> Tensor:
 def _stripe_offsets(images: Tensor, axes: Tensor, middle: Tensor, half: Tensor, shift: Tensor) -> Tensor:
     """Return the sums of the slabs' shifts, in voxels.
 
-    ``axes`` (B, 3) orders the axes: across the slabs, along the shift, neither. ``middle``, ``half`` and ``shift`` (B, slabs) are shares of the field of view.
+    ``axes`` (B, 3) orders the axes: across the slabs, along the shift, neither; ``middle``, ``half`` and ``shift``
+    (B, slabs) are shares of the field of view.
     """
     across = F.one_hot(axes[:, 0], 3)[:, :, None, None, None]
     along = F.one_hot(axes[:, 1], 3)[:, :, None, None, None]
