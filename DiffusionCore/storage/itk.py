@@ -53,8 +53,7 @@ def read_image(path: Path, suffix: str) -> sitk.Image:
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise StorageError(
-            f"'{path}' cannot be read as {suffix}: {last_line(error)}. It is damaged or of another format; "
-            "export it again."
+            f"'{path}' cannot be read as {suffix}{_reason(error)}. It is damaged or of another format; export it again."
         ) from error
     require_three_axes(path, reader.GetSize())
     if not all(spacing > 0 for spacing in reader.GetSpacing()):
@@ -67,6 +66,12 @@ def read_image(path: Path, suffix: str) -> sitk.Image:
             return reader.Execute()
     except RuntimeError as error:
         raise StorageError(
-            f"The voxels of '{path}' cannot be read: the file is truncated or damaged, or its data file is missing "
-            f"({last_line(error)}). Copy or export it again."
+            f"The voxels of '{path}' cannot be read: the file is truncated or damaged, or its data file is missing"
+            f"{_reason(error)}. Copy or export it again."
         ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return what ITK said, in parentheses; MetaImage's reasons are those of unrelated system calls."""
+    line = last_line(error)
+    return "" if line.startswith("Reason") else f" ({line if len(line) < 120 else line[:117] + '...'})"

@@ -9,15 +9,18 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.imageglobals import logger as nibabel_logger
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
@@ -52,7 +55,7 @@ def read_nifti(path: Path) -> Nifti:
         StorageError: not a NIfTI file, not 3D (one slice, a time series), truncated, damaged, or without spacing.
     """
     try:
-        with LoggingOutputSuppressor():
+        with _without_remarks():
             content = path.read_bytes()
             if content.startswith(b"\x1f\x8b"):
                 content = gzip.decompress(content)  # the whole, as the checksum comes last
@@ -67,7 +70,7 @@ def read_nifti(path: Path) -> Nifti:
             # the axes of a NIfTI file are x, y, z, time, component; a time axis of one point is only a way of writing
             times, components = (*image.shape[3:5], 1, 1)[:2]
             require_three_axes(path, (*image.shape[:3], times) if times > 1 else image.shape[:3])
-            values = _scaled(image.dataobj).reshape((*image.shape[:3], components), order="F")
+            values = _scaled(cast(ArrayProxy, image.dataobj)).reshape((*image.shape[:3], components), order="F")
             matrix = _matrix(image.header, path)
     except _DAMAGE as error:
         raise StorageError(
@@ -85,6 +88,16 @@ def write_nifti(path: Path, values: NDArray, voxel_to_ras: NDArray[np.float64]) 
     image.header.set_xyzt_units("mm")
     content = image.to_bytes()
     path.write_bytes(gzip.compress(content, 1, mtime=0) if suffix_of(path) == ".nii.gz" else content)
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Keep nibabel from logging what it finds in a header: an error says it better, and once."""
+    before, nibabel_logger.disabled = nibabel_logger.disabled, True
+    try:
+        yield
+    finally:
+        nibabel_logger.disabled = before
 
 
 def _scaled(proxy: ArrayProxy) -> NDArray:

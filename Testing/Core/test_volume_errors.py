@@ -78,6 +78,16 @@ def test_a_file_that_is_no_image_is_refused(tmp_path, capfd, suffix, content):
     assert "cannot be read" in refusal(path, capfd)
 
 
+def test_a_damaged_header_is_not_remarked_on_in_the_log(tmp_path, caplog):
+    save_nifti(tmp_path / "odd.nii", np.ones((6, 7, 8), np.float32))
+    content = bytearray((tmp_path / "odd.nii").read_bytes())
+    content[70:72] = struct.pack("<h", 999)
+    (tmp_path / "odd.nii").write_bytes(content)
+    with pytest.raises(StorageError, match="data code 999"):
+        read_volume(tmp_path / "odd.nii")
+    assert caplog.records == []
+
+
 def test_compressed_rubbish_is_refused(tmp_path, capfd):
     path = tmp_path / "rubbish.nii.gz"
     path.write_bytes(gzip.compress(b"no image" * 200))
