@@ -154,6 +154,20 @@ def set_provenance(node: Any, *, fixed: Any, moving: Any) -> None:
     node.SetNodeReferenceID(node.GetMovingNodeReferenceRole(), moving.GetID())
 
 
+def remove_node(node: Any) -> None:
+    """Take ``node`` out of its scene together with its display and storage nodes, which Slicer would leave behind."""
+    scene = node.GetScene()
+    if scene is None or not scene.IsNodePresent(node):
+        return
+    helpers = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        helpers += [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    for each in (node, *filter(None, helpers)):
+        scene.RemoveNode(each)
+
+
 def _grid_transform(displacement: Displacement) -> Any:
     ringed = displacement.with_zero_ring()
     grid = ringed.grid
