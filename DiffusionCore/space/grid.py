@@ -106,6 +106,11 @@ class Grid:
         half = np.array(size) * wanted / 2
         return self._placed(size, wanted, self.center - np.array(self.direction) @ half)
 
+    def with_center(self, center: Triple) -> Grid:
+        """Return the grid moved so that its middle is at ``center``, RAS mm."""
+        origin = np.array(self.origin) + np.array(center) - self.center
+        return Grid(self.size, self.spacing, tuple(origin), self.direction)
+
     def padded(self, voxels: int) -> Grid:
         """Return the grid with ``voxels`` more on each of its six sides."""
         origin = self.map((-voxels,) * 3, Frame.VOXEL, Frame.RAS)

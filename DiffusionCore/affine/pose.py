@@ -1,0 +1,84 @@
+"""The reverse process of poses: each image is carried, step by step, to the canonical frame of a pose network.
+
+The state of an image is its pose Q, from canonical mm (about the center of the frame) to RAS mm. A step renders the
+*original* image through Q, asks the network for the pose that is left, and follows a fraction of its logarithm::
+
+    Q <- Q exp(fraction log A),    A = network(image o Q)
+
+The transform from fixed to moving is Q_moving Q_fixed^-1; an error that both poses share cancels in it. Small
+fractions come first, where the network sees the least. Source: our own; the step is the published one (seeds of
+spatial diffusion) in the Lie group, with a list of fractions in the place of the ratio of standard deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.space import Frame, Grid
+from DiffusionCore.transforms.affine import logarithm
+
+GRADED = (0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.0)
+_STRETCH = (0.5, 2.0)  # singular values of a predicted pose beyond these are cut: no head is so small or large
+
+Predict = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class PoseFrame:
+    """The window in which a pose network sees an image: ``size`` voxels of ``spacing`` mm on each side."""
+
+    size: int
+    spacing: float
+
+    def points(self) -> Tensor:
+        """Return the points (n, n, n, 3) of the window, mm from its middle, in the order (k, j, i) of a tensor."""
+        axis = (torch.arange(self.size) - (self.size - 1) / 2) * self.spacing
+        k, j, i = torch.meshgrid(axis, axis, axis, indexing="ij")
+        return torch.stack([i, j, k], -1)
+
+
+def start_poses(centers: Tensor, rotations: Tensor | None = None) -> Tensor:
+    """Return the poses (..., 4, 4), float64, that turn by ``rotations`` (..., 3, 3) and move to ``centers`` (..., 3)."""
+    poses = torch.eye(4, dtype=torch.float64).expand(*centers.shape[:-1], 4, 4).clone()
+    poses[..., :3, 3] = centers
+    if rotations is not None:
+        poses[..., :3, :3] = rotations
+    return poses
+
+
+def pose_steps(
+    predict: Predict, image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame, fractions: tuple[float, ...] = GRADED
+) -> Iterator[Tensor]:
+    """Yield the poses (B, 4, 4) of one image after each of ``fractions``, from the start ``poses`` (B, 4, 4).
+
+    Args:
+        predict: from windows (B, 1, n, n, n) to the poses (B, 4, 4) left in them, mm from the middle.
+        image: (1, 1, K, J, I) float32 on ``grid``, background 0, mean of the foreground 1.
+    """
+    for fraction in fractions:
+        left = nearest_pose(predict(render(image, grid, poses, frame)).double())
+        poses = poses @ torch.linalg.matrix_exp(fraction * logarithm(left))
+        yield poses
+
+
+def render(image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame) -> Tensor:
+    """Return what ``poses`` (B, 4, 4) show of ``image`` (1, 1, K, J, I): (B, 1, n, n, n)."""
+    to_voxel = (torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)) @ poses).float()
+    points = frame.points()
+    voxels = points.flatten(0, 2) @ to_voxel[:, :3, :3].mT + to_voxel[:, None, :3, 3]
+    return pull(image.expand(len(poses), -1, -1, -1, -1), voxels.view(len(poses), *points.shape))
+
+
+def nearest_pose(matrices: Tensor) -> Tensor:
+    """Return affine ``matrices`` (B, 4, 4) with their linear parts made proper: no reflection, no collapse."""
+    left, stretch, right = torch.linalg.svd(matrices[:, :3, :3])
+    sign = torch.linalg.det(left @ right).sign()
+    left = torch.cat([left[..., :2], left[..., 2:] * sign[:, None, None]], -1)
+    proper = matrices.clone()
+    proper[:, :3, :3] = left @ torch.diag_embed(stretch.clamp(*_STRETCH)) @ right
+    return proper
