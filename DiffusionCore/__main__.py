@@ -1,0 +1,72 @@
+"""The shell: ``python -m DiffusionCore COMMAND ...``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.commands import evaluate, models, register, sample, train
+
+WRONG_INPUT, DEFECT, INTERRUPTED = 2, 1, 130
+
+
+class UsageError(DiffusionCoreError):
+    """The command line does not say what to do."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See: {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that ``arguments`` name (default: those of the process) and return the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in given
+    try:
+        options = _parser().parse_args([argument for argument in given if argument != "--debug"])
+        return options.run(options)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written.", INTERRUPTED)
+    except (DiffusionCoreError, ModuleNotFoundError, MemoryError) as error:
+        if debug:
+            raise
+        return _fail(_text(error), WRONG_INPUT)
+    except OSError as error:
+        if debug:
+            raise
+        return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), WRONG_INPUT)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(f"unexpected {type(error).__name__}: {error}. This is a defect; --debug shows where.", DEFECT)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m DiffusionCore",
+        description="Registration of 3D medical images by diffusion of transforms.",
+        epilog="--debug after any command shows where an error came from.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (register, sample, evaluate, models, train):
+        command.add_parser(commands)
+    return parser
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package '{error.name}' is needed for this. Install it: pip install {error.name}"
+    return "out of memory. Use smaller images, or close programs." if isinstance(error, MemoryError) else str(error)
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"error: {' '.join(text.split())}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

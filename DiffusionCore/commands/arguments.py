@@ -1,0 +1,41 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the images to align and what comes with them."""
+    add = parser.add_argument
+    add("--fixed", type=Path, required=True, metavar="F", help="the image that stays (.nii.gz, .nrrd, .mha)")
+    add("--moving", type=Path, required=True, metavar="M", help="the image that is aligned to it")
+    add("--fixed-segmentation", type=Path, metavar="S", help="labels on the fixed image: the overlap is reported")
+    add("--moving-segmentation", type=Path, metavar="S", help="labels on the moving image: they are carried along")
+    add("--initial-transform", type=Path, metavar="T", help="affine transform to start from (.h5, .tfm)")
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how to register."""
+    add = parser.add_argument
+    add("--method", choices=["affine"], default="affine", help="how to align (default: %(default)s)")
+    groups = ["rigid", "similarity", "affine"]
+    add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
+    add("--model", metavar="NAME|PATH", help="weights to use (default: the shipped ones; see the command models)")
+    add("--steps", type=positive, metavar="N", help="denoising steps (default: those of the method)")
+    add("--seed", type=int, default=0, metavar="S", help="of everything random (default: %(default)s)")
+    add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+
+
+def add_output_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare where the results go."""
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+
+
+def positive(text: str) -> int:
+    """Return ``text`` as a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed, got {text}")
+    return number

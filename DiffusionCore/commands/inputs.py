@@ -1,0 +1,149 @@
+"""What the commands read, checked before any computing starts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from DiffusionCore.affine.foreground import foreground_mask
+from DiffusionCore.checks import DeviceError, GeometryError, StorageError, VolumeError
+from DiffusionCore.report import Pair
+from DiffusionCore.space import Frame, Volume
+from DiffusionCore.storage.transforms import read_transform
+from DiffusionCore.storage.volumes import read_volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import Chain, voxel_centers
+
+_LANDMARK_COLUMNS = ("fx", "fy", "fz", "mx", "my", "mz")
+
+
+def read_pair(
+    fixed: Path,
+    moving: Path,
+    *,
+    fixed_segmentation: Path | None = None,
+    moving_segmentation: Path | None = None,
+    initial: Path | None = None,
+) -> Pair:
+    """Return the pair that lies in these files.
+
+    Raises:
+        DiffusionCoreError: a file cannot be read, an image holds nothing to align, a segmentation does not lie on the
+            grid of its image, the initial transform is not affine or moves the images apart.
+    """
+    images = {name: _read_image(path, name) for name, path in (("fixed", fixed), ("moving", moving))}
+    start = None if initial is None else read_affine(initial)
+    if start is not None:
+        _require_overlap(images["fixed"], images["moving"], start)
+    return Pair(
+        **images,
+        fixed_segmentation=_read_segmentation(fixed_segmentation, images["fixed"], "fixed"),
+        moving_segmentation=_read_segmentation(moving_segmentation, images["moving"], "moving"),
+        initial=start,
+    )
+
+
+def read_affine(path: Path) -> Affine:
+    """Return the affine transform in the file at ``path``; a composition of several is multiplied out."""
+    transform = read_transform(path)
+    parts = transform.parts if isinstance(transform, Chain) else (transform,)
+    if not all(isinstance(part, Affine) for part in parts):
+        raise StorageError(f"The transform '{path}' is deformable; an affine one is needed here.")
+    product = Affine.identity()
+    for part in parts:
+        product = Affine(product.matrix @ part.matrix)  # pyright: ignore[reportAttributeAccessIssue]
+    return product
+
+
+def read_landmarks(path: Path) -> NDArray[np.float64]:
+    """Return corresponding points (N, 2, 3), RAS mm: fixed, moving.
+
+    The file is a table (.csv) with the columns fx, fy, fz, mx, my, mz in LPS mm, as ITK programs write them.
+
+    Raises:
+        StorageError: the file cannot be read, or a column is missing or no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            rows = [[float(row[name]) for name in _LANDMARK_COLUMNS] for row in csv.DictReader(lines)]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        needed = f"a .csv with the columns {', '.join(_LANDMARK_COLUMNS)} is needed"
+        raise StorageError(f"The landmarks '{path}' cannot be read; {needed}.") from error
+    return np.array(rows).reshape(-1, 2, 3) * (-1, -1, 1)
+
+
+def foreground_points(volume: Volume, seed: int, count: int = 2000) -> NDArray[np.float64]:
+    """Return up to ``count`` points (N, 3), RAS mm, drawn from the foreground of ``volume``."""
+    voxels = np.argwhere(foreground_mask(volume))[:, ::-1]
+    chosen = np.random.default_rng(seed).permutation(len(voxels))[:count]
+    return volume.grid.map(voxels[chosen], Frame.VOXEL, Frame.RAS)
+
+
+def read_list(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a list of pairs: a .csv with a header, or a .json list of objects; empty cells are left out.
+
+    Raises:
+        StorageError: the file cannot be read, or holds no pairs.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
+        rows = [{key: str(value).strip() for key, value in row.items() if key and value} for row in rows]
+    except (OSError, ValueError, AttributeError, TypeError, csv.Error) as error:
+        needed = "a .csv with a header or a .json list of objects is needed"
+        raise StorageError(f"The list '{path}' cannot be read; {needed} ({error}).") from error
+    if not rows:
+        raise StorageError(f"The list '{path}' holds no pairs.")
+    return rows
+
+
+def check_device(name: str) -> str:
+    """Return ``name`` (auto, cpu, cuda or cuda:N) if such a device is there.
+
+    Raises:
+        DeviceError: it is not; the text lists what is there.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    present = ["cpu", *(f"cuda:{n}" for n in range(count))]
+    if name in ("auto", *present) or (name == "cuda" and count):
+        return name
+    raise DeviceError(f"There is no device '{name}' here. Choose one of: auto, {', '.join(present)}.")
+
+
+def _read_image(path: Path, name: str) -> Volume:
+    volume = read_volume(path)
+    try:
+        volume.require_registrable(name)
+    except VolumeError as error:
+        raise VolumeError(f"{error} ({path})") from None
+    return volume
+
+
+def _read_segmentation(path: Path | None, image: Volume, name: str) -> Volume | None:
+    if path is None:
+        return None
+    labels = read_volume(path)
+    if not labels.grid.is_close(image.grid, tolerance=0.1):
+        raise GeometryError(
+            f"The {name} segmentation '{path}' does not lie on the grid of the {name} image: its size is "
+            f"{labels.grid.size}, that of the image {image.grid.size}, or their spacing, origin or axes differ. "
+            "Resample it to the image first."
+        )
+    if not np.array_equal(labels.values, np.round(labels.values)) or labels.values.min() < 0:
+        raise VolumeError(f"The {name} segmentation '{path}' must hold whole numbers of at least 0, one per label.")
+    return Volume(labels.values.astype(np.int32), image.grid)
+
+
+def _require_overlap(fixed: Volume, moving: Volume, initial: Affine) -> None:
+    coarse = fixed.grid.resized(tuple(min(n, 24) for n in fixed.grid.size))
+    positions = moving.grid.map(initial.map(voxel_centers(coarse)).numpy(), Frame.RAS, Frame.UNIT)
+    if not (abs(positions) <= 1).all(-1).any():
+        raise GeometryError(
+            "With the initial transform the two images do not overlap. It must map points of the fixed image to points "
+            "of the moving image; try its inverse, or leave it out."
+        )

@@ -1,0 +1,74 @@
+"""What the user sees and can do while a registration runs: a bar, and a polite stop by Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from DiffusionCore.affine.steps import Step
+
+
+class PoliteStop:
+    """A ``should_stop`` that the first Ctrl-C makes true; the second one interrupts as usual."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: Any = None
+
+    def __call__(self) -> bool:
+        return self.requested
+
+    def __enter__(self) -> PoliteStop:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._restore()
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+        sys.stderr.write("\nStopping after this step; what is there is kept. Press Ctrl-C again to give it up.\n")
+
+    def _restore(self) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+
+class StepBar:
+    """An ``on_step`` that draws the diffusion time passed, the phase and its similarity on stderr.
+
+    Where stderr is not a terminal it writes one line per phase instead.
+    """
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        layout = "{desc:<22} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
+        self._bar = tqdm(total=1.0, bar_format=layout, disable=None, file=sys.stderr, leave=True)
+        self._phase = ""
+
+    def __call__(self, step: Step) -> None:
+        similarity = step.metrics.get("mutual_information")
+        text = "" if similarity is None else f"MI {similarity:.3f}"
+        if self._bar.disable:
+            if step.phase != self._phase:
+                sys.stderr.write(f"step {step.index:3d}  time {step.time:.2f}  {step.phase} {text}\n")
+            self._phase = step.phase
+            return
+        self._bar.set_description_str(f"step {step.index} {step.phase}", refresh=False)
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.n = max(self._bar.n, 1.0 - step.time)
+        self._bar.refresh()
+
+    def __enter__(self) -> StepBar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()

@@ -1,0 +1,133 @@
+"""Register a pair with the user watching, and write what came out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from DiffusionCore.affine.steps import Step
+from DiffusionCore.commands.inputs import check_device
+from DiffusionCore.commands.progress import PoliteStop, StepBar
+from DiffusionCore.config import to_dict
+from DiffusionCore.film_strip import draw_film_strip
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.registration import AffineSettings, Registration, register
+from DiffusionCore.report import Pair, describe, measure, phase_times, regularity, versions
+from DiffusionCore.storage.transforms import write_transform
+from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.transforms.affine import Affine, Group
+from DiffusionCore.transforms.resample import resample
+
+TRANSFORM, WARPED, WARPED_LABELS = "transform.h5", "warped.nii.gz", "warped_segmentation.nii.gz"
+REPORT, FILM_STRIP, STEPS = "report.json", "film-strip.png", "steps"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished or politely stopped registration.
+
+    Attributes:
+        registration: the transform and its steps.
+        stopped: whether the user stopped it.
+        report: all that ``report.json`` says.
+    """
+
+    registration: Registration
+    stopped: bool
+    report: dict[str, Any]
+
+
+def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
+    """Register ``pair`` as ``options`` (see ``add_run_arguments``) say, with a bar and a polite stop."""
+    settings = settings_from(options)
+    device = check_device(options.device)
+    began = time.perf_counter()
+    with PoliteStop() as stop, StepBar() as bar:
+        registration = register(
+            pair.fixed,
+            pair.moving,
+            settings,
+            initial_transform=pair.initial,
+            seed=options.seed,
+            device=device,
+            on_step=bar,
+            should_stop=stop,
+        )
+    seconds = time.perf_counter() - began
+    report = {
+        "stopped_early": stop.requested,
+        "metrics": {
+            "before": measure(pair, pair.initial or Affine.identity()),
+            "after": measure(pair, registration.transform, registration.warped),
+        },
+        "jacobian": regularity(registration.transform, pair.fixed.grid),
+        "seconds": {"total": round(seconds, 3), **phase_times(registration.steps, registration.times)},
+        "steps": len(registration.steps),
+        "matrix_fixed_to_moving_ras_mm": _matrix(registration),
+        "images": {"fixed": describe(pair.fixed), "moving": describe(pair.moving)},
+        "settings": {"method": options.method, **to_dict(settings)},
+        "seed": options.seed,
+        "device": device,
+        "versions": versions(),
+    }
+    return Outcome(registration, stop.requested, report)
+
+
+def settings_from(options: argparse.Namespace) -> AffineSettings:
+    """Return the settings that the command line asks for."""
+    changes: dict[str, Any] = {"group": Group[options.group.upper()]}
+    if options.steps is not None:
+        changes["steps"] = options.steps
+    if options.model is not None:
+        changes["model"] = options.model
+    return AffineSettings(**changes)
+
+
+def write_outcome(folder: Path, pair: Pair, outcome: Outcome, *, keep_steps: bool) -> None:
+    """Write the transform, the warped images, the trajectory, the picture and the report into ``folder``."""
+    registration, grid = outcome.registration, pair.fixed.grid
+    write_transform(folder / TRANSFORM, registration.transform, grid)
+    write_volume(folder / WARPED, registration.warped)
+    if pair.moving_segmentation is not None:
+        labels = resample(
+            pair.moving_segmentation, grid, registration.transform, interpolation=Interpolation.NEAREST
+        )
+        write_volume(folder / WARPED_LABELS, labels)
+    if keep_steps:
+        write_steps(folder / STEPS, registration.steps)
+    _draw(folder / FILM_STRIP, pair, registration)
+    outcome.report["files"] = sorted([*(item.name for item in folder.iterdir()), REPORT])
+    (folder / REPORT).write_text(json.dumps(outcome.report, indent=2) + "\n", encoding="utf-8")
+
+
+def write_steps(folder: Path, steps: list[Step]) -> None:
+    """Write the trajectory: an ITK transform per step, and ``steps.json`` with the phase, the time and the metrics."""
+    folder.mkdir()
+    rows = []
+    for step in steps:
+        name = f"step_{step.index:03d}.tfm"
+        write_transform(folder / name, step.transform, None)
+        row = {"index": step.index, "phase": step.phase, "time": step.time, "metrics": step.metrics, "file": name}
+        rows.append(row)
+    (folder / "steps.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _draw(path: Path, pair: Pair, registration: Registration) -> None:
+    try:
+        draw_film_strip(path, pair.fixed, pair.moving, registration.steps)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        _log.warning("No picture was drawn: the package 'matplotlib' is missing (pip install matplotlib).")
+
+
+def _matrix(registration: Registration) -> list[list[float]] | None:
+    transform = registration.transform
+    return transform.matrix.tolist() if isinstance(transform, Affine) else None

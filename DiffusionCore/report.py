@@ -1,0 +1,121 @@
+"""The report of a registration: what it reached, how long it took, and everything needed to repeat it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import DiffusionCore
+from DiffusionCore import metrics
+from DiffusionCore.affine.foreground import foreground_mask
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.space import Grid, Volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import Transform
+from DiffusionCore.transforms.resample import resample
+
+if TYPE_CHECKING:
+    from DiffusionCore.affine.steps import Step
+
+_PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "nibabel", "safetensors")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images to align, and what is known about them.
+
+    Attributes:
+        fixed, moving: the images.
+        fixed_segmentation, moving_segmentation: integer labels on the grids of the images.
+        initial: where the registration starts; None starts from the centers of mass.
+        truth: the transform that should be found, where it is known.
+        points: RAS mm (N, 3) in the fixed image, where the error against ``truth`` is measured.
+        landmarks: corresponding points, RAS mm, (N, 2, 3): fixed, moving.
+    """
+
+    fixed: Volume
+    moving: Volume
+    fixed_segmentation: Volume | None = None
+    moving_segmentation: Volume | None = None
+    initial: Affine | None = None
+    truth: Transform | None = None
+    points: NDArray | None = None
+    landmarks: NDArray | None = None
+
+
+def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> dict[str, Any]:
+    """Return how well ``transform`` aligns ``pair``, as plain numbers.
+
+    ``mutual_information`` (nats) and ``normalized_cross_correlation`` over the fixed foreground; ``mean_dice`` and
+    ``dice`` per label where both segmentations are there; ``landmark_error_mm`` and ``true_error_mm`` (mean, median,
+    largest) where landmarks or the truth are known.
+
+    Args:
+        pair: the images and what is known about them.
+        transform: fixed -> moving, RAS mm.
+        warped: the moving image through ``transform``, if it is at hand.
+    """
+    fixed, grid = pair.fixed, pair.fixed.grid
+    values = (warped or resample(pair.moving, grid, transform)).values
+    inside = foreground_mask(fixed)
+    result: dict[str, Any] = {
+        "mutual_information": metrics.mutual_information(fixed.values, values, inside),
+        "normalized_cross_correlation": metrics.normalized_cross_correlation(fixed.values, values, inside),
+    }
+    if pair.fixed_segmentation is not None and pair.moving_segmentation is not None:
+        labels = resample(pair.moving_segmentation, grid, transform, interpolation=Interpolation.NEAREST)
+        scores = metrics.dice(pair.fixed_segmentation.values, labels.values)
+        result["mean_dice"] = metrics.mean_dice(scores) if scores else None
+        result["dice"] = {str(label): score for label, score in scores.items()}
+    if pair.landmarks is not None:
+        points = torch.from_numpy(pair.landmarks)
+        result["landmark_error_mm"] = _summary((transform.map(points[:, 0]) - points[:, 1]).norm(dim=-1).numpy())
+    if pair.truth is not None and pair.points is not None:
+        errors = metrics.point_error(transform, pair.truth, torch.from_numpy(pair.points))
+        result["true_error_mm"] = _summary(errors.numpy())
+    return result
+
+
+def regularity(transform: Transform, grid: Grid) -> dict[str, float]:
+    """Return the statistics of the Jacobian determinant of ``transform`` on ``grid``; at one point if it is affine."""
+    size = (1, 1, 1) if isinstance(transform, Affine) else grid.size
+    return asdict(metrics.jacobian_statistics(transform, grid.resized(size)))
+
+
+def phase_times(steps: Sequence[Step], times: dict[str, float]) -> dict[str, float]:
+    """Return the seconds per phase, rounded, in the order in which the phases came."""
+    order = dict.fromkeys([*(step.phase for step in steps), *times])
+    return {phase: round(times[phase], 4) for phase in order if phase in times}
+
+
+def describe(volume: Volume) -> dict[str, Any]:
+    """Return the geometry and the type of an image."""
+    grid = volume.grid
+    return {
+        "size": list(grid.size),
+        "spacing_mm": [round(s, 6) for s in grid.spacing],
+        "origin_ras_mm": [round(x, 4) for x in grid.origin],
+        "type": str(volume.values.dtype),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of what it computes with, and of the machine."""
+    found = {"DiffusionCore": DiffusionCore.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {**found, "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _summary(errors: NDArray) -> dict[str, float]:
+    return {"mean": float(errors.mean()), "median": float(np.median(errors)), "largest": float(errors.max())}
