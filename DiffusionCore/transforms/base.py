@@ -39,7 +39,7 @@ class Transform(ABC):
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return T(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm, channels (x, y, z)."""
         vectors = torch.empty((3, *grid.shape))
-        for slab in k_slabs(grid):
+        for slab in k_slabs(grid, SLAB_VOXELS):
             points = voxel_centers(grid, slab)
             vectors[:, slab] = (self.map(points) - points).movedim(-1, 0)
         return vectors
@@ -67,7 +67,7 @@ class Chain(Transform):
         return Chain(tuple(part.inverse() for part in reversed(self.parts)))
 
 
-def k_slabs(grid: Grid, voxels: int = SLAB_VOXELS) -> Iterator[slice]:
+def k_slabs(grid: Grid, voxels: int) -> Iterator[slice]:
     """Yield slices that cover the k axis of ``grid``, each of at most ``voxels`` voxels (but of one plane at least)."""
     i, j, k = grid.size
     planes = max(1, voxels // (i * j))

@@ -14,7 +14,7 @@ from DiffusionCore.checks import GeometryError, check_shape
 from DiffusionCore.interpolation import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import Transform, k_slabs
+from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs
 
 _logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     matrix = _voxel_to_ras(grid)
     own = torch.as_tensor(matrix, dtype=torch.float32)
     result = torch.empty(grid.shape)
-    for slab in k_slabs(grid):
+    for slab in k_slabs(grid, SLAB_VOXELS):
         low, high = max(slab.start - 1, 0), min(slab.stop + 1, grid.shape[0])
         keep = slice(slab.start - low, slab.stop - low)
         columns = [
