@@ -1,15 +1,14 @@
 import gzip
 import os
-import resource
 import shutil
 import struct
-from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from full_disk import full_disk
 
 from DiffusionCore.checks import StorageError
 from DiffusionCore.space import Grid, Volume
@@ -17,17 +16,6 @@ from DiffusionCore.storage.volumes import VOLUME_SUFFIXES, read_volume, write_vo
 
 VOLUME = Volume(np.random.default_rng(0).normal(size=(20, 30, 25)).astype(np.float32), Grid((25, 30, 20), (1, 2, 3)))
 SHEARED = np.array([[1.0, 0.5, 0, 7], [0, 1, 0, 8], [0, 0, 2, 9], [0, 0, 0, 1]])
-
-
-@contextmanager
-def full_disk(capacity):
-    """Let no file grow beyond ``capacity`` bytes: what the libraries see is a disk that fills up while they write."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (capacity, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def refusal(path, capfd):
