@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from DiffusionCore.affine.foreground import extent, working_volume
-from DiffusionCore.affine.sampling import Sampler, Samples, fixed_samples
+from DiffusionCore.affine.sampling import Sampler, Samples, foreground_points
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -55,8 +55,14 @@ class WorkingPair:
         return Affine.translation(self.moving.center - self.fixed.center)
 
     def samples(self, level: int, count: int, *, generator: torch.Generator) -> Samples:
-        """Return ``count`` points of the fixed image at ``level`` about its center."""
-        return fixed_samples(self.levels[level].fixed, self.fixed.center, count, generator=generator)
+        """Return at most ``count`` points of the fixed image at ``level`` about its center."""
+        volume = self.levels[level].fixed
+        points = foreground_points(volume, self.fixed.center, count, generator=generator)
+        return Samples(points, Sampler(volume).read(self.onto_fixed(), points).positions[0].round().long())
+
+    def onto_fixed(self) -> torch.Tensor:
+        """Return the matrix (1, 4, 4) that takes points about the fixed center to RAS."""
+        return self.onto([Affine.identity()])
 
     def onto(self, transforms: list[Affine]) -> torch.Tensor:
         """Return the matrices (C, 4, 4) of ``transforms`` for points about the fixed center."""

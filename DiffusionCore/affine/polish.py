@@ -1,97 +1,124 @@
-"""Polish: climb the mutual information over the affine group, many starts at a time.
-
-The state is T = T0 exp(d) about the fixed center. Derivatives at d = 0 are written out by hand: the moving gradient pulled
-back to the fixed frame, h, gives dI/dd = h . (D y + v) for the point y. Each parameter is in mm at the radius of the foreground.
-"""
+"""Polish: from a rough transform to a fine one, and briefly from many rough ones to a ranking."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from DiffusionCore.affine.sampling import Sampler, Samples
+from DiffusionCore.affine.climb import Batch, Pace, Standing, climb
+from DiffusionCore.affine.local_correlation import contrast_map, fixed_patches, local_correlation_slope, standardized
+from DiffusionCore.affine.pair import WorkingPair
+from DiffusionCore.affine.sampling import Samples
 from DiffusionCore.affine.similarity import mutual_information_slope
-from DiffusionCore.transforms.affine import Group, algebra_matrix
+from DiffusionCore.transforms.affine import Affine, Group
+
+
+@dataclass(frozen=True)
+class InformationStage:
+    """Climb the mutual information of ``points`` of the fixed image at a ``level`` of the working pair."""
+
+    level: int
+    pace: Pace
+    points: int = 12000
+
+    def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
+        return information_batches(pair.samples(self.level, self.points, generator=generator))
+
+
+@dataclass(frozen=True)
+class CorrelationStage:
+    """Climb the local correlation of patches at a ``level``, ``at_once`` of ``patches`` in each step.
+
+    A patch has ``width`` points a side, ``apart`` voxels from each other. The contrast is matched at the start.
+    """
+
+    level: int
+    pace: Pace
+    patches: int = 1500
+    at_once: int = 150
+    width: int = 5
+    apart: float = 1.5
+
+    def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
+        samples = pair.samples(self.level, 12000, generator=generator)
+        reading = pair.levels[self.level].moving.read(start[:1], samples.points)
+        table = contrast_map(samples.bins, reading)
+        patches = fixed_patches(pair, self.level, self.patches, self.width, self.apart, generator=generator)
+        low = patches.positions.floor().long().clamp(0, len(table) - 2)
+        matched = standardized(torch.lerp(table[low], table[low + 1], patches.positions - low))
+        parts = zip(patches.points.split(self.at_once), matched.split(self.at_once), strict=True)
+        return itertools.cycle(
+            [Batch(points.flatten(0, 1), partial(local_correlation_slope, fixed)) for points, fixed in parts]
+        )
 
 
 @dataclass(frozen=True)
 class PolishSettings:
-    """How far and how fast a polish climbs.
+    """What a polish does.
 
     Attributes:
-        iterations: steps of the optimizer.
-        step: the largest change of a parameter in one step at the beginning, as a share of the working spacing.
-        final_step: the same at the end; the steps shrink geometrically.
+        group: which transforms are allowed; the start is not projected on it.
+        stages: climbed one after the other.
+        brief: what is done with each of many candidates.
     """
 
-    iterations: int = 60
-    step: float = 0.4
-    final_step: float = 0.02
+    group: Group = Group.AFFINE
+    stages: tuple[InformationStage | CorrelationStage, ...] = (
+        InformationStage(1, Pace(50, 0.3, 0.05)),
+        InformationStage(2, Pace(40, 0.3, 0.02)),
+        CorrelationStage(2, Pace(60, 0.3, 0.02)),
+    )
+    brief: InformationStage = InformationStage(1, Pace(40, 0.6, 0.15), points=3000)
 
 
 @dataclass(frozen=True)
-class Climb:
-    """The state of C climbs: ``matrices`` (C, 4, 4) from centered fixed points to moving RAS, and their scores (C,)."""
+class Polished:
+    """A transform, the mutual information (nat) times overlap or the local correlation that it reached, and the overlap."""
 
-    matrices: Tensor
-    information: Tensor
-    overlap: Tensor
-
-
-def climb(
-    start: Tensor, samples: Samples, moving: Sampler, radius: float, spacing: float, group: Group, settings: PolishSettings
-) -> Iterator[Climb]:
-    """Yield the state before every step and after the last one, with Adam and shrinking steps.
-
-    Args:
-        start: matrices (C, 4, 4) from centered fixed points to moving RAS.
-        radius: of the fixed foreground, mm: 1 unit of a parameter moves a point at this radius by 1 mm.
-        spacing: of the working volumes, mm.
-    """
-    matrices = start.double()
-    scale = _scale(radius, group)
-    mean, square = torch.zeros(len(start), group), torch.zeros(len(start), group)
-    shrink = (settings.final_step / settings.step) ** (1 / max(1, settings.iterations - 1))
-    rate = settings.step * spacing
-    for iteration in range(settings.iterations):
-        value, slope, overlap = information_and_slope(matrices, samples, moving, radius, group)
-        yield Climb(matrices, value, overlap)
-        mean = mean.lerp(slope, 0.15)
-        square = square.lerp(slope**2, 0.05)
-        n = iteration + 1
-        change = rate * (mean / (1 - 0.85**n)) / ((square / (1 - 0.95**n)).sqrt() + 1e-12)
-        matrices = matrices @ torch.linalg.matrix_exp(algebra_matrix(change.double() * scale))
-        rate *= shrink
-    value, _, overlap = information_and_slope(matrices, samples, moving, radius, group)
-    yield Climb(matrices, value, overlap)
+    transform: Affine
+    similarity: float
+    overlap: float
 
 
-def information_and_slope(
-    matrices: Tensor, samples: Samples, moving: Sampler, radius: float, group: Group
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mutual information (C,), its derivative (C, group) and the share of points inside (C,)."""
-    reading = moving.read(matrices, samples.points)
-    value, slope = mutual_information_slope(samples.bins, reading.positions, reading.inside)
-    force = (reading.gradient * slope[..., None]) @ matrices[:, :3, :3].float()
-    moment = force.mT @ torch.cat([samples.points / radius, torch.ones(len(samples.points), 1)], -1)
-    return value, _project(moment, group), reading.inside.mean(-1)
+def polish(
+    pair: WorkingPair, start: Affine, settings: PolishSettings, *, generator: torch.Generator
+) -> Iterator[Polished]:
+    """Yield the transform before every step of every stage, and the final one."""
+    matrices = pair.onto([start])
+    for stage in settings.stages:
+        for standing in _run(pair, matrices, stage, settings.group, generator):
+            yield _polished(pair, standing)[0]
+        matrices = standing.matrices
 
 
-def _project(moment: Tensor, group: Group) -> Tensor:
-    """Return the derivative (C, group) from the moments (C, 3, 4) of the forces about the points."""
-    m = moment[..., :3]
-    turn = torch.stack([m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]], -1)
-    stretch = m.diagonal(dim1=-2, dim2=-1)
-    shear = torch.stack([m[:, 0, 1] + m[:, 1, 0], m[:, 0, 2] + m[:, 2, 0], m[:, 1, 2] + m[:, 2, 1]], -1)
-    parts = {Group.RIGID: [], Group.SIMILARITY: [stretch.sum(-1, keepdim=True)], Group.AFFINE: [stretch, shear]}
-    return torch.cat([turn, moment[..., 3], *parts[group]], -1)
+def polish_briefly(
+    pair: WorkingPair, candidates: list[Affine], settings: PolishSettings, *, generator: torch.Generator
+) -> list[Polished]:
+    """Return all ``candidates`` after a brief polish, the best mutual information times overlap first."""
+    *_, last = _run(pair, pair.onto(candidates), settings.brief, settings.group, generator)
+    return sorted(_polished(pair, last), key=lambda one: one.similarity * one.overlap, reverse=True)
 
 
-def _scale(radius: float, group: Group) -> Tensor:
-    """Return what one unit of each parameter is in the algebra (rad, mm, log-scale)."""
-    scale = torch.full((group,), 1 / radius, dtype=torch.float64)
-    scale[3:6] = 1
-    return scale
+def information_batches(samples: Samples) -> Iterator[Batch]:
+    """Return the same batch for ever: the mutual information of ``samples`` inside the moving image."""
+
+    def similarity(reading):
+        return mutual_information_slope(samples.bins, reading.positions, reading.inside)
+
+    return itertools.repeat(Batch(samples.points, similarity))
+
+
+def _run(pair, matrices, stage, group, generator) -> Iterator[Standing]:
+    level = pair.levels[stage.level]
+    batches = stage.batches(pair, matrices, generator=generator)
+    return climb(matrices, batches, level.moving, pair.radius, level.spacing, group, stage.pace)
+
+
+def _polished(pair: WorkingPair, standing: Standing) -> list[Polished]:
+    values = zip(pair.transforms(standing.matrices), standing.similarity.tolist(), standing.overlap.tolist(), strict=True)
+    return [Polished(*each) for each in values]

@@ -23,7 +23,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Reading:
-    """The moving image at (C, N) points: bin ``positions``, their ``gradient`` (C, N, 3) per mm, and ``inside`` (0, 1)."""
+    """An image at (C, N) points: bin ``positions``, their ``gradient`` (C, N, 3) per mm, and ``inside`` (0 or 1)."""
 
     positions: Tensor
     gradient: Tensor
@@ -91,21 +91,18 @@ class Sampler:
         return torch.nn.functional.pad(bins, (1,) * 6, value=round(self.background)).flatten()
 
 
-def fixed_samples(volume: Volume, center: NDArray, count: int, *, generator: torch.Generator) -> Samples:
-    """Return ``count`` points spread evenly over the foreground of a working ``volume``, and one voxel around it.
+def foreground_points(volume: Volume, center: NDArray, count: int, *, generator: torch.Generator) -> Tensor:
+    """Return at most ``count`` points (N, 3), mm about ``center``, spread evenly over the foreground of a working ``volume``.
 
-    Points lie anywhere in their voxels, so that no sampling pattern meets the moving lattice.
+    One voxel around the foreground belongs to it. Points lie anywhere in their voxels, so that no sampling pattern meets
+    the moving lattice.
     """
     values = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))
-    near = torch.nn.functional.max_pool3d((values > 0).float()[None], 3, stride=1, padding=1)[0] > 0
-    kji = near.nonzero()
+    kji = (torch.nn.functional.max_pool3d((values > 0).float()[None], 3, stride=1, padding=1)[0] > 0).nonzero()
     if not len(kji):
-        kji = torch.ones_like(near).nonzero()
+        kji = torch.ones_like(values).nonzero()
     count = min(count, len(kji))
-    chosen = ((torch.arange(count) + torch.rand(count, generator=generator)) * len(kji) / count).long().clamp_max(len(kji) - 1)
-    voxel = kji[chosen].flip(-1) + torch.rand(len(chosen), 3, generator=generator) - 0.5
-    ras = volume.grid.map(voxel.numpy(), Frame.VOXEL, Frame.RAS)
-    points = torch.from_numpy(ras - center).float()
-    shift = torch.eye(4, dtype=torch.float64)
-    shift[:3, 3] = torch.from_numpy(np.asarray(center))
-    return Samples(points, Sampler(volume).read(shift[None], points).positions[0].round().long())
+    shares = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    chosen = (shares * len(kji)).long().clamp_max(len(kji) - 1)
+    voxel = kji[chosen].flip(-1) + torch.rand(count, 3, generator=generator) - 0.5
+    return torch.from_numpy(volume.grid.map(voxel.numpy(), Frame.VOXEL, Frame.RAS) - center).float()

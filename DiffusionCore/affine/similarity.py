@@ -1,8 +1,8 @@
 """Mutual information of samples with a Parzen window, many transforms at a time.
 
-Both windows are cubic B-splines (Thevenaz and Unser, IEEE Trans. Image Processing 9, 2000, eq. 4-8; Mattes et al., IEEE
-Trans. Medical Imaging 22, 2003). The fixed intensities never change, so they are rounded to bins once and their window is
-applied to the finished histogram, which is the same at the bin centers and costs nothing.
+Both windows are cubic B-splines (Thevenaz and Unser, IEEE Trans. Image Processing 9, 2000, eq. 4-8; Mattes et al.,
+IEEE Trans. Medical Imaging 22, 2003). The fixed intensities never change, so they are rounded to bins once and their
+window is applied to the finished histogram, which is the same at the bin centers and costs nothing.
 """
 
 from __future__ import annotations
