@@ -17,6 +17,8 @@ from DiffusionCore.diffusion.schedules import CosineSchedule, Schedule
 from DiffusionCore.transforms.affine import Group, algebra_matrix
 
 _CLAMP = 2.5  # deviations
+_PUBLISHED_MATRIX = CosineSchedule(65, 0.01, 0.07)
+_PUBLISHED_TRANSLATION = CosineSchedule(65, 0.5, 4.0)
 
 
 class AffineLaw(ABC):
@@ -67,8 +69,8 @@ class PublishedAffineLaw(AffineLaw):
         ValueError: the schedules differ in length, or I + A could become singular.
     """
 
-    matrix: Schedule = CosineSchedule()
-    translation: Schedule = CosineSchedule(65, 0.5, 4.0)
+    matrix: Schedule = _PUBLISHED_MATRIX
+    translation: Schedule = _PUBLISHED_TRANSLATION
     affine_share: float = 0.8
 
     def __post_init__(self) -> None:
@@ -120,10 +122,10 @@ class LieAffineLaw(AffineLaw):
     Source: our own.
     """
 
-    rotation: Schedule = CosineSchedule(65, 0.01, 0.12)
-    translation: Schedule = CosineSchedule(65, 0.5, 4.0)
-    scale: Schedule = CosineSchedule(65, 0.002, 0.025)
-    shear: Schedule = CosineSchedule(65, 0.001, 0.01)
+    rotation: Schedule
+    translation: Schedule
+    scale: Schedule
+    shear: Schedule
     group: Group = Group.AFFINE
 
     def __post_init__(self) -> None:
