@@ -1,0 +1,138 @@
+"""The files of the Slicer modules, read without Slicer: what they import, say and name in their forms."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ("SpatialDiffusion", "DeformationSynthesis")
+FILES = [path for module in MODULES for path in sorted((ROOT / module).rglob("*.py"))]
+OF_SLICER = {"slicer", "qt", "ctk", "vtk"}
+PURE_CORE = {"DiffusionCore.checks", "DiffusionCore.mrml.install", "DiffusionCore.mrml.panel"}
+LONGEST_SHELL = 120
+# calls whose text is read by the user, and the argument that holds it
+SHOWN = {"setText", "setToolTip", "say", "delayDisplay", "warningDisplay", "errorDisplay", "showStatusMessage"}
+SHOWN_FIELDS = {"title", "helpText", "acknowledgementText"}
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def file_scope_imports(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in tree.body:
+        for part in ast.walk(node) if not isinstance(node, ast.FunctionDef | ast.ClassDef) else ():
+            if isinstance(part, ast.Import):
+                found |= {alias.name for alias in part.names}
+            elif isinstance(part, ast.ImportFrom) and part.level == 0:
+                found.add(part.module)
+    return found
+
+
+def literal_texts(node: ast.expr) -> list[str]:
+    """Return the texts in an expression that do not pass through a translation."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "translate"):
+        return []
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) and node.value else []
+    parts = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return [text for part in parts for text in literal_texts(part)]
+
+
+def form_of(module: str) -> ElementTree.Element:
+    return ElementTree.parse(ROOT / module / "Resources" / "UI" / f"{module}.ui").getroot()
+
+
+def properties(widget: ElementTree.Element) -> dict[str, str]:
+    return {p.get("name", ""): "".join(p.itertext()).strip() for p in widget.findall("property")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_nothing_that_slicer_does_not_bring_is_imported_at_file_scope(path):
+    own = {f"{module}Lib" for module in MODULES}
+    imports = {name for name in file_scope_imports(tree_of(path)) if name.split(".")[0] not in own}
+    allowed = OF_SLICER | set(sys.stdlib_module_names)
+    assert {name for name in imports if name.split(".")[0] not in allowed} <= PURE_CORE
+
+
+@pytest.mark.parametrize("name", sorted(PURE_CORE))
+def test_what_modules_import_from_the_package_at_file_scope_is_light(name):
+    imports = file_scope_imports(tree_of(ROOT / Path(*name.split(".")).with_suffix(".py")))
+    assert {i.split(".")[0] for i in imports} <= OF_SLICER | set(sys.stdlib_module_names) | {"DiffusionCore"}
+    assert {i for i in imports if i.startswith("DiffusionCore")} <= PURE_CORE
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_file_is_a_short_shell_with_the_classes_that_slicer_looks_for(module):
+    path = ROOT / module / f"{module}.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_SHELL
+    classes = {node.name for node in tree_of(path).body if isinstance(node, ast.ClassDef)}
+    assert classes == {module, f"{module}Widget", f"{module}Logic", f"{module}Test"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_text_for_the_user_passes_through_translation(path):
+    bare = []
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SHOWN:
+            bare += [text for argument in node.args for text in literal_texts(argument)]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            bare += literal_texts(node.value) if node.targets[0].attr in SHOWN_FIELDS else []
+    assert bare == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_translated_texts_are_literals_that_a_tool_can_extract(module):
+    for path in (ROOT / module).rglob("*.py"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+                assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_widget_that_the_panel_uses_is_in_its_form(module):
+    panel = (ROOT / module / f"{module}Lib" / "Widget.py").read_text(encoding="utf-8")
+    shared = (ROOT / "DiffusionCore" / "mrml" / "panel.py").read_text(encoding="utf-8")
+    used = set(re.findall(r"\bself\.ui\.(\w+)", panel + shared))
+    names = [widget.get("name") for widget in form_of(module).iter("widget") if widget.get("name")]
+    assert len(used) >= 2
+    assert used <= set(names)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_parameter_is_bound_to_one_widget_and_none_is_invented(module):
+    tree = tree_of(ROOT / module / f"{module}Lib" / "Parameters.py")
+    (wrapped,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    fields = [node.target.id for node in wrapped.body if isinstance(node, ast.AnnAssign)]
+    bound = [properties(widget).get("SlicerParameterName") for widget in form_of(module).iter("widget")]
+    assert sorted(name for name in bound if name) == sorted(fields)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_selector_knows_its_scene_and_its_nodes(module):
+    form = form_of(module)
+    connected = {c.findtext("receiver") for c in form.iter("connection") if c.findtext("sender") == module}
+    selectors = [widget for widget in form.iter("widget") if widget.get("class") == "qMRMLNodeComboBox"]
+    assert {widget.get("name") for widget in selectors} == connected
+    for widget in selectors:
+        values = properties(widget)
+        assert values["nodeTypes"] in ("vtkMRMLScalarVolumeNode", "vtkMRMLTransformNode")
+        assert values["noneDisplay"]
+        is_output = widget.get("name", "").startswith("output")
+        assert (values["addEnabled"], values["removeEnabled"]) == (("true",) * 2 if is_output else ("false",) * 2)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_control_has_a_tooltip(module):
+    controls = {"qMRMLNodeComboBox", "ctkSliderWidget", "QSpinBox", "QPushButton", "QCheckBox", "QComboBox"}
+    missing = [w.get("name") for w in form_of(module).iter("widget") if w.get("class") in controls]
+    missing = [n for n in missing if not properties(form_of(module).find(f".//widget[@name='{n}']")).get("toolTip")]
+    assert missing == []

@@ -1,0 +1,2 @@
+set(CPACK_PACKAGE_NAME "${PROJECT_NAME}")
+include(CPack)
