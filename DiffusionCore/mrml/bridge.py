@@ -15,6 +15,7 @@ import slicer
 import torch
 import vtk
 from numpy.typing import NDArray
+from torch import Tensor
 from vtk.util import numpy_support
 
 from DiffusionCore.checks import GeometryError, VolumeError
@@ -111,7 +112,7 @@ def transform_to_node(transform: Transform, node: Any, *, grid: Grid | None = No
     grid = transform.grid if isinstance(transform, Displacement | Velocity) else grid
     if grid is None:
         raise ValueError(f"'grid' must be given to sample a {type(transform).__name__}")
-    node.SetAndObserveTransformFromParent(_grid_transform(Displacement.of(transform, grid)))
+    node.SetAndObserveTransformFromParent(_grid_transform(transform.displacement_on(grid), grid))
 
 
 def transform_from_node(node: Any, *, grid: Grid | None = None) -> Transform:
@@ -168,14 +169,15 @@ def remove_node(node: Any) -> None:
         scene.RemoveNode(each)
 
 
-def _grid_transform(displacement: Displacement) -> Any:
-    ringed = displacement.with_zero_ring()
-    grid = ringed.grid
-    image = _image(ringed.vectors.cpu().movedim(0, -1).numpy())
-    image.SetOrigin(grid.origin)
-    image.SetSpacing(grid.spacing)
+def _grid_transform(vectors: Tensor, grid: Grid) -> Any:
+    ringed = grid.padded(1)
+    values = np.zeros((*ringed.shape, 3), dtype=np.float32)
+    values[1:-1, 1:-1, 1:-1] = vectors.movedim(0, -1).numpy()
+    image = _image(values)
+    image.SetOrigin(ringed.origin)
+    image.SetSpacing(ringed.spacing)
     direction = np.eye(4)
-    direction[:3, :3] = grid.direction
+    direction[:3, :3] = ringed.direction
     field = slicer.vtkOrientedGridTransform()
     field.SetDisplacementGridData(image)
     field.SetGridDirectionMatrix(_to_vtk(direction))

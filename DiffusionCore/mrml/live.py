@@ -17,7 +17,6 @@ from DiffusionCore.mrml.bridge import (
 )
 from DiffusionCore.mrml.sequences import StepSequence
 from DiffusionCore.mrml.tables import metrics_to_node
-from DiffusionCore.space import Volume
 
 if TYPE_CHECKING:
     from DiffusionCore.affine.steps import Step
@@ -88,17 +87,13 @@ class LiveRegistration:
         else:
             transform_to_node(step.transform, self._output, grid=self.fixed.grid)
 
-    def finish(self, warped: Volume | None = None) -> OutputNodes:
-        """Show the last step and write the moving image through it and the metrics of all steps into nodes.
-
-        ``warped`` is that image, where the registration has made it already; label maps are made anew.
-        """
+    def finish(self) -> OutputNodes:
+        """Show the last step, and write the moving image through it and the metrics of all steps into nodes."""
         self._check_scene()
         if not self._shown:
             raise DiffusionCoreError("The registration was stopped before its first step; nothing was changed.")
         fixed, moving = self._inputs["fixed volume"], self._inputs["moving volume"]
-        if warped is None or moving.IsA("vtkMRMLLabelMapVolumeNode"):
-            warped = warp(moving, self.moving, self._shown[-1].transform, self.fixed.grid)
+        warped = warp(moving, self.moving, self._shown[-1].transform, self.fixed.grid)
         table = self._create("vtkMRMLTableNode", f"{self._output.GetName()} metrics")
         metrics_to_node(self._shown, table)
         volume = self._output_volume or self._create(moving.GetClassName(), f"{moving.GetName()} registered")

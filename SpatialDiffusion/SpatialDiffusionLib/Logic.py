@@ -16,7 +16,7 @@ class RegistrationResult:
         outputVolume: the moving volume, resampled once on the grid of the fixed one.
         browser: the vtkMRMLSequenceBrowserNode that scrubs through the steps; None if they were not kept.
         table: the vtkMRMLTableNode with the metrics of every step.
-        registration: what the core returned (``transform``, ``steps``, ``metrics``, ``times``); None where the caller
+        registration: what the core returned (``transform``, ``steps``, ``times``); None where the caller
             gave the steps.
     """
 
@@ -53,9 +53,9 @@ class SpatialDiffusionLogic:
         are created. A former result in ``outputTransform`` is replaced, with its steps.
 
         Args:
-            initialTransform: a transform node to start from, in the direction of a result (from parent).
+            initialTransform: a linear transform node to start from, in the direction of a result (from parent).
             steps: called with the two images (``DiffusionCore.space.Volume``) instead of the registration of the core;
-                yields its steps.
+                yields its steps. ``initialTransform``, ``settings``, ``device`` and ``seed`` are then not used.
 
         Raises:
             DiffusionCoreError: something about the inputs, the outputs or the machine prevents the registration; the
@@ -70,18 +70,18 @@ class SpatialDiffusionLogic:
                 if onStep is not None:
                     onStep(step)
 
+            stop = shouldStop or (lambda: False)
+            registration = None
             if steps is None:
                 registration = self._registerByCore(
-                    live, initialTransform, settings, seed=seed, device=device, on_step=show, should_stop=shouldStop
+                    live, initialTransform, settings=settings, seed=seed, device=device, on_step=show, should_stop=stop
                 )
-                nodes = live.finish(registration.warped)
             else:
-                registration = None
                 for step in steps(live.fixed, live.moving):
                     show(step)
-                    if shouldStop is not None and shouldStop():
+                    if stop():
                         break
-                nodes = live.finish()
+            nodes = live.finish()
         browser = nodes.steps.browser if nodes.steps is not None else None
         return RegistrationResult(nodes.transform, nodes.volume, browser, nodes.table, registration)
 
@@ -94,13 +94,15 @@ class SpatialDiffusionLogic:
             top.SetAndObserveTransformNodeID(outputTransform.GetID())
 
     @staticmethod
-    def _registerByCore(live: Any, initialTransform: Any, settings: Any, **options: Any) -> Any:
+    def _registerByCore(live: Any, initialTransform: Any, **options: Any) -> Any:
+        from DiffusionCore.checks import GeometryError
+        from DiffusionCore.mrml.bridge import transform_from_node
         from DiffusionCore.registration import register
 
-        from DiffusionCore.mrml.bridge import transform_from_node
-
         if initialTransform is not None:
-            options["initial_transform"] = transform_from_node(initialTransform, grid=live.fixed.grid)
-        if settings is not None:
-            options["settings"] = settings
+            if not initialTransform.IsTransformToWorldLinear():
+                raise GeometryError(
+                    f'The initial transform "{initialTransform.GetName()}" is not linear. Choose another.'
+                )
+            options["initial_transform"] = transform_from_node(initialTransform)
         return register(live.fixed, live.moving, **options)

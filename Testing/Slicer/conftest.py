@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
 import vtk
+from nodes import LEFT_HANDED, LOGIC_FILE, OBLIQUE, POSE, add_volume, blobs
 
-LOGIC_FILE = Path(__file__).resolve().parents[2] / "SpatialDiffusion" / "SpatialDiffusionLib" / "Logic.py"
+from DiffusionCore.transforms.resample import resample
+
 LOGICS = {
     "Volumes": slicer.vtkSlicerVolumesLogic,
     "Transforms": slicer.vtkSlicerTransformLogic,
@@ -78,3 +79,15 @@ def logic_class():
     module = sys.modules[specification.name] = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module.SpatialDiffusionLogic
+
+
+@pytest.fixture
+def logic(logic_class):
+    return logic_class()
+
+
+@pytest.fixture
+def pair(scene):
+    """Give a fixed and a moving volume node; the moving object is displaced by POSE."""
+    moving = resample(blobs(LEFT_HANDED), LEFT_HANDED, POSE.inverse())
+    return add_volume(scene, blobs(OBLIQUE), "fixed"), add_volume(scene, moving, "moving")

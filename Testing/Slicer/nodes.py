@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,10 +17,12 @@ from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.displacement import Displacement
 
+LOGIC_FILE = Path(__file__).resolve().parents[2] / "SpatialDiffusion" / "SpatialDiffusionLib" / "Logic.py"
 _TURN = Affine.exponential((0.3, -0.2, 0.5, 0, 0, 0)).matrix[:3, :3].numpy()
 _LPS = np.diag([-1.0, -1.0, 1.0])
 OBLIQUE = Grid((14, 11, 9), (2.0, 2.5, 3.0), (-12.0, 7.0, 20.0), tuple(map(tuple, _TURN)))
 LEFT_HANDED = Grid((13, 14, 12), (2.3, 2.0, 2.2), (10.0, 17.0, 25.0), tuple(map(tuple, _TURN @ np.diag([-1.0, 1, 1]))))
+POSE = Affine.exponential((0.15, -0.1, 0.1, 3, -2, 2), OBLIQUE.center)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 import vtk
 from nodes import (
     LEFT_HANDED,
+    LOGIC_FILE,
     OBLIQUE,
+    POSE,
     ScriptedStep,
     add_transform,
     add_volume,
     array_of,
-    blobs,
     contents,
     from_world,
     resliced,
@@ -22,10 +26,8 @@ from DiffusionCore.mrml.bridge import transform_to_node, volume_from_node
 from DiffusionCore.mrml.sequences import StepSequence
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.resample import resample
 
 POINT = OBLIQUE.map([(5, 4, 3)], Frame.VOXEL, Frame.RAS)
-POSE = Affine.exponential((0.15, -0.1, 0.1, 3, -2, 2), OBLIQUE.center)
 
 
 def scripted(*transforms):
@@ -42,16 +44,9 @@ def scripted(*transforms):
 WALK = tuple(POSE.fraction(share) for share in (0.25, 0.5, 0.75, 1.0))
 
 
-@pytest.fixture
-def pair(scene):
-    """Give a fixed and a moving volume node; the moving object is displaced by POSE."""
-    moving = resample(blobs(LEFT_HANDED), LEFT_HANDED, POSE.inverse())
-    return add_volume(scene, blobs(OBLIQUE), "fixed"), add_volume(scene, moving, "moving")
-
-
-@pytest.fixture
-def logic(logic_class):
-    return logic_class()
+def test_importing_the_logic_imports_neither_torch_nor_the_bridge():
+    loaded = "import sys; exec(open(sys.argv[1]).read()); sys.exit('torch' in sys.modules or 'vtk' in sys.modules)"
+    subprocess.run([sys.executable, "-c", loaded, str(LOGIC_FILE)], check=True)
 
 
 def as_it_was(node):

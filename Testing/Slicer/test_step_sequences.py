@@ -148,6 +148,19 @@ def test_attributes_and_references_of_the_user_survive_scrubbing(scene):
     assert output.GetNodeReference("spatialRegistrationFixed") is volume
 
 
+def test_the_grid_that_the_user_displays_stays_displayed(scene):
+    output = add_transform(scene)
+    output.CreateDefaultDisplayNodes()
+    display = output.GetDisplayNode()
+    display.SetVisibility2D(True)
+    steps = StepSequence.create(output)
+    fill(steps, [affine_step(0), field_step(1)])
+    steps.select(0)
+    assert output.GetDisplayNode() is display
+    assert output.GetNumberOfDisplayNodes() == 1
+    assert display.GetVisibility2D()
+
+
 def test_edits_of_the_shown_step_do_not_change_the_kept_one(scene):
     output = add_transform(scene)
     steps = StepSequence.create(output)
