@@ -1,8 +1,8 @@
 """Climb a similarity over the affine group, many starts at a time.
 
 The state is T = T0 exp(d) about the fixed center. Derivatives at d = 0 are written out by hand: the moving gradient
-pulled back to the fixed frame, h, gives dI/dd = h . (D y + v) for the point y. One unit of any parameter moves a point at
-the radius of the foreground by about 1 mm, so that one step length serves all of them.
+pulled back to the fixed frame, h, gives dI/dd = h . (D y + v) for the point y. One unit of any parameter moves a point
+at the radius of the foreground by about 1 mm, so that one step length serves all of them.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ def working_volume(volume: Volume, spacing: float) -> Volume:
     An axis that is coarser already keeps its spacing. Each output voxel is a triangle-weighted mean as wide as the
     change of spacing, which is linear interpolation where nothing is lost and suppresses aliasing where something is.
     """
-    coarse = volume.grid.with_spacing(tuple(max(spacing, s) for s in volume.grid.spacing))
+    x, y, z = (max(spacing, s) for s in volume.grid.spacing)
+    coarse = volume.grid.with_spacing((x, y, z))
     dark, threshold, _ = intensity_levels(volume.values)
     rows = [_triangle_weights(volume.grid, coarse, axis) for axis in range(3)]
     step = max(1, _SLAB // max(1, volume.grid.size[0] * volume.grid.size[1]))

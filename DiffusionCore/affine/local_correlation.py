@@ -1,9 +1,10 @@
 """Local correlation of patches after the contrast of the fixed image has been matched to the moving one.
 
-Mutual information finds an alignment in any contrast, but it looks at the whole image at once, and between two people it is
-ruled by the large boundaries. Once the images nearly agree, the joint histogram says what every fixed intensity looks like
-in the moving image: its conditional mean. Replacing the fixed intensities by it leaves two images of one contrast, whose
-small patches can be correlated (our own; conditional mean as in the correlation ratio of Roche et al., MICCAI 1998).
+Mutual information finds an alignment in any contrast, but it looks at the whole image at once, and between two people
+it is ruled by the large boundaries. Once the images nearly agree, the joint histogram says what every fixed intensity
+looks like in the moving image: its conditional mean. Replacing the fixed intensities by it leaves two images of one
+contrast, whose small patches can be correlated (our own; the conditional mean is that of the correlation ratio, Roche
+et al., MICCAI 1998).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _FLAT = 0.05  # variance (bins squared) that counts as noise, so that an even pa
 
 @dataclass(frozen=True)
 class Patches:
-    """Cubic patches of the fixed image: ``points`` (K, P, 3) mm about the fixed center, their bin ``positions`` (K, P)."""
+    """Cubic patches: ``points`` (K, P, 3) mm about the fixed center, and their bin ``positions`` (K, P)."""
 
     points: Tensor
     positions: Tensor
@@ -38,11 +39,12 @@ def fixed_patches(
     axis = (torch.arange(width) - (width - 1) / 2) * apart
     offsets = torch.cartesian_prod(axis, axis, axis) * torch.tensor(volume.grid.spacing)
     points = centers[:, None] + offsets @ torch.tensor(volume.grid.direction).T
-    return Patches(points, Sampler(volume).read(pair.onto_fixed(), points.flatten(0, 1)).positions.view(points.shape[:2]))
+    reading = Sampler(volume).read(pair.onto_fixed(), points.flatten(0, 1))
+    return Patches(points, reading.positions.view(points.shape[:2]))
 
 
 def contrast_map(bins: Tensor, reading: Reading) -> Tensor:
-    """Return for each of the fixed bins (BINS,) the mean bin position of the moving samples ``reading``, where aligned."""
+    """Return for each fixed bin (BINS,) the mean bin position of the moving samples ``reading``."""
     joint = joint_histogram(bins, reading.positions, reading.inside).sum(0)
     joint = joint + 1e-3 * joint.sum(0)  # a bin that never occurs gets the mean of all
     return joint @ torch.arange(BINS, dtype=joint.dtype) / joint.sum(1).clamp_min(1e-12)
@@ -55,7 +57,7 @@ def standardized(positions: Tensor) -> Tensor:
 
 
 def local_correlation_slope(fixed: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
-    """Return the mean squared correlation (C,) of patches and its derivative (C, K P) with respect to each moving sample.
+    """Return the mean squared correlation (C,) of patches and its derivative (C, K P) for each moving sample.
 
     ``fixed`` (K, P) is standardized. A patch that leaves the moving image does not count.
     """

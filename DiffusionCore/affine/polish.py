@@ -78,7 +78,7 @@ class PolishSettings:
 
 @dataclass(frozen=True)
 class Polished:
-    """A transform, the mutual information (nat) times overlap or the local correlation that it reached, and the overlap."""
+    """A ``transform``, the ``similarity`` of its stage (nat, or squared correlation) and the ``overlap`` (0..1)."""
 
     transform: Affine
     similarity: float
@@ -120,5 +120,5 @@ def _run(pair, matrices, stage, group, generator) -> Iterator[Standing]:
 
 
 def _polished(pair: WorkingPair, standing: Standing) -> list[Polished]:
-    values = zip(pair.transforms(standing.matrices), standing.similarity.tolist(), standing.overlap.tolist(), strict=True)
-    return [Polished(*each) for each in values]
+    numbers = zip(standing.similarity.tolist(), standing.overlap.tolist(), strict=True)
+    return [Polished(t, *each) for t, each in zip(pair.transforms(standing.matrices), numbers, strict=True)]

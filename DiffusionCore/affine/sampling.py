@@ -92,10 +92,10 @@ class Sampler:
 
 
 def foreground_points(volume: Volume, center: NDArray, count: int, *, generator: torch.Generator) -> Tensor:
-    """Return at most ``count`` points (N, 3), mm about ``center``, spread evenly over the foreground of a working ``volume``.
+    """Return at most ``count`` points (N, 3), mm about ``center``, spread evenly over a working ``volume``'s foreground.
 
-    One voxel around the foreground belongs to it. Points lie anywhere in their voxels, so that no sampling pattern meets
-    the moving lattice.
+    One voxel around the foreground belongs to it. Points lie anywhere in their voxels, so that no sampling pattern
+    meets the moving lattice.
     """
     values = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))
     kji = (torch.nn.functional.max_pool3d((values > 0).float()[None], 3, stride=1, padding=1)[0] > 0).nonzero()
