@@ -1,0 +1,99 @@
+"""Run SpatialDiffusion on a fresh machine: each command makes the environment that it needs in .venv first.
+
+    python3 Testing/run.py sample [--output DIR]     the main job on the built-in sample
+    python3 Testing/run.py tests [ARGUMENTS]         the tests; the arguments go to pytest
+    python3 Testing/run.py system                    the Debian packages that are missing, if any
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv"
+CONSTRAINTS = ROOT / "Testing" / "constraints.txt"
+COMMANDS = {"sample": ("-m", "DiffusionCore", "sample"), "tests": ("-m", "pytest")}
+EXTRAS = {"sample": "sample", "tests": "test"}
+LIBRARIES = {"libstdc++.so.6": "libstdc++6", "libz.so.1": "zlib1g"}  # the rest comes inside the wheels
+OLDEST = (3, 11)
+
+
+def missing_packages() -> list[str]:
+    """Return the Debian packages that this machine lacks, by trying to use what they bring."""
+    missing = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
+    if sys.platform == "linux":
+        for library, package in LIBRARIES.items():
+            try:
+                ctypes.CDLL(library)
+            except OSError:
+                missing.append(package)
+    return missing
+
+
+def stop(reason: str) -> None:
+    sys.exit(f"run.py: {reason}")
+
+
+def python_of_environment() -> Path:
+    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def prepare(extra: str) -> None:
+    """Make the environment and install the package in it, unless both were done for these very versions."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()
+    stamp = ENVIRONMENT / f"installed-{extra}"
+    python = python_of_environment()
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    if missing := missing_packages():
+        stop(f"system packages are missing. Install them with:\n    apt-get install -y {' '.join(missing)}")
+    if not python.exists():
+        say("Making the environment .venv ...")
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+    say("Installing the pinned packages; this takes minutes, once ...")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installed = subprocess.run([*pip, "-c", str(CONSTRAINTS), "-e", f"{ROOT}[{extra}]"], check=False)
+    if installed.returncode:
+        stop("the packages could not be installed; see above. Check the connection, and run the same command again.")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def check_imports() -> None:
+    """Stop with the line that helps if a system library keeps the packages of the tests from loading."""
+    tried = subprocess.run([str(python_of_environment()), "-c", "import vtk, slicer"], capture_output=True, text=True)
+    if tried.returncode:
+        stop(f"slicer-core does not load; a system library is missing. It said:\n{tried.stderr.strip()[-500:]}")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def main(arguments: list[str]) -> int:
+    command, *rest = arguments or [""]
+    if sys.version_info < OLDEST:
+        stop(f"Python {'.'.join(map(str, OLDEST))} or newer is needed, this is {sys.version.split()[0]}.")
+    if command == "system" and not rest:
+        say(" ".join(missing_packages()))
+        return 0
+    if command not in COMMANDS:
+        stop(f"unknown command '{command}'.\n\n{__doc__}")
+    prepare(EXTRAS[command])
+    if command == "tests":
+        check_imports()
+    # tests run from the root; the sample from where the user stands, so that --output means what it says
+    folder = ROOT if command == "tests" else Path.cwd()
+    return subprocess.run([str(python_of_environment()), *COMMANDS[command], *rest], cwd=folder, check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
