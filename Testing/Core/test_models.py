@@ -1,0 +1,142 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from DiffusionCore import models
+from DiffusionCore.checks import CheckpointError
+from DiffusionCore.models import describe, find_model, list_models, load_model, markdown, read_card, write_markdown_card
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+
+CARD = {
+    "data": "random shapes", "steps": 1200, "seed": 7, "seconds": 600, "license": "Apache-2.0",
+    "results": {"median error": "0.4 mm", "solved": "99 % | of 81"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Return a folder of shipped and one of installed models, both empty."""
+    shipped, installed = tmp_path / "shipped", tmp_path / "installed"
+    shipped.mkdir()
+    installed.mkdir()
+    monkeypatch.setattr(models, "SHIPPED", shipped)
+    monkeypatch.setenv(models.FOLDER_VARIABLE, str(installed))
+    return shipped, installed
+
+
+def add(folder, name, kind="pose", card=CARD):
+    save_checkpoint(folder / f"{name}.safetensors", Checkpoint(kind, {}, {"weight": torch.ones(2)}, card))
+    return folder / f"{name}.safetensors"
+
+
+def test_shipped_and_installed_models_are_listed_by_name(folders):
+    shipped, installed = folders
+    add(shipped, "b"), add(installed, "c", "velocity"), add(installed, "a")
+    assert [(card.name, card.kind, card.shipped) for card in list_models()] == [
+        ("a", "pose", False), ("b", "pose", True), ("c", "velocity", False),
+    ]  # fmt: skip
+
+
+def test_an_installed_model_hides_a_shipped_one_of_the_same_name(folders):
+    shipped, installed = folders
+    add(shipped, "head"), add(installed, "head")
+    assert [card.shipped for card in list_models()] == [False]
+    assert find_model("head") == installed / "head.safetensors"
+
+
+def test_folders_that_do_not_exist_hold_no_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "missing")
+    monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "missing too"))
+    assert list_models() == ()
+
+
+def test_a_file_that_cannot_be_used_is_left_out_and_named_in_the_log(folders, caplog):
+    shipped, installed = folders
+    add(shipped, "good")
+    (installed / "bad.safetensors").write_bytes(b"nothing")
+    assert [card.name for card in list_models()] == ["good"]
+    assert "bad.safetensors" in caplog.text
+
+
+def test_a_card_tells_what_the_checkpoint_states(folders):
+    card = read_card(add(folders[0], "head"))
+    assert (card.data, card.steps, card.seed, card.time, card.license) == (
+        "random shapes", "1200", "7", "10 min", "Apache-2.0",
+    )  # fmt: skip
+    assert card.results == (("median error", "0.4 mm"), ("solved", "99 % | of 81"))
+    for text in ("head", "pose", "shipped", "random shapes", "1200", "10 min", "Apache-2.0", "median error: 0.4 mm"):
+        assert text in describe(card)
+    assert str(card) == describe(card)
+
+
+def test_a_silent_card_is_not_stated_rather_than_an_error(folders):
+    card = read_card(add(folders[0], "head", card={}))
+    assert {card.data, card.steps, card.seed, card.time, card.license} == {"not stated"}
+    assert describe(card).count("not stated") == 6
+
+
+def test_a_model_is_found_by_name_and_by_path(folders, tmp_path):
+    shipped, _ = folders
+    path = add(shipped, "head")
+    elsewhere = add(tmp_path, "elsewhere")
+    assert find_model("head") == path
+    assert find_model(elsewhere) == elsewhere
+    assert torch.equal(load_model("head", "pose").weights["weight"], torch.ones(2))
+
+
+def test_an_unknown_name_lists_what_exists_and_where_to_put_more(folders):
+    shipped, installed = folders
+    with pytest.raises(CheckpointError, match="Models: none"):
+        find_model("head")
+    add(shipped, "head"), add(installed, "knee")
+    with pytest.raises(CheckpointError, match=r"no model 'hip'.*Models: head, knee\. ") as caught:
+        find_model("hip")
+    assert str(installed) in str(caught.value)
+
+
+def test_a_model_of_another_kind_is_refused(folders):
+    add(folders[0], "head")
+    with pytest.raises(CheckpointError, match="'velocity' is needed"):
+        load_model("head", "velocity")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "tail"),
+    [
+        ("linux", "XDG_DATA_HOME", "SpatialDiffusion/models"),
+        ("win32", "LOCALAPPDATA", "SpatialDiffusion/models"),
+        ("darwin", "HOME", "Library/Application Support/SpatialDiffusion/models"),
+    ],
+)
+def test_installed_models_live_where_the_platform_keeps_data(tmp_path, monkeypatch, platform, variable, tail):
+    monkeypatch.delenv(models.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr(models.sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert models.models_folder() == tmp_path / Path(tail)
+
+
+def test_listing_models_needs_no_torch():
+    root = Path(__file__).parents[2]
+    code = "import sys; from DiffusionCore.models import list_models; list_models(); print('torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
+def test_the_markdown_card_says_the_same_beside_the_weights(folders):
+    path = add(folders[0], "head")
+    written = write_markdown_card(path)
+    assert written == path.with_suffix(".md")
+    assert written.read_text(encoding="utf-8") == markdown(read_card(path))
+    assert "| results | median error: 0.4 mm; solved: 99 % \\| of 81 |" in markdown(read_card(path))
+
+
+def test_everything_shipped_is_small_usable_and_has_its_card_beside_it():
+    files = set(models.SHIPPED.glob("*.safetensors"))
+    assert {path.with_suffix(".safetensors") for path in models.SHIPPED.glob("*.md")} == files
+    for path in files:
+        assert path.stat().st_size <= 16 * 2**20
+        assert path.with_suffix(".md").read_text(encoding="utf-8") == markdown(read_card(path))
+        assert "not stated" not in markdown(read_card(path))
