@@ -43,7 +43,7 @@ def draw_head_pool(count: int, *, spacing: float = 4.0, generator: torch.Generat
     """
     maps, source = tissue_maps()
     image = torch.from_numpy(maps)[None]
-    grid = Grid((48, 56, 52), (spacing,) * 3).with_center((CENTER[0], CENTER[1], CENTER[2] - 6))
+    grid = pool_grid(spacing)
     points = voxel_centers(grid, dtype=torch.float32)
     to_voxel = torch.from_numpy(source.matrix(Frame.RAS, Frame.VOXEL)).float()
     shares, brains, heads = [], [], []
@@ -52,9 +52,14 @@ def draw_head_pool(count: int, *, spacing: float = 4.0, generator: torch.Generat
         voxels = moved @ to_voxel[:3, :3].T + to_voxel[:3, 3]
         warped = pull(image, voxels[None])[0].clamp(0, 1)
         shares.append((255 * warped).round().to(torch.uint8))
-        brains.append(_draw_points(warped[_BRAIN].sum(0), points, generator))
-        heads.append(_draw_points(warped.sum(0), points, generator))
+        brains.append(draw_points(warped[_BRAIN].sum(0), points, generator))
+        heads.append(draw_points(warped.sum(0), points, generator))
     return HeadPool(torch.stack(shares), grid, torch.stack(brains), torch.stack(heads))
+
+
+def pool_grid(spacing: float) -> Grid:
+    """Return the grid of a pool, in ICBM RAS mm: at 4 mm it holds a head and its deformations."""
+    return Grid((48, 56, 52), (spacing,) * 3).with_center((CENTER[0], CENTER[1], CENTER[2] - 6))
 
 
 def _draw_deformation(points: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,6 +78,7 @@ def _draw_deformation(points: Tensor, generator: torch.Generator) -> Tensor:
     return displacement - enlargement * weight * from_ventricles
 
 
-def _draw_points(density: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
+def draw_points(density: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
+    """Return points (N, 3) of the object: where ``density`` (K, J, I) at ``points`` (K, J, I, 3) is above a half."""
     chosen = torch.multinomial((density > 0.5).float().flatten(), _POINTS, replacement=True, generator=generator)
     return points.flatten(0, 2)[chosen]

@@ -1,0 +1,50 @@
+"""From names and configurations to objects: the one table of networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from DiffusionCore.checks import CheckpointError, DeviceError
+from DiffusionCore.config import from_dict
+from DiffusionCore.models import find_model
+from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
+from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint
+
+NETWORKS = {"pose": (PoseNetwork, PoseNetworkConfig)}
+
+
+def build_network(checkpoint: Checkpoint) -> nn.Module:
+    """Return the network of ``checkpoint`` with its weights, in float32 and ready for use.
+
+    Raises:
+        CheckpointError: the kind is unknown, or the weights do not fit the configuration.
+    """
+    if checkpoint.kind not in NETWORKS:
+        raise CheckpointError(f"A checkpoint of the kind '{checkpoint.kind}' cannot be used; known: {', '.join(NETWORKS)}.")
+    network_class, config_class = NETWORKS[checkpoint.kind]
+    network = network_class(from_dict(config_class, checkpoint.config["network"]))
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in checkpoint.weights.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"The weights do not fit the configuration in the same file: {error}") from error
+    return network.eval().requires_grad_(False)
+
+
+def load_network(name: str, kind: str, device: str = "auto") -> nn.Module:
+    """Return the network of the model ``name`` (a shipped or installed name, or a path) on ``device``."""
+    return build_network(load_checkpoint(find_model(name), kind)).to(choose_device(device))
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the torch device of "auto", "cpu", "cuda" or "cuda:i"; "auto" takes a GPU if there is one.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if device == "auto":
+        return torch.device(available[0] if available else "cpu")
+    if device == "cpu" or device in available or (device == "cuda" and available):
+        return torch.device(device)
+    raise DeviceError(f"The device '{device}' is not there; available: {', '.join(['cpu', *available])}.")

@@ -1,0 +1,73 @@
+"""The one table of recipes, and how ``key=value`` changes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.config import from_dict, to_dict
+from DiffusionCore.training.loop import LoopSettings, Recipe
+from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
+
+_POSE_CARD = {
+    "data": "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps",
+    "license": "Apache-2.0",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recipe by its class, the defaults of its configuration and of the loop, and what its card says."""
+
+    recipe: type
+    config: Any
+    settings: LoopSettings
+    card: dict[str, str]
+
+
+RECIPES = {"affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _POSE_CARD)}
+
+
+def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, dict[str, str]]:
+    """Return the recipe ``name``, the settings of the loop and the card, with ``changes`` ("key=value") made.
+
+    A key is a field of the recipe's configuration (``network.size`` for one inside another) or of LoopSettings.
+
+    Raises:
+        DiffusionCoreError: an unknown recipe, key or value; the text lists what exists.
+    """
+    if name not in RECIPES:
+        raise DiffusionCoreError(f"There is no recipe '{name}'; known: {', '.join(RECIPES)}.")
+    entry = RECIPES[name]
+    config, settings = to_dict(entry.config), to_dict(entry.settings)
+    for change in changes:
+        key, equals, text = change.partition("=")
+        owner = next((values for values in (config, settings) if _holds(values, key)), None)
+        if not equals or owner is None:
+            known = ", ".join([*_keys(config), *_keys(settings)])
+            raise DiffusionCoreError(f"'{change}' changes nothing; write key=value with one of the keys: {known}.")
+        _set(owner, key, text)
+    loop = from_dict(LoopSettings, settings)
+    return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, entry.card
+
+
+def _keys(values: dict[str, Any], before: str = "") -> list[str]:
+    inner = [_keys(value, f"{before}{key}.") if isinstance(value, dict) else [before + key] for key, value in values.items()]
+    return [key for keys in inner for key in keys]
+
+
+def _holds(values: dict[str, Any], key: str) -> bool:
+    return key in _keys(values)
+
+
+def _set(values: dict[str, Any], key: str, text: str) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        values = values[part]
+    try:
+        values[last] = json.loads(text)
+    except json.JSONDecodeError:
+        values[last] = text
