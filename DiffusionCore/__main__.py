@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in given
     try:
-        options = _parser().parse_args([argument for argument in given if argument != "--debug"])
+        options = _parse([argument for argument in given if argument != "--debug"])
         return options.run(options)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written.", INTERRUPTED)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"unexpected {type(error).__name__}: {error}. This is a defect; --debug shows where.", DEFECT)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m DiffusionCore",
         description="Registration of 3D medical images by diffusion of transforms.",
@@ -54,12 +54,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (register, sample, evaluate, models, train):
         command.add_parser(commands)
-    return parser
+    options, late = parser.parse_known_args(arguments)
+    if late and (not hasattr(options, "settings") or any(argument.startswith("-") for argument in late)):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late:  # argparse takes no key=value behind an option
+        options.settings = [*options.settings, *late]
+    return options
 
 
 def _text(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"the package '{error.name}' is needed for this. Install it: pip install {error.name}"
+        package = (error.name or "").split(".")[0]
+        return f"the package '{package}' is needed for this. Install it: pip install {package}"
     return "out of memory. Use smaller images, or close programs." if isinstance(error, MemoryError) else str(error)
 
 

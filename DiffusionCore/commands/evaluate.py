@@ -40,11 +40,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and return 0, 1 if a pair failed, or 130 if the user stopped it early."""
+    from DiffusionCore.build import choose_device
     from DiffusionCore.checks import DiffusionCoreError
-    from DiffusionCore.commands.inputs import check_device, read_list
+    from DiffusionCore.commands.inputs import read_list
     from DiffusionCore.commands.output import output_folder
 
-    check_device(options.device)
+    choose_device(options.device)
     rows = _named(read_list(options.list), options.list)
     results: list[dict[str, Any]] = []
     stopped = False
@@ -104,7 +105,7 @@ def _register(row: dict[str, str], options: argparse.Namespace) -> tuple[dict[st
     with output_folder(options.output / row["name"]) as folder:
         outcome = run_pair(pair, options)
         write_outcome(folder, pair, outcome, keep_steps=False)
-    return outcome.report, outcome.stopped
+    return outcome.report, outcome.registration.stopped
 
 
 def _write_tables(folder: Path, results: list[dict[str, Any]]) -> None:

@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from DiffusionCore.affine.foreground import foreground_mask
-from DiffusionCore.checks import DeviceError, GeometryError, StorageError, VolumeError
+from DiffusionCore.checks import GeometryError, StorageError, VolumeError
 from DiffusionCore.report import Pair
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.storage.transforms import read_transform
@@ -100,19 +99,6 @@ def read_list(path: Path) -> list[dict[str, str]]:
     if not rows:
         raise StorageError(f"The list '{path}' holds no pairs.")
     return rows
-
-
-def check_device(name: str) -> str:
-    """Return ``name`` (auto, cpu, cuda or cuda:N) if such a device is there.
-
-    Raises:
-        DeviceError: it is not; the text lists what is there.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    present = ["cpu", *(f"cuda:{n}" for n in range(count))]
-    if name in ("auto", *present) or (name == "cuda" and count):
-        return name
-    raise DeviceError(f"There is no device '{name}' here. Choose one of: auto, {', '.join(present)}.")
 
 
 def _read_image(path: Path, name: str) -> Volume:

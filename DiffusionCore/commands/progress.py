@@ -42,16 +42,16 @@ class PoliteStop:
 
 
 class StepBar:
-    """An ``on_step`` that draws the diffusion time passed, the phase and its similarity on stderr.
+    """An ``on_step`` that draws a bar of about ``expected`` steps with the phase and its similarity on stderr.
 
     Where stderr is not a terminal it writes one line per phase instead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         from tqdm import tqdm
 
-        layout = "{desc:<22} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
-        self._bar = tqdm(total=1.0, bar_format=layout, disable=None, file=sys.stderr, leave=True)
+        layout = "{desc:<8} {n_fmt:>3}/{total_fmt} |{bar}| {elapsed}{postfix}"
+        self._bar = tqdm(total=expected, bar_format=layout, disable=None, file=sys.stderr, dynamic_ncols=True)
         self._phase = ""
 
     def __call__(self, step: Step) -> None:
@@ -62,9 +62,10 @@ class StepBar:
                 sys.stderr.write(f"step {step.index:3d}  time {step.time:.2f}  {step.phase} {text}\n")
             self._phase = step.phase
             return
-        self._bar.set_description_str(f"step {step.index} {step.phase}", refresh=False)
-        self._bar.set_postfix_str(text, refresh=False)
-        self._bar.n = max(self._bar.n, 1.0 - step.time)
+        self._bar.set_description_str(step.phase, refresh=False)
+        self._bar.set_postfix_str(f"time {step.time:.2f}  {text}", refresh=False)
+        self._bar.n = step.index + 1
+        self._bar.total = max(self._bar.total, self._bar.n)
         self._bar.refresh()
 
     def __enter__(self) -> StepBar:

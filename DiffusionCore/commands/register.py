@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         }
         write_outcome(folder, pair, outcome, keep_steps=options.keep_steps)
     sys.stdout.write(summary(outcome.report) + f"Results: {options.output}\n")
-    if outcome.stopped:
+    if outcome.registration.stopped:
         sys.stderr.write(f"Stopped early, after step {outcome.registration.steps[-1].index}; its result was written.\n")
         return 130
     return 0

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from DiffusionCore.affine.pose import GRADED
 from DiffusionCore.affine.steps import Step
-from DiffusionCore.commands.inputs import check_device
+from DiffusionCore.build import choose_device
 from DiffusionCore.commands.progress import PoliteStop, StepBar
 from DiffusionCore.config import to_dict
 from DiffusionCore.film_strip import draw_film_strip
@@ -31,25 +34,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished or politely stopped registration.
-
-    Attributes:
-        registration: the transform and its steps.
-        stopped: whether the user stopped it.
-        report: all that ``report.json`` says.
-    """
+    """A registration and all that ``report.json`` says about it."""
 
     registration: Registration
-    stopped: bool
     report: dict[str, Any]
 
 
 def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
     """Register ``pair`` as ``options`` (see ``add_run_arguments``) say, with a bar and a polite stop."""
     settings = settings_from(options)
-    device = check_device(options.device)
+    device = str(choose_device(options.device))
     began = time.perf_counter()
-    with PoliteStop() as stop, StepBar() as bar:
+    with PoliteStop() as stop, StepBar(_expected_steps(settings)) as bar:
         registration = register(
             pair.fixed,
             pair.moving,
@@ -62,7 +58,7 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
         )
     seconds = time.perf_counter() - began
     report = {
-        "stopped_early": stop.requested,
+        "stopped_early": registration.stopped,
         "metrics": {
             "before": measure(pair, pair.initial or Affine.identity()),
             "after": measure(pair, registration.transform, registration.warped),
@@ -77,14 +73,14 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
         "device": device,
         "versions": versions(),
     }
-    return Outcome(registration, stop.requested, report)
+    return Outcome(registration, report)
 
 
 def settings_from(options: argparse.Namespace) -> AffineSettings:
     """Return the settings that the command line asks for."""
     changes: dict[str, Any] = {"group": Group[options.group.upper()]}
     if options.steps is not None:
-        changes["steps"] = options.steps
+        changes["fractions"] = _fractions(options.steps)
     if options.model is not None:
         changes["model"] = options.model
     return AffineSettings(**changes)
@@ -119,11 +115,22 @@ def write_steps(folder: Path, steps: list[Step]) -> None:
     (folder / "steps.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
+def _fractions(count: int) -> tuple[float, ...]:
+    """Return ``count`` graded fractions along the curve of the default ones; the last is 1."""
+    ends = len(GRADED) - 1
+    return tuple(float(np.interp(place, range(len(GRADED)), GRADED)) for place in np.linspace(ends, 0, count)[::-1])
+
+
+def _expected_steps(settings: AffineSettings) -> int:
+    polish = sum(1 + part.iterations // settings.show_every for part in settings.polish)
+    return 2 + len(settings.fractions) + polish
+
+
 def _draw(path: Path, pair: Pair, registration: Registration) -> None:
     try:
         draw_film_strip(path, pair.fixed, pair.moving, registration.steps)
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if (error.name or "").split(".")[0] != "matplotlib":
             raise
         _log.warning("No picture was drawn: the package 'matplotlib' is missing (pip install matplotlib).")
 

@@ -46,4 +46,4 @@ def run(options: argparse.Namespace) -> int:
         drawn = (folder / FILM_STRIP).exists()
     sys.stdout.write(summary(outcome.report))
     sys.stdout.write(f"Picture: {options.output / FILM_STRIP}\n" if drawn else f"Results: {options.output}\n")
-    return 130 if outcome.stopped else 0
+    return 130 if outcome.registration.stopped else 0
