@@ -57,7 +57,7 @@ def prepare(extra: str) -> None:
         say("Making the environment .venv ...")
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
     say("Installing the pinned packages; this takes minutes, once ...")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     installed = subprocess.run([*pip, "-c", str(CONSTRAINTS), "-e", f"{ROOT}[{extra}]"], check=False)
     if installed.returncode:
         stop("the packages could not be installed; see above. Check the connection, and run the same command again.")
