@@ -40,9 +40,12 @@ class Transform(ABC):
         """Return T(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm, channels (x, y, z)."""
         vectors = torch.empty((3, *grid.shape))
         for slab in k_slabs(grid, SLAB_VOXELS):
-            points = voxel_centers(grid, slab)
-            vectors[:, slab] = (self.map(points) - points).movedim(-1, 0)
+            vectors[:, slab] = (self.map_voxels(grid, slab) - voxel_centers(grid, slab)).movedim(-1, 0)
         return vectors
+
+    def map_voxels(self, grid: Grid, slices: slice = slice(None)) -> Tensor:
+        """Return T(x) at the voxel centers of the k-``slices`` of ``grid``: (K', J, I, 3), float64, RAS mm, CPU."""
+        return self.map(voxel_centers(grid, slices))
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ class Chain(Transform):
         for part in reversed(self.parts):
             points = part.map(points)
         return points
+
+    def map_voxels(self, grid: Grid, slices: slice = slice(None)) -> Tensor:
+        """Return T(x) at the voxel centers of the k-``slices`` of ``grid``; the last part may know them by heart."""
+        if not self.parts:
+            return super().map_voxels(grid, slices)
+        return Chain(self.parts[:-1]).map(self.parts[-1].map_voxels(grid, slices))
 
     def inverse(self) -> Chain:
         """Return the inverses of the parts in reverse order."""

@@ -14,7 +14,8 @@ from DiffusionCore.checks import GeometryError, check_shape
 from DiffusionCore.interpolation import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs
+from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, voxel_centers
+from DiffusionCore.transforms.inversion import invert
 
 _logger = logging.getLogger(__name__)
 
@@ -45,6 +46,12 @@ class Displacement(Transform):
         """Return x + u(x) for ``points`` (..., 3), RAS mm."""
         return points + sample_field(self.vectors, self.grid, points)
 
+    def map_voxels(self, grid: Grid, slices: slice = slice(None)) -> Tensor:
+        """Return x + u(x) at the voxel centers of the k-``slices``; on its own grid nothing is interpolated."""
+        if grid != self.grid:
+            return super().map_voxels(grid, slices)
+        return voxel_centers(grid, slices).add_(self.vectors[:, slices].movedim(0, -1).cpu())
+
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return u at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm; its own vectors on its own grid."""
         return self.vectors.cpu() if grid == self.grid else super().displacement_on(grid)
@@ -56,27 +63,16 @@ class Displacement(Transform):
         """
         return Displacement(pad(self.vectors, (1,) * 6), self.grid.padded(1))
 
-    def inverse(self, *, tolerance: float = 0.01, iterations: int = 100) -> Displacement:
-        """Return the inverse as a displacement on the same grid, right within ``tolerance`` voxels.
+    def inverse(self, *, tolerance: float = 0.01, iterations: int = 50) -> Displacement:
+        """Return the inverse as a displacement on the same grid, right within ``tolerance`` voxels at its voxels.
 
-        Fixed point w <- w - h (w + u(x + w)) with u continued by its border values (Chen et al., Med. Phys. 35, 2008,
-        where h = 1); halving h at the voxels whose error does not fall is our own and covers expansions beyond 2.
-        Where the field folds there is no inverse: what comes nearest is returned and the log has a warning.
+        Beyond its grid the field is continued by its border values for this. Where it folds there is no inverse: what
+        comes nearest is returned and the log has a warning.
         """
-        forward = voxel_vectors(self.vectors, self.grid)
-        backward, share = -forward, torch.ones_like(forward[:1])
-        previous, worst = torch.full_like(share, torch.inf), torch.inf
-        for _ in range(iterations):
-            error = backward + pull_at(forward, backward)
-            length = error.norm(dim=0, keepdim=True)
-            worst = float(length.max())
-            if worst <= tolerance:
-                break
-            share = torch.where(length < 0.9 * previous, share, share / 2).clamp_min(1 / 16)
-            backward, previous = backward - share * error, length
-        else:
+        shift, worst = invert(voxel_vectors(self.vectors, self.grid), tolerance=tolerance, iterations=iterations)
+        if worst > tolerance:
             _logger.warning("The displacement field folds: its inverse is off by up to %.2g voxels.", worst)
-        return Displacement(ras_vectors(backward, self.grid), self.grid)
+        return Displacement(ras_vectors(shift, self.grid), self.grid)
 
 
 def field_tensor(vectors: Tensor, grid: Grid) -> Tensor:

@@ -13,7 +13,7 @@ from DiffusionCore.checks import VolumeError
 from DiffusionCore.interpolation import Interpolation, pull
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, lattice, voxel_centers
+from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, lattice
 
 
 def resample(
@@ -59,7 +59,7 @@ def _locator(source: Grid, grid: Grid, transform: Transform, dtype: torch.dtype)
     matrix = torch.from_numpy(to_voxel)
 
     def locate(slab: slice) -> Tensor:
-        points = transform.map(voxel_centers(grid, slab))
+        points = transform.map_voxels(grid, slab)
         return torch.addmm(matrix[:3, 3], points.view(-1, 3), matrix[:3, :3].T).view(points.shape)
 
     return locate

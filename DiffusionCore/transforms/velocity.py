@@ -42,6 +42,10 @@ class Velocity(Transform):
         """Return exp(v)(x) for ``points`` (..., 3), RAS mm."""
         return self.displacement.map(points)
 
+    def map_voxels(self, grid: Grid, slices: slice = slice(None)) -> Tensor:
+        """Return exp(v)(x) at the voxel centers of the k-``slices`` of ``grid``."""
+        return self.displacement.map_voxels(grid, slices)
+
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return exp(v)(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm."""
         return self.displacement.displacement_on(grid)
