@@ -63,7 +63,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
     from matplotlib.figure import Figure
 
     shown = [steps[index] for index in choose_frames(steps, fixed.grid, frames)]
-    grids = _plane_grids(fixed)
+    grids = plane_grids(fixed)
     inch = _COLUMN / max(grid.extent[0] for grid in grids)  # per mm
     width = _LEFT + (3 + len(shown)) * (_COLUMN + _GAP)
     height = _TOP + sum(grid.extent[1] * inch + _GAP for grid in grids) + _BOTTOM
@@ -73,7 +73,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
     for plane, grid in zip(_PLANES, grids, strict=True):
         across, down = grid.extent[0] * inch, grid.extent[1] * inch
         bottom -= down
-        for column, picture in enumerate(_pictures(fixed, moving, shown, grid)):
+        for column, picture in enumerate(pictures(fixed, moving, shown, grid)):
             left = _LEFT + column * (_COLUMN + _GAP) + (_COLUMN - across) / 2
             axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
             axes.imshow(picture, interpolation="bilinear")
@@ -92,7 +92,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
 
 
 def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
-    """Return at most ``count`` indices into ``steps``, the last one among them, evenly along the way of the points.
+    """Return at most ``count`` indices into ``steps``, the last one among them, far apart along the way of the points.
 
     The way of a step counts with its square root, so that a long jump does not hide the fine settling after it.
     """
@@ -100,11 +100,15 @@ def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
     positions = torch.stack([step.transform.map(points) for step in steps])
     moved = (positions[1:] - positions[:-1]).norm(dim=-1).mean((1, 2, 3)).sqrt()
     way = torch.cat([moved.new_zeros(1), moved.cumsum(0)]).numpy()
-    wanted = np.linspace(0, way[-1], count)
-    return sorted({*(int(abs(way - distance).argmin()) for distance in wanted[:-1]), len(steps) - 1})
+    chosen = [len(steps) - 1]
+    while len(chosen) < min(count, len(steps)):
+        apart = abs(way[:, None] - way[chosen]).min(1)
+        apart[chosen] = -1
+        chosen.append(int(apart.argmax()))
+    return sorted(chosen)
 
 
-def _plane_grids(fixed: Volume) -> list[Grid]:
+def plane_grids(fixed: Volume) -> list[Grid]:
     """Return the grids of the planes: one voxel thick, square pixels, through the middle of the fixed foreground."""
     mask = np.argwhere(foreground_mask(fixed))[:, ::-1]
     points = fixed.grid.map(mask[:: 1 + len(mask) // 20_000], Frame.VOXEL, Frame.RAS)
@@ -122,7 +126,7 @@ def _plane_grids(fixed: Volume) -> list[Grid]:
     return grids
 
 
-def _pictures(fixed: Volume, moving: Volume, shown: Sequence[Step], grid: Grid) -> list[NDArray[np.float64]]:
+def pictures(fixed: Volume, moving: Volume, shown: Sequence[Step], grid: Grid) -> list[NDArray[np.float64]]:
     """Return the columns of one plane: colors 0..1, (rows, columns, 3)."""
     white = [float(np.percentile(image.values[foreground_mask(image)], 99.5)) for image in (fixed, moving)]
     centered = Affine.translation(center_of_mass(moving) - center_of_mass(fixed))

@@ -22,15 +22,17 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--method", choices=["affine"], default="affine", help="how to align (default: %(default)s)")
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
-    add("--model", metavar="NAME|PATH", help="weights to use (default: the shipped ones; see the command models)")
+    add("--model", metavar="NAME|PATH", help="weights (default: the shipped ones; none leaves them out)")
     add("--steps", type=positive, metavar="N", help="denoising steps (default: those of the method)")
     add("--seed", type=int, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
-def add_output_argument(parser: argparse.ArgumentParser) -> None:
+def add_output_argument(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Declare where the results go."""
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    text = "folder for the results" + (" (default: %(default)s)" if default else "")
+    start = None if default is None else Path(default)
+    parser.add_argument("--output", type=Path, required=default is None, default=start, metavar="DIR", help=text)
 
 
 def positive(text: str) -> int:

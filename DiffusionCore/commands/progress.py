@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from DiffusionCore.affine.steps import Step
 
+_USUAL_STEPS = 25
+
 
 class PoliteStop:
     """A ``should_stop`` that the first Ctrl-C makes true; the second one interrupts as usual."""
@@ -42,16 +44,16 @@ class PoliteStop:
 
 
 class StepBar:
-    """An ``on_step`` that draws a bar of about ``expected`` steps with the phase and its similarity on stderr.
+    """An ``on_step`` that draws the steps, the phase and its similarity on stderr; the end is a guess until it comes.
 
     Where stderr is not a terminal it writes one line per phase instead.
     """
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self) -> None:
         from tqdm import tqdm
 
         layout = "{desc:<8} {n_fmt:>3}/{total_fmt} |{bar}| {elapsed}{postfix}"
-        self._bar = tqdm(total=expected, bar_format=layout, disable=None, file=sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(total=_USUAL_STEPS, bar_format=layout, disable=None, file=sys.stderr, dynamic_ncols=True)
         self._phase = ""
 
     def __call__(self, step: Step) -> None:
@@ -65,11 +67,13 @@ class StepBar:
         self._bar.set_description_str(step.phase, refresh=False)
         self._bar.set_postfix_str(f"time {step.time:.2f}  {text}", refresh=False)
         self._bar.n = step.index + 1
-        self._bar.total = max(self._bar.total, self._bar.n)
+        self._bar.total = max(self._bar.total, self._bar.n + 1)
         self._bar.refresh()
 
     def __enter__(self) -> StepBar:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._bar.total = self._bar.n
+        self._bar.refresh()
         self._bar.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.affine.pose import GRADED
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
@@ -45,7 +46,7 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
     settings = settings_from(options)
     device = str(choose_device(options.device))
     began = time.perf_counter()
-    with PoliteStop() as stop, StepBar(_expected_steps(settings)) as bar:
+    with PoliteStop() as stop, StepBar() as bar:
         registration = register(
             pair.fixed,
             pair.moving,
@@ -78,11 +79,11 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
 
 def settings_from(options: argparse.Namespace) -> AffineSettings:
     """Return the settings that the command line asks for."""
-    changes: dict[str, Any] = {"group": Group[options.group.upper()]}
+    changes: dict[str, Any] = {"polish": PolishSettings(group=Group[options.group.upper()])}
     if options.steps is not None:
         changes["fractions"] = _fractions(options.steps)
     if options.model is not None:
-        changes["model"] = options.model
+        changes["model"] = None if options.model == "none" else options.model
     return AffineSettings(**changes)
 
 
@@ -119,11 +120,6 @@ def _fractions(count: int) -> tuple[float, ...]:
     """Return ``count`` graded fractions along the curve of the default ones; the last is 1."""
     ends = len(GRADED) - 1
     return tuple(float(np.interp(place, range(len(GRADED)), GRADED)) for place in np.linspace(ends, 0, count)[::-1])
-
-
-def _expected_steps(settings: AffineSettings) -> int:
-    polish = sum(1 + part.iterations // settings.show_every for part in settings.polish)
-    return 2 + len(settings.fractions) + polish
 
 
 def _draw(path: Path, pair: Pair, registration: Registration) -> None:

@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "25 mm) and in contrast, slices, brightness and noise; register them; print the true error in mm. "
         "Needs the packages nilearn and matplotlib.",
     )
-    add_output_argument(parser)
+    add_output_argument(parser, default="results/sample")
     add_run_arguments(parser)
     parser.set_defaults(run=run)
 

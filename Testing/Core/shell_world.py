@@ -85,8 +85,11 @@ def world(tmp_path):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Let ``register`` of the shell follow PHASES towards TRUTH; the fixture holds the calls and an ``after`` hook."""
-    played = SimpleNamespace(calls=[], after=lambda step: None)
+    """Let ``register`` of the shell follow PHASES towards TRUTH; no picture is drawn.
+
+    The fixture holds the calls, an ``after`` hook, and the true ``draw``.
+    """
+    played = SimpleNamespace(calls=[], after=lambda step: None, draw=running.draw_film_strip)
 
     def register(fixed, moving, settings, *, initial_transform, seed, device, on_step, should_stop):
         played.calls.append(SimpleNamespace(settings=settings, initial=initial_transform, seed=seed, device=device))
@@ -104,6 +107,7 @@ def script(monkeypatch):
         return SimpleNamespace(transform=steps[-1].transform, steps=steps, warped=warped, times=times, stopped=stopped)
 
     monkeypatch.setattr(running, "register", register)
+    monkeypatch.setattr(running, "draw_film_strip", lambda path, *_: path.touch())
     return played
 
 

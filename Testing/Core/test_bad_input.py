@@ -170,6 +170,7 @@ def test_weights_that_are_none(world, capsys):  # noqa: F811
     [
         ("speed=3", "learning_rate"),
         ("steps", "key=value"),
+        ("=3", "learning_rate"),
         ("steps=many", "steps"),
         ("network.hue=1", "hue"),
         ("network.size=9", "multiple of 8"),

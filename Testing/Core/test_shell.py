@@ -15,7 +15,8 @@ from shell_world import FIXED_GRID, PHASES, TRUTH, script, world  # noqa: F401
 
 from DiffusionCore.__main__ import main
 from DiffusionCore.commands import register as register_command
-from DiffusionCore.storage.checkpoint import Checkpoint, read_description, save_checkpoint
+from DiffusionCore.commands import running
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.storage.transforms import read_transform
 from DiffusionCore.storage.volumes import read_volume
 
@@ -65,7 +66,7 @@ def test_the_settings_reach_the_registration(world, script):  # noqa: F811
     more = ["--group", "rigid", "--seed", 7, "--device", "cpu", "--initial-transform", world.folder / "truth.h5"]
     assert world.register(*more) == 0
     call = script.calls[0]
-    assert (call.settings.group.name, call.seed, call.device) == ("RIGID", 7, "cpu")
+    assert (call.settings.polish.group.name, call.seed, call.device) == ("RIGID", 7, "cpu")
     assert torch.allclose(call.initial.matrix, TRUTH.matrix)
 
 
@@ -112,8 +113,8 @@ def test_progress_goes_to_stderr_and_names_every_phase(world, capsys):  # noqa: 
     assert "step" not in shown.out.replace("4 steps in", "")
 
 
-@pytest.mark.usefixtures("script")
-def test_without_matplotlib_a_line_says_so(world, monkeypatch, caplog):  # noqa: F811
+def test_without_matplotlib_a_line_says_so(world, script, monkeypatch, caplog):  # noqa: F811
+    monkeypatch.setattr(running, "draw_film_strip", script.draw)
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -122,15 +123,23 @@ def test_without_matplotlib_a_line_says_so(world, monkeypatch, caplog):  # noqa:
     assert not (world.output / "film-strip.png").exists()
 
 
-def test_training_stops_when_its_time_is_over_and_goes_on(tmp_path, capsys):
-    network = ["network.widths=[8,8,8]", "network.hidden=4", "network.size=8", "network.spacing=24.0"]
-    small = ["pairs=1", "heads=1", *network, "steps=2", "warm_up=1", "bfloat16=false"]
-    command = ["train", "affine", "--output", str(tmp_path), *small]
-    assert main([*command, "--minutes", "0"]) == 0
-    assert read_description(tmp_path / "state.safetensors")["card"]["step"] == 1
-    assert main(command) == 0
-    assert read_description(tmp_path / "weights.safetensors")["card"]["steps"] == 2
-    assert "weights.safetensors" in capsys.readouterr().out
+def test_a_training_gets_its_settings_and_stops_when_its_time_is_over(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def train(recipe, output, settings, *, card, should_stop, on_log):
+        on_log({"step": 50, "loss": 1.5})
+        asked.append((recipe.config, output, settings, should_stop()))
+        return output / "weights.safetensors"
+
+    monkeypatch.setattr("DiffusionCore.training.loop.train", train)
+    changes = ["pairs=3", "network.hidden=64", "network.widths=[8,16,8]", "learning_rate=0.5", "seed=4"]
+    assert main(["train", "affine", "--output", str(tmp_path), *changes]) == 0
+    assert main(["train", "affine", *changes, "--output", str(tmp_path), "--minutes", "0"]) == 0
+    config, output, settings, stopping = asked[0]
+    assert (config.pairs, config.network.hidden, config.network.widths) == (3, 64, (8, 16, 8))
+    assert (settings.learning_rate, settings.seed, output) == (0.5, 4, tmp_path)
+    assert (stopping, asked[1][3]) == (False, True)
+    assert str(tmp_path / "weights.safetensors") in capsys.readouterr().out
 
 
 def test_models_lists_cards_and_where_own_ones_go(capsys, monkeypatch, tmp_path):
