@@ -35,7 +35,8 @@ def random_velocity(
         raise ValueError(f"'strength' must be a displacement of at least 0 mm, got {strength}")
     if min(grid.size) < _THINNEST:
         raise GeometryError(f"A deformation needs at least {_THINNEST} voxels along every axis, got {grid.size}.")
-    field_grid = grid.with_spacing(tuple(max(_SPACING, spacing) for spacing in grid.spacing))
+    i, j, k = (max(_SPACING, spacing) for spacing in grid.spacing)
+    field_grid = grid.with_spacing((i, j, k))
     vectors = np.zeros((3, *field_grid.shape), dtype=np.float32)
     for scale in scales:
         noise = torch.randn(vectors.shape, generator=generator).numpy()
