@@ -206,14 +206,14 @@ def _stripe_offsets(images: Tensor, axes: Tensor, middle: Tensor, half: Tensor, 
     ``axes`` (B, 3) orders the axes: across the slabs, along the shift, neither; ``middle``, ``half`` and ``shift``
     (B, slabs) are shares of the field of view.
     """
-    across = F.one_hot(axes[:, 0], 3)[:, :, None, None, None]
-    along = F.one_hot(axes[:, 1], 3)[:, :, None, None, None]
-    position = ((_voxels(images) + 0.5) / _extent(images) * across).sum(1, keepdim=True)
-    total = torch.zeros_like(images)
-    for m, h, s in zip(middle.unbind(1), half.unbind(1), shift.unbind(1), strict=True):
-        m, h, s = (x.view(-1, 1, 1, 1, 1) for x in (m, h, s))
-        total += s * ((position - m).abs() <= h)
-    return total * along * _extent(images)
+    across, along = (F.one_hot(axis, 3).float()[:, :, None, None, None] for axis in (axes[:, 0], axes[:, 1]))
+    total = torch.zeros(1, device=images.device)
+    for axis, n in enumerate(images.shape[:1:-1]):
+        position = (torch.arange(n, device=images.device) + 0.5) / n
+        within = (position - middle[:, :, None]).abs() <= half[:, :, None]
+        profile = (shift[:, :, None] * within).sum(1)
+        total = total + across[:, axis : axis + 1] * profile.view(-1, 1, *(n if axis == a else 1 for a in (2, 1, 0)))
+    return total * (along * _extent(images))
 
 
 def _heights(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,148 @@
+"""Recipe of the published affine diffusion: a network learns from single volumes to undo known random affines.
+
+Fixed and moving image are two copies of one volume with corruptions of their own; the moving one is moved, too, by the
+law of a random time. No similarity enters. Source: published spatial diffusion system; the window in mm, one
+interpolation per image (the corruptions follow it) and the loss in mm are our own.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from DiffusionCore.affine.published import AffineDiffusionConfig
+from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.networks.affine_denoiser import NO_CLASS, AffineDenoiser, AffineDenoiserConfig
+from DiffusionCore.space import Frame
+from DiffusionCore.training.corruption import Corruptions, corrupt, foreground
+from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.single_volumes import SyntheticVolumes, VolumeSource
+from DiffusionCore.transforms.affine import algebra_matrix
+
+_POINTS = 64  # of the fixed foreground, over which the distance is a mean
+_BASE = (0.3, 0.3, 0.3, 6.0, 6.0, 6.0, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02)  # deviations of the pose of the volume
+
+
+@dataclass(frozen=True)
+class PublishedRecipeConfig:
+    """What is drawn, and what is minimized.
+
+    Attributes:
+        batch: pairs in a batch.
+        heads: synthetic heads in the pool, where no other source of volumes is given.
+        loss: "distance", the mean distance in mm over points of the object; "frobenius", the published norm of the
+            difference of the 3x4 matrices, with translations in half windows.
+        no_class: share of the pairs whose class of modality is dropped.
+        corruptions: how often each corruption is applied to either image.
+        diffusion: the window and the noise.
+        network: the network.
+    """
+
+    batch: int = 16
+    heads: int = 160
+    loss: Literal["distance", "frobenius"] = "distance"
+    no_class: float = 0.15
+    corruptions: Corruptions = field(default_factory=Corruptions.published)
+    diffusion: AffineDiffusionConfig = field(default_factory=AffineDiffusionConfig)
+    network: AffineDenoiserConfig = field(default_factory=AffineDenoiserConfig)
+
+
+class PublishedRecipe:
+    """Train an AffineDenoiser on pairs made of single volumes from ``source`` (by default synthetic heads)."""
+
+    kind = "published-affine"
+
+    def __init__(self, config: PublishedRecipeConfig, *, source: VolumeSource | None = None, seed: int = 0) -> None:
+        self.config = config
+        self.batch = config.batch
+        self._given = source
+        self._seed = seed
+        self._law = config.diffusion.build_law()
+
+    @functools.cached_property
+    def source(self) -> VolumeSource:
+        """Where the volumes come from; synthetic heads are drawn at first use."""
+        pool_generator = torch.Generator().manual_seed(self._seed)
+        return self._given or SyntheticVolumes(draw_head_pool(self.config.heads, generator=pool_generator))
+
+    def network(self) -> AffineDenoiser:
+        """Return an untrained network."""
+        return AffineDenoiser(self.config.network)
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return images (B, 2, n, n, n), times (B,), classes (B,), targets (B, 4, 4) and points (B, N, 3).
+
+        The points are mm about the middle of the window, on the fixed object; the targets take them to the moving one.
+        """
+        batch = self.config.batch
+        times = self._law.draw_times(batch, generator=generator)
+        noised = self._law.draw(times, generator=generator)
+        volumes, classes = self.source.draw(batch, generator=generator)
+        parameters = torch.tensor(_BASE, dtype=torch.float64) * _normal(batch, len(_BASE), generator=generator)
+        base = torch.linalg.matrix_exp(algebra_matrix(parameters))
+        seen = self._render(volumes.repeat(2, 1, 1, 1, 1), torch.cat([base, base @ noised]))
+        points = self._draw_points(seen[:batch], generator)
+        seen = corrupt(seen, self.config.corruptions, generator=generator)
+        seen = seen / _mean_foreground(seen)
+        dropped = torch.rand(batch, generator=generator) < self.config.no_class
+        return (
+            torch.cat([seen[:batch], seen[batch:]], 1),
+            times,
+            classes.masked_fill(dropped, NO_CLASS),
+            torch.linalg.inv(noised).float(),
+            points,
+        )
+
+    def loss(self, network: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a batch, and the mean distances in mm before and after the estimate."""
+        images, times, classes, target, points = batch
+        estimate = network(images, times, classes)
+        distance = mean_distance(estimate, target, points)
+        half_window = self.config.diffusion.size * self.config.diffusion.spacing / 2
+        loss = distance if self.config.loss == "distance" else frobenius(estimate, target, half_window)
+        start = mean_distance(torch.eye(4).expand_as(target), target, points)
+        return loss, {"start": start.item(), "error": distance.item()}
+
+    def _render(self, volumes: Tensor, poses: Tensor) -> Tensor:
+        """Return windows (B, 1, n, n, n): the value at y is that of the volume at its center + pose y."""
+        grid = self.source.grid
+        middle = torch.eye(4, dtype=torch.float64)
+        middle[:3, 3] = torch.from_numpy(grid.center)
+        matrices = (torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)) @ middle @ poses).float()
+        points = self.config.diffusion.window.points()
+        voxels = points.flatten(0, 2) @ matrices[:, :3, :3].mT + matrices[:, None, :3, 3]
+        return pull(volumes, voxels.view(len(volumes), *points.shape))
+
+    def _draw_points(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        weights = foreground(images).flatten(1).float() + 1e-9  # an empty window still has points
+        chosen = torch.multinomial(weights, _POINTS, replacement=True, generator=generator)
+        return self.config.diffusion.window.points().flatten(0, 2)[chosen]
+
+
+def mean_distance(estimate: Tensor, target: Tensor, points: Tensor) -> Tensor:
+    """Return the mean distance, mm, of ``points`` (B, N, 3) under ``estimate`` and ``target`` (B, 4, 4)."""
+    difference = estimate - target
+    return (points @ difference[:, :3, :3].mT + difference[:, None, :3, 3]).norm(dim=-1).mean()
+
+
+def frobenius(estimate: Tensor, target: Tensor, half_window: float) -> Tensor:
+    """Return the mean Frobenius norm of the difference of the 3x4 matrices, translations over ``half_window`` mm.
+
+    Source: published spatial diffusion system.
+    """
+    scale = torch.tensor([1.0, 1.0, 1.0, 1.0 / half_window], device=target.device)
+    return ((estimate - target)[:, :3] * scale).flatten(1).norm(dim=1).mean()
+
+
+def _mean_foreground(images: Tensor) -> Tensor:
+    mask = foreground(images)
+    total, count = (images * mask).sum((1, 2, 3, 4), keepdim=True), mask.sum((1, 2, 3, 4), keepdim=True)
+    return (total / count.clamp(min=1)).clamp(min=1e-3)
+
+
+def _normal(*shape: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
