@@ -5,18 +5,15 @@ That the forms hold these widgets is checked in Core/test_modules.py; how they l
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import slicer
 from nodes import OBLIQUE, add_transform, add_volume, blobs
+from stand_ins import stand_in
 
 from DiffusionCore.checks import DiffusionCoreError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Widget:
@@ -62,14 +59,7 @@ class Parameters:
 def window(scene, monkeypatch):
     """Give Slicer's application as far as the panels need it; ``events`` is called whenever events are processed."""
     window = SimpleNamespace(ui=None, events=lambda: None)
-    i18n, wrapper = ModuleType("slicer.i18n"), ModuleType("slicer.parameterNodeWrapper")
-    i18n.tr = lambda text: text
-    wrapper.parameterNodeWrapper, wrapper.WithinRange = (lambda wrapped: wrapped), (lambda *limits: limits)
-    for module in (i18n, wrapper):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in ("SpatialDiffusion", "DeformationSynthesis"):
-        monkeypatch.syspath_prepend(str(ROOT / name))
-    monkeypatch.setattr(slicer, "mrmlScene", scene, raising=False)
+    stand_in(monkeypatch, scene)
     monkeypatch.setattr(slicer, "app", SimpleNamespace(processEvents=lambda: window.events()), raising=False)
     monkeypatch.setattr(slicer.util, "loadUI", lambda _: SimpleNamespace(setMRMLScene=lambda _: None))
     named = SimpleNamespace(**{name: Widget() for name in WIDGETS})
