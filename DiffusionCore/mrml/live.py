@@ -151,11 +151,11 @@ def _check_outputs(fixed: Any, moving: Any, transform: Any, volume: Any) -> None
         elif transform.GetScene() is not fixed.GetScene():
             problem = "is not in the scene."
         elif parent is not None:
-            problem = f'lies under "{parent.GetName()}"; take it out.'
+            problem = f'lies under "{parent.GetName()}".'
         elif _stands_under(fixed, transform):
             problem = f'holds the fixed volume "{fixed.GetName()}", which would move with it.'
         if problem:
-            raise DiffusionCoreError(f'The output transform "{transform.GetName()}" {problem} Or choose a new one.')
+            raise DiffusionCoreError(f'The output transform "{transform.GetName()}" {problem} Choose another one.')
     if volume is not None:
         parent, problem = volume.GetParentTransformNode(), None
         if volume is fixed or volume is moving:
@@ -163,9 +163,9 @@ def _check_outputs(fixed: Any, moving: Any, transform: Any, volume: Any) -> None
         elif volume.GetClassName() != moving.GetClassName() or volume.GetScene() is not fixed.GetScene():
             problem = f'is not a volume of the same kind and scene as "{moving.GetName()}".'
         elif parent is not None:
-            problem = f'lies under "{parent.GetName()}" and would be shown displaced; take it out.'
+            problem = f'lies under "{parent.GetName()}" and would be shown displaced.'
         if problem:
-            raise DiffusionCoreError(f'The output volume "{volume.GetName()}" {problem} Or choose a new one.')
+            raise DiffusionCoreError(f'The output volume "{volume.GetName()}" {problem} Choose another one.')
 
 
 def _stands_under(node: Any, transform: Any) -> bool:

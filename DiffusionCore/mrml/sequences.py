@@ -84,12 +84,10 @@ class StepSequence:
         transform_to_node(step.transform, item, grid=grid)
         if not item.IsLinear():
             self._fields[step.index] = item.GetTransformFromParent().GetDisplacementGrid().GetNumberOfPoints() * 12
-        modified = self.browser.StartModify()
         self.sequence.SetDataNodeAtValue(item, str(step.index))
         if following:
             self.select(len(self) - 1)
         self._keep_to_budget(step.index)
-        self.browser.EndModify(modified)
 
     def select(self, number: int) -> None:
         """Show item ``number`` (0 is the first that is kept)."""

@@ -174,6 +174,17 @@ def test_should_stop_keeps_the_last_step(logic, pair):
     assert volume_from_node(result.outputVolume).grid.is_close(OBLIQUE)
 
 
+def test_the_end_shows_the_last_step_to_who_looked_at_an_earlier_one(scene, logic, pair):
+    output = add_transform(scene)
+
+    def on_step(step):
+        StepSequence.all_of(output)[0].select(0)
+
+    result = logic.register(*pair, output, steps=scripted(*WALK), onStep=on_step)
+    assert result.browser.GetSelectedItemNumber() == 3
+    assert np.allclose(from_world(output, POINT), POSE.map(torch.from_numpy(POINT)))
+
+
 def test_steps_need_not_be_kept(scene, logic, pair):
     result = logic.register(*pair, steps=scripted(*WALK), keepSteps=False)
     assert result.browser is None

@@ -165,6 +165,15 @@ def test_a_chain_of_nodes_is_sampled(scene, rng):
         transform_from_node(lower)
 
 
+def test_a_field_under_another_transform_is_sampled_with_it(scene):
+    upper, lower = add_transform(scene, "affine"), add_transform(scene, "field")
+    transform_to_node(POSE, upper)
+    transform_to_node(smooth_field(OBLIQUE), lower)
+    lower.SetAndObserveTransformNodeID(upper.GetID())
+    expected = (smooth_field(OBLIQUE).with_zero_ring() @ POSE).displacement_on(OBLIQUE)
+    assert np.allclose(transform_from_node(lower, grid=OBLIQUE).vectors, expected, atol=1e-4)
+
+
 def test_a_hardened_composite_is_sampled(scene):
     upper, lower = add_transform(scene, "field"), add_transform(scene, "affine")
     transform_to_node(smooth_field(OBLIQUE), upper)
