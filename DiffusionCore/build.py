@@ -8,10 +8,14 @@ from torch import nn
 from DiffusionCore.checks import CheckpointError, DeviceError
 from DiffusionCore.config import from_dict
 from DiffusionCore.models import find_model
+from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint
 
-NETWORKS = {"pose": (PoseNetwork, PoseNetworkConfig)}
+NETWORKS = {
+    "pose": (PoseNetwork, PoseNetworkConfig),
+    "published-affine": (AffineDenoiser, AffineDenoiserConfig),
+}
 
 
 def build_network(checkpoint: Checkpoint) -> nn.Module:

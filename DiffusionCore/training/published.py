@@ -20,7 +20,7 @@ from DiffusionCore.networks.affine_denoiser import NO_CLASS, AffineDenoiser, Aff
 from DiffusionCore.space import Frame
 from DiffusionCore.training.corruption import Corruptions, corrupt, foreground
 from DiffusionCore.training.head_pool import draw_head_pool
-from DiffusionCore.training.single_volumes import SyntheticVolumes, VolumeSource
+from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes, VolumeSource
 from DiffusionCore.transforms.affine import algebra_matrix
 
 _POINTS = 64  # of the fixed foreground, over which the distance is a mean
@@ -34,6 +34,7 @@ class PublishedRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads: synthetic heads in the pool, where no other source of volumes is given.
+        volumes: random contrasts of them that are rendered, once.
         loss: "distance", the mean distance in mm over points of the object; "frobenius", the published norm of the
             difference of the 3x4 matrices, with translations in half windows.
         no_class: share of the pairs whose class of modality is dropped.
@@ -43,7 +44,8 @@ class PublishedRecipeConfig:
     """
 
     batch: int = 16
-    heads: int = 160
+    heads: int = 40
+    volumes: int = 600
     loss: Literal["distance", "frobenius"] = "distance"
     no_class: float = 0.15
     corruptions: Corruptions = field(default_factory=Corruptions.published)
@@ -66,8 +68,11 @@ class PublishedRecipe:
     @functools.cached_property
     def source(self) -> VolumeSource:
         """Where the volumes come from; synthetic heads are drawn at first use."""
-        pool_generator = torch.Generator().manual_seed(self._seed)
-        return self._given or SyntheticVolumes(draw_head_pool(self.config.heads, generator=pool_generator))
+        if self._given is not None:
+            return self._given
+        generator = torch.Generator().manual_seed(self._seed)
+        synthetic = SyntheticVolumes(draw_head_pool(self.config.heads, generator=generator))
+        return StoredVolumes.drawn(synthetic, self.config.volumes, generator=generator)
 
     def network(self) -> AffineDenoiser:
         """Return an untrained network."""

@@ -11,6 +11,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
+from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
 
 _POSE_CARD = {
     "data": "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps",
@@ -28,7 +29,11 @@ class Entry:
     card: dict[str, str]
 
 
-RECIPES = {"affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _POSE_CARD)}
+_PUBLISHED_SETTINGS = LoopSettings(115_000, learning_rate=1e-4, warm_up=5000, weight_decay=0.0, average=0.995)
+RECIPES = {
+    "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _POSE_CARD),
+    "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _POSE_CARD),
+}
 
 
 def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, dict[str, str]]:

@@ -17,6 +17,8 @@ from DiffusionCore.training.appearance import draw_contrasts, draw_presence
 from DiffusionCore.training.head_pool import HeadPool
 from DiffusionCore.transforms.base import voxel_centers
 
+_PART = 20  # volumes that are rendered at a time
+
 
 class Drawn(NamedTuple):
     """Volumes of a batch: ``images`` (B, 1, K, J, I) in [0, 1], background 0; ``classes`` (B,), 0 for no class."""
@@ -97,6 +99,13 @@ class StoredVolumes:
             stored.append((image / image.amax().clamp(min=1e-6)).half())
         numbers = torch.tensor(classes) if classes is not None else torch.zeros(len(volumes), dtype=torch.int64)
         return cls(torch.cat(stored), numbers, grid)
+
+    @classmethod
+    def drawn(cls, source: VolumeSource, count: int, *, generator: torch.Generator) -> StoredVolumes:
+        """Return about ``count`` volumes of ``source``."""
+        parts = (source.draw(_PART, generator=generator) for _ in range(-(-count // _PART)))
+        values, classes = zip(*((images.half(), numbers) for images, numbers in parts), strict=True)
+        return cls(torch.cat(values), torch.cat(classes), source.grid)
 
     def draw(self, batch: int, *, generator: torch.Generator) -> Drawn:
         """Return random images, with repetition."""
