@@ -28,7 +28,7 @@ class Grid:
         direction: rows of a 3x3 orthogonal matrix whose *columns* are the unit vectors of i, j, k in RAS.
 
     Raises:
-        GeometryError: a size below 1, a spacing that is not positive and finite, a direction that is singular or sheared.
+        GeometryError: a size below 1, a spacing not positive and finite, a direction that is singular or sheared.
 
     >>> Grid(size=(4, 3, 2), spacing=(1, 1, 2.5)).matrix(Frame.VOXEL, Frame.RAS)[2, 2]
     np.float64(2.5)
@@ -63,7 +63,7 @@ class Grid:
         matrix = np.asarray(voxel_to_ras, dtype=np.float64)
         spacing = np.linalg.norm(matrix[:3, :3], axis=0)
         if not np.isfinite(matrix).all() or spacing.min() <= 0:
-            raise GeometryError(f"The voxel-to-RAS matrix is singular: its columns have the lengths {spacing.tolist()} mm.")
+            raise GeometryError(f"The voxel-to-RAS matrix is singular: its columns are {spacing.tolist()} mm long.")
         return cls(size, tuple(spacing), tuple(matrix[:3, 3]), tuple(map(tuple, matrix[:3, :3] / spacing)))
 
     @property

@@ -28,7 +28,9 @@ class Volume:
     def require_registrable(self, name: str) -> None:
         """Raise VolumeError if the image holds nothing that could be aligned; ``name`` is what the user calls it."""
         if min(self.grid.size) < 4:
-            raise VolumeError(f"The {name} image has the size {self.grid.size}; a 3D image of at least 4 voxels a side is needed.")
+            raise VolumeError(
+                f"The {name} image has the size {self.grid.size}; a 3D image of at least 4 voxels a side is needed."
+            )
         if not np.isfinite(self.values).all():
             raise VolumeError(f"The {name} image contains NaN or infinite values. Replace them, for example by 0.")
         if self.values.min() == self.values.max():
