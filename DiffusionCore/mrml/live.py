@@ -127,7 +127,7 @@ class LiveRegistration:
     def _give_back(self) -> None:
         if self._steps is not None:
             self._steps.remove()
-        if self._scene.IsNodePresent(self._output) and self._output not in self._created:
+        if self._scene.IsNodePresent(self._output):
             self._output.CopyContent(self._former, True)
         for node in reversed(self._created):
             remove_node(node)
