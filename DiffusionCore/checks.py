@@ -10,7 +10,7 @@ from typing import Any
 
 
 class DiffusionCoreError(Exception):
-    """Something in the world (a file, an image, a device) is not as the operation needs it; the text says what to do."""
+    """Something in the world (a file, an image, a device) is not as an operation needs it; the text says what helps."""
 
 
 class GeometryError(DiffusionCoreError):
