@@ -18,6 +18,7 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.sampling import Reading, Sampler, foreground_points
 from DiffusionCore.affine.similarity import BINS, joint_histogram
 
+_SAMPLES = 12000  # points that the contrast is learned from
 _FLAT = 0.05  # variance (bins squared) that counts as noise, so that an even patch does not correlate
 
 
@@ -41,6 +42,17 @@ def fixed_patches(
     points = centers[:, None] + offsets @ torch.tensor(volume.grid.direction).T
     reading = Sampler(volume).read(pair.onto_fixed(), points.flatten(0, 1))
     return Patches(points, reading.positions.view(points.shape[:2]))
+
+
+def matched_patches(
+    pair: WorkingPair, level: int, matrix: Tensor, count: int, width: int, apart: float, *, generator: torch.Generator
+) -> Patches:
+    """Return fixed patches in the contrast of the moving image, standardized; ``matrix`` (1, 4, 4) about aligns them."""
+    samples = pair.samples(level, _SAMPLES, generator=generator)
+    table = contrast_map(samples.bins, pair.levels[level].moving.read(matrix, samples.points))
+    patches = fixed_patches(pair, level, count, width, apart, generator=generator)
+    low = patches.positions.floor().long().clamp(0, len(table) - 2)
+    return Patches(patches.points, standardized(torch.lerp(table[low], table[low + 1], patches.positions - low)))
 
 
 def contrast_map(bins: Tensor, reading: Reading) -> Tensor:

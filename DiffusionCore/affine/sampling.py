@@ -35,6 +35,7 @@ class Sampler:
 
     def __init__(self, volume: Volume) -> None:
         values = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))
+        self.volume = volume
         self.size = volume.grid.size
         self.positions = bin_positions(values)
         self.background = float(self.positions.min())
