@@ -137,8 +137,10 @@ class LieAffineLaw(AffineLaw):
     ) -> LieAffineLaw:
         """Return the law with these deviations at the last time; the steps grow sevenfold along a squared sine."""
         unit = CosineSchedule(steps, 1.0, 7.0).total_std()[-1].item()
-        schedules = (CosineSchedule(steps, d / unit, 7 * d / unit) for d in (rotation, translation, scale, shear))
-        return cls(*schedules, group)
+        turn, shift, size, skew = (
+            CosineSchedule(steps, last / unit, 7 * last / unit) for last in (rotation, translation, scale, shear)
+        )
+        return cls(turn, shift, size, skew, group)
 
     @property
     def linear(self) -> Schedule:

@@ -87,7 +87,7 @@ class StoredVolumes:
         """
         if not volumes:
             raise VolumeError("Training needs at least one volume, got none.")
-        grid = Grid((size,) * 3, (spacing,) * 3).with_center((0.0, 0.0, 0.0))
+        grid = Grid((size, size, size), (spacing, spacing, spacing)).with_center((0.0, 0.0, 0.0))
         points = voxel_centers(grid, dtype=torch.float32)
         stored = []
         for number, volume in enumerate(volumes):

@@ -10,15 +10,18 @@ from torch.testing import assert_close
 
 from DiffusionCore.affine.foreground import center_of_mass
 from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler
+from DiffusionCore.checks import VolumeError
 from DiffusionCore.config import from_json, to_json
 from DiffusionCore.diffusion.forward import LieAffineLaw, PublishedAffineLaw
 from DiffusionCore.diffusion.reverse import Graded, StraightUpdate
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.training.anatomy import Tissue
 from DiffusionCore.training.corruption import Corruptions
+from DiffusionCore.training.head_pool import HeadPool
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig, frobenius, mean_distance
-from DiffusionCore.training.single_volumes import StoredVolumes
+from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes
 from DiffusionCore.transforms.affine import Affine, Group
 from DiffusionCore.transforms.base import voxel_centers
 
@@ -208,6 +211,31 @@ def test_the_mean_distance_and_the_frobenius_norm_by_hand():
 def test_the_configuration_survives_json():
     config = recipe(loss="frobenius").config
     assert from_json(PublishedRecipeConfig, to_json(config)) == config
+
+
+def test_synthetic_volumes_show_objects_of_the_pool_on_a_black_background():
+    shares = torch.zeros(2, len(Tissue), 4, 6, 5, dtype=torch.uint8)
+    shares[:, Tissue.CORTEX, 1:3, 1:3, 1:3] = 255
+    shares[1, Tissue.WHITE_INNER, 1:3, 3:5, 1:3] = 255
+    nowhere = torch.zeros(2, 1, 3)
+    synthetic = SyntheticVolumes(HeadPool(shares, Grid((5, 6, 4), (9.0, 9.0, 9.0)), nowhere, nowhere))
+    stored = StoredVolumes.drawn(synthetic, 30, generator=generator())
+    assert stored.values.shape[1:] == (1, 4, 6, 5)
+    assert len(stored.values) >= 30
+    assert stored.values.dtype == torch.float16
+    assert stored.values[..., 0].abs().max() == 0
+    assert 0 < stored.values.max() <= 1
+    assert len(stored.values[:, 0, 1, 1, 1].unique()) > 20  # contrasts differ
+    images, classes = stored.draw(7, generator=generator())
+    assert images.dtype == torch.float32
+    assert classes.tolist() == [0] * 7
+
+
+def test_training_on_no_volumes_or_a_constant_one_is_refused():
+    with pytest.raises(VolumeError, match="at least one"):
+        StoredVolumes.of([])
+    with pytest.raises(VolumeError, match=r"2\. training image is constant"):
+        StoredVolumes.of([pair(HIDDEN)[0], Volume(np.ones(FIXED_GRID.shape), FIXED_GRID)])
 
 
 def test_stored_volumes_lie_about_the_middle_of_their_grid():
