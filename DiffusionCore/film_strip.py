@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PIXELS = 200  # along the longest side of the shown box
 _SQUARE = 28  # pixels along a side of a square of the checkerboard
 _MARGIN = 8.0  # mm around the fixed foreground
+_DPI = 110
 _BACKGROUND, _TEXT, _FAINT = "#101014", "#e8e8ea", "#9a9aa2"
 _FIXED_TINT, _MOVING_TINT = np.array([0.84, 0.94, 1.0]), np.array([1.0, 0.86, 0.66])
 # inches
@@ -67,7 +68,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
     inch = _COLUMN / max(grid.extent[0] for grid in grids)  # per mm
     width = _LEFT + (3 + len(shown)) * (_COLUMN + _GAP)
     height = _TOP + sum(grid.extent[1] * inch + _GAP for grid in grids) + _BOTTOM
-    figure = Figure(figsize=(width, height), dpi=130, facecolor=_BACKGROUND)
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
     bottom = height - _TOP
     for plane, grid in zip(_PLANES, grids, strict=True):
