@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.affine.pair import WorkingPair
-from DiffusionCore.affine.sampling import Reading, Sampler, foreground_points
+from DiffusionCore.affine.sampling import Reading, Samples, foreground_points
 from DiffusionCore.affine.similarity import BINS, joint_histogram
 
-_SAMPLES = 12000  # points that the contrast is learned from
 _FLAT = 0.05  # variance (bins squared) that counts as noise, so that an even patch does not correlate
 
 
@@ -40,17 +39,15 @@ def fixed_patches(
     axis = (torch.arange(width) - (width - 1) / 2) * apart
     offsets = torch.cartesian_prod(axis, axis, axis) * torch.tensor(volume.grid.spacing)
     points = centers[:, None] + offsets @ torch.tensor(volume.grid.direction).T
-    reading = Sampler(volume).read(pair.onto_fixed(), points.flatten(0, 1))
-    return Patches(points, reading.positions.view(points.shape[:2]))
+    return Patches(points, pair.fixed_positions(level, points.flatten(0, 1)).view(points.shape[:2]))
 
 
-def matched_patches(
-    pair: WorkingPair, level: int, matrix: Tensor, count: int, width: int, apart: float, *, generator: torch.Generator
-) -> Patches:
-    """Return fixed patches in the contrast of the moving image, standardized; ``matrix`` (1, 4, 4) about aligns them."""
-    samples = pair.samples(level, _SAMPLES, generator=generator)
-    table = contrast_map(samples.bins, pair.levels[level].moving.read(matrix, samples.points))
-    patches = fixed_patches(pair, level, count, width, apart, generator=generator)
+def matched(pair: WorkingPair, level: int, patches: Patches, matrix: Tensor, samples: Samples) -> Patches:
+    """Return ``patches`` in the contrast of the moving image, standardized; ``matrix`` (4, 4) aligns the images.
+
+    ``matrix`` takes points about the fixed center to moving RAS; the contrast is learned from ``samples``.
+    """
+    table = contrast_map(samples.bins, pair.levels[level].moving.read(matrix[None], samples.points))
     low = patches.positions.floor().long().clamp(0, len(table) - 2)
     return Patches(patches.points, standardized(torch.lerp(table[low], table[low + 1], patches.positions - low)))
 

@@ -16,9 +16,10 @@ _HEAD = 75.0  # mm, the radius of a head
 
 @dataclass(frozen=True)
 class Level:
-    """Both images at one working spacing: the fixed volume, the readable moving one, and their ``spacing`` in mm."""
+    """Both images at one working ``spacing`` (mm): the ``fixed`` volume, and a ``reader`` of it; one of the ``moving``."""
 
     fixed: Volume
+    reader: Sampler
     moving: Sampler
     spacing: float
 
@@ -42,7 +43,7 @@ class WorkingPair:
         levels = []
         for spacing in sorted(spacings):
             fixed, moving = working_volume(fixed, spacing * unit), working_volume(moving, spacing * unit)
-            levels.append(Level(fixed, Sampler(moving), spacing * unit))
+            levels.append(Level(fixed, Sampler(fixed), Sampler(moving), spacing * unit))
         self.levels = tuple(reversed(levels))
 
     @property
@@ -56,13 +57,12 @@ class WorkingPair:
 
     def samples(self, level: int, count: int, *, generator: torch.Generator) -> Samples:
         """Return at most ``count`` points of the fixed image at ``level`` about its center."""
-        volume = self.levels[level].fixed
-        points = foreground_points(volume, self.fixed.center, count, generator=generator)
-        return Samples(points, Sampler(volume).read(self.onto_fixed(), points).positions[0].round().long())
+        points = foreground_points(self.levels[level].fixed, self.fixed.center, count, generator=generator)
+        return Samples(points, self.fixed_positions(level, points).round().long())
 
-    def onto_fixed(self) -> torch.Tensor:
-        """Return the matrix (1, 4, 4) that takes points about the fixed center to RAS."""
-        return self.onto([Affine.identity()])
+    def fixed_positions(self, level: int, points: torch.Tensor) -> torch.Tensor:
+        """Return the bin positions (N,) of the fixed image at ``points`` (N, 3) mm about its center."""
+        return self.levels[level].reader.read(self.onto([Affine.identity()]), points).positions[0]
 
     def onto(self, transforms: list[Affine]) -> torch.Tensor:
         """Return the matrices (C, 4, 4) of ``transforms`` for points about the fixed center."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.affine.climb import Batch, Pace, Standing, climb
-from DiffusionCore.affine.local_correlation import local_correlation_slope, matched_patches
+from DiffusionCore.affine.local_correlation import fixed_patches, local_correlation_slope, matched
 from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.sampling import Samples
 from DiffusionCore.affine.similarity import mutual_information_slope
@@ -45,10 +45,10 @@ class CorrelationStage:
     apart: float = 1.5
 
     def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
-        matched = matched_patches(
-            pair, self.level, start, self.patches, self.width, self.apart, generator=generator
-        )
-        parts = zip(matched.points.split(self.at_once), matched.positions.split(self.at_once), strict=True)
+        samples = pair.samples(self.level, 12000, generator=generator)
+        patches = fixed_patches(pair, self.level, self.patches, self.width, self.apart, generator=generator)
+        patches = matched(pair, self.level, patches, start[0], samples)
+        parts = zip(patches.points.split(self.at_once), patches.positions.split(self.at_once), strict=True)
         return itertools.cycle(
             [Batch(points.flatten(0, 1), partial(local_correlation_slope, fixed)) for points, fixed in parts]
         )
