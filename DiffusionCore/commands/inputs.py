@@ -35,14 +35,15 @@ def read_pair(
         DiffusionCoreError: a file cannot be read, an image holds nothing to align, a segmentation does not lie on the
             grid of its image, the initial transform is not affine or moves the images apart.
     """
-    images = {name: _read_image(path, name) for name, path in (("fixed", fixed), ("moving", moving))}
+    fixed_image, moving_image = _read_image(fixed, "fixed"), _read_image(moving, "moving")
     start = None if initial is None else read_affine(initial)
     if start is not None:
-        _require_overlap(images["fixed"], images["moving"], start)
+        _require_overlap(fixed_image, moving_image, start)
     return Pair(
-        **images,
-        fixed_segmentation=_read_segmentation(fixed_segmentation, images["fixed"], "fixed"),
-        moving_segmentation=_read_segmentation(moving_segmentation, images["moving"], "moving"),
+        fixed=fixed_image,
+        moving=moving_image,
+        fixed_segmentation=_read_segmentation(fixed_segmentation, fixed_image, "fixed"),
+        moving_segmentation=_read_segmentation(moving_segmentation, moving_image, "moving"),
         initial=start,
     )
 
@@ -126,8 +127,9 @@ def _read_segmentation(path: Path | None, image: Volume, name: str) -> Volume | 
 
 
 def _require_overlap(fixed: Volume, moving: Volume, initial: Affine) -> None:
-    coarse = fixed.grid.resized(tuple(min(n, 24) for n in fixed.grid.size))
-    positions = moving.grid.map(initial.map(voxel_centers(coarse)).numpy(), Frame.RAS, Frame.UNIT)
+    i, j, k = (min(n, 24) for n in fixed.grid.size)
+    points = initial.map(voxel_centers(fixed.grid.resized((i, j, k)))).numpy()
+    positions = moving.grid.map(points, Frame.RAS, Frame.UNIT)
     if not (abs(positions) <= 1).all(-1).any():
         raise GeometryError(
             "With the initial transform the two images do not overlap. It must map points of the fixed image to points "
