@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.affine.pose import PoseFrame, nearest_pose, render
 from DiffusionCore.affine.steps import Step
+from DiffusionCore.build import build_network
 from DiffusionCore.checks import GeometryError
+from DiffusionCore.config import from_dict
 from DiffusionCore.diffusion.forward import AffineLaw, LieAffineLaw, PublishedAffineLaw
 from DiffusionCore.diffusion.reverse import (
     GroupUpdate,
@@ -31,8 +33,12 @@ from DiffusionCore.diffusion.reverse import (
     spaced_times,
 )
 from DiffusionCore.diffusion.schedules import CosineSchedule
+from DiffusionCore.models import find_model
 from DiffusionCore.space import Grid, Volume
+from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.transforms.affine import Affine, Group
+
+KIND = "published-affine"
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,19 @@ class PublishedSampler:
 
     def _step(self, state: ReverseStep, transform: Affine, *, after: int = 0) -> Step:
         return Step(after + state.index, "diffusion", state.time / self.config.steps, transform)
+
+
+def load_sampler(name: str, **options: Any) -> PublishedSampler:
+    """Return the sampler of the model ``name`` (a shipped or installed name, or a path), with its own window and noise.
+
+    ``options`` are those of PublishedSampler.
+
+    Raises:
+        CheckpointError: the file is no checkpoint of this system, or its weights and configuration do not fit.
+    """
+    checkpoint = load_checkpoint(find_model(name), KIND)
+    config = from_dict(AffineDiffusionConfig, checkpoint.config["diffusion"])
+    return PublishedSampler(build_network(checkpoint), config, **options)
 
 
 def _centered(fixed: _View, moving: _View) -> Affine:

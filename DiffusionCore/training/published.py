@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.affine.published import AffineDiffusionConfig
+from DiffusionCore.affine.published import KIND, AffineDiffusionConfig
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.networks.affine_denoiser import NO_CLASS, AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.space import Frame
@@ -56,7 +56,7 @@ class PublishedRecipeConfig:
 class PublishedRecipe:
     """Train an AffineDenoiser on pairs made of single volumes from ``source`` (by default synthetic heads)."""
 
-    kind = "published-affine"
+    kind = KIND
 
     def __init__(self, config: PublishedRecipeConfig, *, source: VolumeSource | None = None, seed: int = 0) -> None:
         self.config = config

@@ -9,14 +9,15 @@ import torch
 from torch.testing import assert_close
 
 from DiffusionCore.affine.foreground import center_of_mass
-from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler
-from DiffusionCore.checks import VolumeError
-from DiffusionCore.config import from_json, to_json
+from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler, load_sampler
+from DiffusionCore.checks import CheckpointError, VolumeError
+from DiffusionCore.config import from_json, to_dict, to_json
 from DiffusionCore.diffusion.forward import LieAffineLaw, PublishedAffineLaw
 from DiffusionCore.diffusion.reverse import Graded, StraightUpdate
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.training.anatomy import Tissue
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.head_pool import HeadPool
@@ -137,6 +138,24 @@ def test_a_mirroring_estimate_does_not_mirror_the_image():
     sampler = PublishedSampler(Sleeper(torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))), WINDOW, count=3)
     for step in sampler.steps(*pair(HIDDEN)):
         assert torch.linalg.det(step.transform.matrix[:3, :3]) > 0
+
+
+def test_a_stored_model_is_sampled_in_its_own_window_and_noise(tmp_path):
+    config = recipe(diffusion=replace(WINDOW, law="rigid", steps=20)).config
+    network = AffineDenoiser(config.network)
+    torch.nn.init.normal_(network.head.linear.weight, std=0.02)
+    stored = Checkpoint("published-affine", to_dict(config), dict(network.state_dict()), {})
+    save_checkpoint(tmp_path / "model.safetensors", stored)
+    sampler = load_sampler(str(tmp_path / "model.safetensors"), count=4)
+    assert sampler.config == config.diffusion
+    (*_, expected), (*_, found) = (
+        made.steps(*pair(HIDDEN)) for made in (PublishedSampler(network, config.diffusion, count=4), sampler)
+    )
+    assert sampler.times == (20, 15, 10, 5)
+    assert_close(found.transform.matrix, expected.transform.matrix)
+    save_checkpoint(tmp_path / "other.safetensors", Checkpoint("pose", {}, {}, {}))
+    with pytest.raises(CheckpointError):
+        load_sampler(str(tmp_path / "other.safetensors"))
 
 
 def test_the_law_of_a_configuration():
