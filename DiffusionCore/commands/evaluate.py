@@ -115,7 +115,7 @@ def _write_tables(folder: Path, results: list[dict[str, Any]]) -> None:
     for result in results:
         values = [_value(result, when, key) for key, _ in measured for when in ("before", "after")]
         values.append(result.get("seconds", {}).get("total"))
-        rows.append([result["name"], *("" if v is None else f"{v:.4g}" for v in values), result["status"]])
+        rows.append([result["name"], *("" if v is None else f"{v:.4f}" for v in values), result["status"]])
     text = io.StringIO()
     csv.writer(text).writerows([header, *rows])
     (folder / "table.csv").write_text(text.getvalue(), encoding="utf-8")

@@ -16,6 +16,8 @@ from shell_world import FIXED_GRID, PHASES, TRUTH, script, world  # noqa: F401
 from DiffusionCore.__main__ import main
 from DiffusionCore.commands import register as register_command
 from DiffusionCore.commands import running
+from DiffusionCore.metrics import point_error
+from DiffusionCore.space import Frame
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.storage.transforms import read_transform
 from DiffusionCore.storage.volumes import read_volume
@@ -51,6 +53,17 @@ def test_register_writes_transform_image_labels_report_and_picture(world):  # no
     assert report["steps"] == len(PHASES)
     assert set(report["files"]) == names
     assert torch.__version__.startswith(report["versions"]["torch"].split("+")[0])
+
+
+def test_register_without_a_script_finds_the_answer_twice_the_same(world):  # noqa: F811
+    found = []
+    for _ in range(2):
+        assert world.register("--model", "none", "--device", "cpu") == 0
+        found.append(read_transform(world.output / "transform.h5"))
+    assert torch.equal(found[0].matrix, found[1].matrix)
+    near = np.random.default_rng(0).uniform(-0.4, 0.4, (200, 3))
+    inside = torch.from_numpy(FIXED_GRID.map(near, Frame.UNIT, Frame.RAS))
+    assert point_error(found[0], TRUTH, inside).mean() < 2.0
 
 
 @pytest.mark.usefixtures("script")
