@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import torch
 
 from DiffusionCore.affine.foreground import working_volume
 from DiffusionCore.affine.pair import WorkingPair
-from DiffusionCore.affine.polish import Climb, PolishSettings, climb
+from DiffusionCore.affine.polish import PolishSettings, polish, polish_briefly
 from DiffusionCore.affine.pose import GRADED, PoseFrame, pose_steps, start_poses
 from DiffusionCore.affine.sampling import Samples
 from DiffusionCore.affine.search import SearchSettings, search
@@ -24,6 +25,7 @@ from DiffusionCore.transforms.affine import Affine, Group
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
+_METRIC_POINTS = 3000  # of the fixed foreground, for the metrics of a step
 _POSE_SPACING = 4.0  # mm of the images that a pose network sees through its window
 
 
@@ -32,24 +34,17 @@ class AffineSettings:
     """How an affine registration runs.
 
     Attributes:
-        group: which maps are allowed in the end.
         model: name or path of a pose network; None leaves that phase out.
         fractions: of the predicted logarithm that each pose step follows.
         search: the safety net for what the network never saw.
-        trial: the short climb from every candidate.
-        polish: the climbs from the best one, one for each level from the second coarsest to the finest.
-        trial_points, polish_points: fixed points of a climb.
+        polish: the short climb from every candidate, and the climbs from the best one.
         show_every: iterations of a climb between two steps.
     """
 
-    group: Group = Group.AFFINE
     model: str | None = "pose"
     fractions: tuple[float, ...] = GRADED
     search: SearchSettings = field(default_factory=SearchSettings)
-    trial: PolishSettings = field(default_factory=lambda: PolishSettings(40, 0.6, 0.15))
-    polish: tuple[PolishSettings, ...] = (PolishSettings(50, 0.3, 0.05), PolishSettings(70, 0.3, 0.01))
-    trial_points: int = 3000
-    polish_points: int = 12_000
+    polish: PolishSettings = field(default_factory=PolishSettings)
     show_every: int = 10
 
 
@@ -99,7 +94,8 @@ def register(
             break
         since = time.perf_counter()
     since = time.perf_counter()
-    warped = resample(moving, fixed.grid, steps[-1].transform)
+    # outside the moving image is what its background is: air in a CT is not 0
+    warped = resample(moving, fixed.grid, steps[-1].transform, fill=float(moving.values.min()))
     times["resample"] = time.perf_counter() - since
     return Registration(steps[-1].transform, steps, warped, times, stopped)
 
@@ -120,38 +116,30 @@ def affine_steps(
     the best one after a short climb, by mutual information x overlap, is polished. Source: our own.
     """
     pair = WorkingPair(fixed, moving)
-    trial = pair.samples(1, settings.trial_points, generator=generator)
-    count = 0
+    samples = pair.samples(1, _METRIC_POINTS, generator=generator)
+    numbers = itertools.count()
 
     def step(phase: str, transform: Affine, diffusion_time: float = 0.0) -> Step:
-        nonlocal count
-        count += 1
-        return Step(count - 1, phase, diffusion_time, transform, _metrics(pair, transform, trial))
+        return Step(next(numbers), phase, diffusion_time, transform, _metrics(pair, transform, samples))
 
     start = initial or pair.centered()
     yield step("center", start, 1.0)
     candidates, left = [start], 1.0
     if network is not None:
-        for fraction, transform in zip(settings.fractions, _pose_transforms(network, pair, fixed, moving, settings), strict=True):
+        poses = _pose_transforms(network, pair, fixed, moving, settings.fractions)
+        for fraction, transform in zip(settings.fractions, poses, strict=True):
             left *= 1 - fraction
+            transform = _projected(transform, settings.polish.group, pair)
             yield step("pose", transform, left)
-        candidates.append(transform)
+            candidates[1:] = [transform]
     candidates += search(pair, start, settings.search, generator=generator)
-
-    def climbed(matrices: torch.Tensor, level: int, points: int, polish: PolishSettings) -> Iterator[Climb]:
-        samples = trial if points == settings.trial_points else pair.samples(level, points, generator=generator)
-        at = pair.levels[level]
-        return climb(matrices, samples, at.moving, pair.radius, at.spacing, settings.group, polish)
-
-    *_, trials = climbed(pair.onto(candidates), 1, settings.trial_points, settings.trial)
-    best = int((trials.information * trials.overlap).argmax())
-    matrices = trials.matrices[best : best + 1]
-    yield step("search", pair.transforms(matrices)[0])
-    for level, polish in enumerate(settings.polish, start=1):
-        for iteration, state in enumerate(climbed(matrices, level, settings.polish_points, polish)):
-            if iteration and (iteration % settings.show_every == 0 or iteration == polish.iterations):
-                yield step("polish", pair.transforms(state.matrices)[0])
-            matrices = state.matrices
+    best = polish_briefly(pair, candidates, settings.polish, generator=generator)[0]
+    yield step("search", best.transform)
+    for iteration, state in enumerate(polish(pair, best.transform, settings.polish, generator=generator)):
+        last = state.transform
+        if iteration % settings.show_every == settings.show_every - 1:
+            yield step("polish", last)
+    yield step("polish", last)
 
 
 def _metrics(pair: WorkingPair, transform: Affine, samples: Samples) -> dict[str, float]:
@@ -160,8 +148,14 @@ def _metrics(pair: WorkingPair, transform: Affine, samples: Samples) -> dict[str
     return {"mutual_information": float(information), "overlap": float(reading.inside.mean())}
 
 
+def _projected(transform: Affine, group: Group, pair: WorkingPair) -> Affine:
+    """Return the part of ``transform`` that lies in ``group`` about the fixed center."""
+    center = pair.fixed.center
+    return Affine.exponential(transform.logarithm(center, group), center)
+
+
 def _pose_transforms(
-    network: PoseNetwork, pair: WorkingPair, fixed: Volume, moving: Volume, settings: AffineSettings
+    network: PoseNetwork, pair: WorkingPair, fixed: Volume, moving: Volume, fractions: tuple[float, ...]
 ) -> Iterator[Affine]:
     """Yield the transform from fixed to moving after each pose step of both images."""
     frame = PoseFrame(network.config.size, network.config.spacing)
@@ -170,6 +164,6 @@ def _pose_transforms(
         small = working_volume(volume, _POSE_SPACING)
         image = torch.from_numpy(np.ascontiguousarray(small.values))[None, None]
         poses = start_poses(torch.from_numpy(extent.center)[None])
-        traces.append(pose_steps(network, image, small.grid, poses, frame, settings.fractions))
+        traces.append(pose_steps(network, image, small.grid, poses, frame, fractions))
     for fixed_pose, moving_pose in zip(*traces, strict=True):
         yield Affine(moving_pose[0] @ torch.linalg.inv(fixed_pose[0]))
