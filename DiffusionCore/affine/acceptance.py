@@ -24,7 +24,9 @@ class AcceptanceSettings:
 
     Attributes:
         distinct: how many times better than the best other pose the best pose must be (mutual information times local
-            correlation). Measured: aligned heads, hearts and lungs 2.4 and more, prostate MR to ultrasound 1.3 and less.
+            correlation). Measured: aligned heads, hearts and lungs 2.2 and more, prostate MR to ultrasound at most 1.5.
+        correlation: the local correlation that is believed by itself, as that of objects which are alike when turned.
+            Measured: the same object .8 and more, prostate MR to ultrasound at most .5.
         apart: mean distance between the images of two transforms that makes them different poses, in moving radii.
         rivals: how many other poses are looked at.
         overlap: the least share of the fixed foreground inside the moving image.
@@ -32,10 +34,23 @@ class AcceptanceSettings:
     """
 
     distinct: float = 1.75
+    correlation: float = 0.6
     apart: float = 0.4
     rivals: int = 5
     overlap: float = 0.4
     loss: float = 0.1
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a pose: how many times better than any other pose it is, and its squared local correlation."""
+
+    distinctness: float
+    correlation: float
+
+    def convinces(self, settings: AcceptanceSettings) -> bool:
+        """Return whether a pose with this evidence is to be believed."""
+        return self.distinctness >= settings.distinct or self.correlation >= settings.correlation
 
 
 def information(
@@ -48,22 +63,22 @@ def information(
     return (mutual_information(joint) * reading.inside.mean(-1)).tolist()
 
 
-def distinctness(
+def weigh(
     pair: WorkingPair, ranked: list[Polished], settings: AcceptanceSettings, *, generator: torch.Generator
-) -> float:
-    """Return how many times better the first of ``ranked`` is than the best other pose among them; inf if there is none.
+) -> Evidence:
+    """Return the evidence for the first of ``ranked``: candidates of a search over all rotations, best first.
 
-    ``ranked`` are briefly polished candidates of a search over all rotations, the best first.
+    Where there is no other pose among them its distinctness is infinite.
     """
     best, *others = ranked
     others = [o for o in others if _distance(pair, best.transform, o.transform) > settings.apart]
     others = others[: settings.rivals]
-    if not others:
-        return float("inf")
-    rival = max(other.similarity * other.overlap for other in others)
     correlation, *rivals = _correlations(pair, [one.transform for one in (best, *others)], generator)
+    if not others:
+        return Evidence(float("inf"), correlation)
+    rival = max(other.similarity * other.overlap for other in others)
     ratio = best.similarity * best.overlap / max(rival, 1e-6)
-    return ratio * correlation / max(*rivals, 1e-6)
+    return Evidence(ratio * correlation / max(*rivals, 1e-6), correlation)
 
 
 def acceptable(

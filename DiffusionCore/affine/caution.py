@@ -1,8 +1,8 @@
 """The shift that weak evidence supports.
 
-Where no pose stands out, rotation and shape are left alone, and the shift is the mean over all shifts, each weighted by how
-likely it is: the mutual information times the number of independent samples, and a prior about the centers of intensity.
-So no evidence moves nothing, and two equally good shifts are not gambled on (our own).
+Where no pose stands out, rotation and shape are left alone, and the shift is the mean over all shifts, each weighted by
+how likely it is: the mutual information times the number of independent samples, and a prior about the centers of
+intensity. So no evidence moves nothing, and two equally good shifts are not gambled on (our own).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
 
 _PRIOR = 0.3  # fixed radii: standard deviation of a shift before anything is known
+_TEMPER = 0.75  # the number of independent samples is an estimate, and an optimistic one
+_POINTS = 10000  # fewer make the result depend on which
 
 
 def cautious_shift(pair: WorkingPair, *, generator: torch.Generator) -> Affine:
@@ -28,14 +30,13 @@ def cautious_shift(pair: WorkingPair, *, generator: torch.Generator) -> Affine:
     treat what lies outside the moving image (left out, and normalized by the joint entropy; or taken for background).
     """
     level = pair.levels[1]
-    offsets = _ball(0.5 * pair.radius, 0.1 * pair.radius)
-    samples = _all_samples(pair, 3500, generator)
+    offsets = _ball(0.5 * pair.radius, 0.14 * pair.radius)
+    samples = _all_samples(pair, _POINTS, generator)
     start = _intensity_center(level.moving.volume) - _intensity_center(level.fixed)
     matrices = pair.onto([Affine.translation(start)]).repeat(len(offsets), 1, 1)
     matrices[:, :3, 3] += offsets
-    likelihood = _independent_samples(level.fixed, level.moving.volume) * _shift_information(
-        level.moving, matrices, samples
-    )
+    count = _TEMPER * _independent_samples(level.fixed, level.moving.volume)
+    likelihood = count * _shift_information(level.moving, matrices, samples)
     prior = -offsets.square().sum(-1) / (2 * (_PRIOR * pair.radius) ** 2)
     weights = torch.softmax(likelihood + prior, 0)
     return Affine.translation(start + (weights @ offsets).numpy())
@@ -44,7 +45,7 @@ def cautious_shift(pair: WorkingPair, *, generator: torch.Generator) -> Affine:
 def _shift_information(moving: Sampler, matrices: Tensor, samples: Samples) -> Tensor:
     """Return the two-fold mutual information (C,) of ``cautious_shift``, float64."""
     inner, share, outer = [], [], []
-    for part in matrices.split(64):
+    for part in matrices.split(32):
         reading = moving.read(part, samples.points)
         joint = joint_histogram(samples.bins, reading.positions, reading.inside)
         p = joint.flatten(1) / joint.sum((1, 2))[:, None].clamp_min(1e-12)

@@ -16,7 +16,7 @@ _HEAD = 75.0  # mm, the radius of a head
 
 @dataclass(frozen=True)
 class Level:
-    """Both images at one working ``spacing`` (mm): the ``fixed`` volume, and a ``reader`` of it; one of the ``moving``."""
+    """One working ``spacing`` (mm): the ``fixed`` volume, its ``reader``, and that of the ``moving`` one."""
 
     fixed: Volume
     reader: Sampler

@@ -93,7 +93,7 @@ class Sampler:
 
 
 def foreground_points(volume: Volume, center: NDArray, count: int, *, generator: torch.Generator) -> Tensor:
-    """Return at most ``count`` points (N, 3), mm about ``center``, spread evenly over a working ``volume``'s foreground.
+    """Return at most ``count`` points (N, 3), mm about ``center``, spread over the foreground of a working ``volume``.
 
     One voxel around the foreground belongs to it. Points lie anywhere in their voxels, so that no sampling pattern
     meets the moving lattice.

@@ -7,6 +7,8 @@ import pytest
 import torch
 from scipy import ndimage
 
+from DiffusionCore.affine.acceptance import AcceptanceSettings, acceptable, weigh
+from DiffusionCore.affine.caution import cautious_shift
 from DiffusionCore.affine.climb import Batch, Pace, climb
 from DiffusionCore.affine.foreground import center_of_mass, extent, foreground_mask, working_volume
 from DiffusionCore.affine.local_correlation import local_correlation_slope, standardized
@@ -28,7 +30,7 @@ def generator():
 
 
 def shape(points):
-    """Return the intensities (N,) of an object without any symmetry, ~70 mm in radius, at points (N, 3) about its center."""
+    """Return the intensities (N,) of an object without symmetry, radius ~70 mm, at points (N, 3) about its center."""
     x, y, z = (points / 70).T
     values = 0.5 * ((x / 0.8) ** 2 + y**2 + (z / 0.75) ** 2 < 1)
     for value, center, radius in (
@@ -49,12 +51,12 @@ def image(grid, center, truth=None, *, inverted=False, noise=0.02):
     return Volume((1000 * values + 1000 * noise * np.random.default_rng(1).random(grid.shape)).astype(np.int16), grid)
 
 
-CENTER = FIXED.center + [3.0, -4.0, 2.0]
+CENTER = FIXED.center + np.array([3.0, -4.0, 2.0])
 
 
 def placed(parameters):
     """Return a transform of the object about its center, and onto the middle of the moving grid."""
-    return Affine.translation(MOVING.center - CENTER + [6, -5, 4]) @ Affine.exponential(parameters, CENTER)
+    return Affine.translation(MOVING.center - CENTER + np.array([6, -5, 4])) @ Affine.exponential(parameters, CENTER)
 
 
 def error(transform, truth):
@@ -138,7 +140,7 @@ def test_a_climb_follows_the_slope_of_its_parameters():
     volume = image(MOVING, MOVING.center)
     moving = Sampler(volume)
     points = 40 * torch.randn(500, 3, generator=generator())
-    start = Affine.translation(MOVING.center + [4, 2, 3]).matrix[None]
+    start = Affine.translation(MOVING.center + np.array([4, 2, 3])).matrix[None]
     goal = moving.read(start @ Affine.exponential([0, 0, 0, 2.0, 0, 0]).matrix, points).positions
 
     def similarity(reading):
@@ -187,3 +189,47 @@ def test_the_rigid_group_stays_rigid():
     linear = final.transform.matrix[:3, :3]
     torch.testing.assert_close(linear @ linear.T, torch.eye(3).double(), atol=1e-9, rtol=0)
     assert error(final.transform, truth) < error(pair.centered(), truth)
+
+
+def cloud(grid, seed):
+    """Return smooth random intensities inside a ball, alike to no other seed's."""
+    points = grid.map(np.indices(grid.shape).reshape(3, -1)[::-1].T, Frame.VOXEL, Frame.RAS) - grid.center
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=grid.shape), 4)
+    inside = (np.linalg.norm(points, axis=1) < 65).reshape(grid.shape)
+    return Volume((inside * (10 + 5 * noise / noise.std())).clip(0).astype(np.float32), grid)
+
+
+def ranked(pair):
+    candidates = [pair.centered(), *search(pair, pair.centered(), SearchSettings(candidates=8), generator=generator())]
+    return polish_briefly(pair, candidates, PolishSettings(), generator=generator())
+
+
+def test_unlike_images_do_not_convince_and_are_hardly_moved():
+    pair = WorkingPair(cloud(FIXED, 1), cloud(MOVING, 2))
+    assert not weigh(pair, ranked(pair), AcceptanceSettings(), generator=generator()).convinces(AcceptanceSettings())
+    shift = cautious_shift(pair, generator=generator())
+    torch.testing.assert_close(shift.matrix[:3, :3], torch.eye(3).double())
+    assert error(shift, pair.centered()) < 0.3 * pair.radius
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_same_object_convinces_in_any_contrast(inverted):
+    turned = placed([0.3, 0.4, 0, 0, 0, 0])
+    pair = WorkingPair(image(FIXED, CENTER), image(MOVING, CENTER, turned, inverted=inverted))
+    assert weigh(pair, ranked(pair), AcceptanceSettings(), generator=generator()).convinces(AcceptanceSettings())
+
+
+def test_the_cautious_shift_finds_a_clear_shift():
+    truth = placed([0, 0, 0, 0, 0, 0])
+    pair = WorkingPair(image(FIXED, CENTER), image(MOVING, CENTER, truth))
+    assert error(cautious_shift(pair, generator=generator()), truth) < 3
+
+
+def test_what_loses_information_or_leaves_the_image_is_not_accepted():
+    truth = placed([0, 0, 0, 0, 0, 0])
+    pair = WorkingPair(image(FIXED, CENTER), image(MOVING, CENTER, truth))
+    near, far = Affine.translation([1, 0, 0]) @ truth, Affine.translation([90, 0, 0]) @ truth
+    assert acceptable(pair, truth, near, AcceptanceSettings(), generator=generator())
+    assert not acceptable(pair, far, near, AcceptanceSettings(), generator=generator())
+    away = Affine.translation([400, 0, 0]) @ truth
+    assert not acceptable(pair, away, far, AcceptanceSettings(), generator=generator())
