@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from DiffusionCore.affine.acceptance import AcceptanceSettings, acceptable, weigh
+from DiffusionCore.affine.caution import cautious_shift
 from DiffusionCore.affine.foreground import working_volume
 from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.polish import PolishSettings, polish, polish_briefly
@@ -37,6 +39,7 @@ class AffineSettings:
         model: name or path of a pose network; None leaves that phase out.
         fractions: of the predicted logarithm that each pose step follows.
         search: the safety net for what the network never saw.
+        acceptance: when a result is believed.
         polish: the short climb from every candidate, and the climbs from the best one.
         show_every: iterations of a climb between two steps.
     """
@@ -44,6 +47,7 @@ class AffineSettings:
     model: str | None = "pose"
     fractions: tuple[float, ...] = GRADED
     search: SearchSettings = field(default_factory=SearchSettings)
+    acceptance: AcceptanceSettings = field(default_factory=AcceptanceSettings)
     polish: PolishSettings = field(default_factory=PolishSettings)
     show_every: int = 10
 
@@ -110,10 +114,11 @@ def affine_steps(
     initial: Affine | None,
     generator: torch.Generator,
 ) -> Iterator[Step]:
-    """Yield the steps of an affine registration: center, pose (the diffusion), search, polish.
+    """Yield the steps of an affine registration: center, pose (the diffusion), search, polish or caution.
 
     The first step is ``initial``, or the alignment of the centers of both foregrounds. Every proposal is a candidate:
-    the best one after a short climb, by mutual information x overlap, is polished. Source: our own.
+    the best one after a short climb, by mutual information x overlap, is polished. Where no pose stands out from the
+    others ("caution"), an initial transform is kept, and without one only a shift is made. Source: our own.
     """
     pair = WorkingPair(fixed, moving)
     samples = pair.samples(1, _METRIC_POINTS, generator=generator)
@@ -133,13 +138,18 @@ def affine_steps(
             yield step("pose", transform, left)
             candidates[1:] = [transform]
     candidates += search(pair, start, settings.search, generator=generator)
-    best = polish_briefly(pair, candidates, settings.polish, generator=generator)[0]
-    yield step("search", best.transform)
-    for iteration, state in enumerate(polish(pair, best.transform, settings.polish, generator=generator)):
+    ranked = polish_briefly(pair, candidates, settings.polish, generator=generator)
+    best = ranked[0].transform
+    yield step("search", best)
+    if not weigh(pair, ranked, settings.acceptance, generator=generator).convinces(settings.acceptance):
+        yield step("caution", start if initial else cautious_shift(pair, generator=generator))
+        return
+    for iteration, state in enumerate(polish(pair, best, settings.polish, generator=generator), start=1):
         last = state.transform
-        if iteration % settings.show_every == settings.show_every - 1:
+        if iteration % settings.show_every == 0:
             yield step("polish", last)
-    yield step("polish", last)
+    kept = acceptable(pair, last, best, settings.acceptance, generator=generator)
+    yield step("polish", last if kept else best)
 
 
 def _metrics(pair: WorkingPair, transform: Affine, samples: Samples) -> dict[str, float]:
