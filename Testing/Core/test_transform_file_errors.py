@@ -1,8 +1,11 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from full_disk import full_disk
 
 from DiffusionCore.checks import StorageError
 from DiffusionCore.space import Grid
@@ -126,14 +129,26 @@ def test_a_singular_affine_is_refused(tmp_path, capfd):
     assert "invertible" in refusal(path, capfd)
 
 
+WRITE_ON_A_FULL_DISK = """
+import os, sys, pytest
+sys.path.append("Testing/Core")
+from full_disk import full_disk
+from test_transform_file_errors import FIELD, GRID, Displacement, StorageError, write_transform
+with full_disk(20000), pytest.raises(StorageError, match="the disk has space"):
+    write_transform(sys.argv[1], Displacement(-FIELD.vectors, GRID), GRID)
+os._exit(0)
+"""
+
+
 @pytest.mark.parametrize("suffix", [".h5", ".tfm", ".nrrd"])
-def test_a_full_disk_is_an_error_that_leaves_the_old_file_and_nothing_else(tmp_path, capfd, suffix):
+def test_a_full_disk_is_an_error_that_leaves_the_old_file_and_nothing_else(tmp_path, suffix):
+    """In a process of its own: HDF5 keeps the file that it could not finish, and crashes over it when Python ends."""
     path = tmp_path / f"field{suffix}"
     write_transform(path, FIELD, GRID)
     before = path.read_bytes()
-    with full_disk(20000), pytest.raises(StorageError, match="the disk has space"):
-        write_transform(path, Displacement(-FIELD.vectors, GRID), GRID)
-    assert "".join(capfd.readouterr()) == ""
+    command = [sys.executable, "-c", WRITE_ON_A_FULL_DISK, str(path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == before
 
