@@ -94,7 +94,7 @@ def _correlations(pair: WorkingPair, transforms: list[Affine], generator: torch.
     """Return the local correlation of each transform on the finest level, the contrast matched for each."""
     level = len(pair.levels) - 1
     samples = pair.samples(level, 6000, generator=generator)
-    patches = fixed_patches(pair, level, 200, 5, 1.5, generator=generator)
+    patches = fixed_patches(pair, level, 200, 5, 2.0, generator=generator)
     values = []
     for matrix in pair.onto(transforms):
         fixed = matched(pair, level, patches, matrix, samples).positions

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.affine.pair import WorkingPair
@@ -19,7 +18,7 @@ from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
 
 _PRIOR = 0.3  # fixed radii: standard deviation of a shift before anything is known
-_TEMPER = 0.75  # the number of independent samples is an estimate, and an optimistic one
+_TEMPER = 0.5  # the number of independent samples is an estimate, and an optimistic one
 _POINTS = 10000  # fewer make the result depend on which
 
 
@@ -32,7 +31,7 @@ def cautious_shift(pair: WorkingPair, *, generator: torch.Generator) -> Affine:
     level = pair.levels[1]
     offsets = _ball(0.5 * pair.radius, 0.14 * pair.radius)
     samples = _all_samples(pair, _POINTS, generator)
-    start = _intensity_center(level.moving.volume) - _intensity_center(level.fixed)
+    start = pair.moving.intensity_center - pair.fixed.intensity_center
     matrices = pair.onto([Affine.translation(start)]).repeat(len(offsets), 1, 1)
     matrices[:, :3, 3] += offsets
     count = _TEMPER * _independent_samples(level.fixed, level.moving.volume)
@@ -87,13 +86,6 @@ def _autocorrelation(volume: Volume) -> Tensor:
 
     covariance = lagged(values - values.mean()) / lagged(torch.ones_like(values)).clamp_min(1)
     return covariance / covariance[0, 0, 0]
-
-
-def _intensity_center(volume: Volume) -> NDArray[np.float64]:
-    """Return the center of mass of the intensities (3,), RAS mm."""
-    profiles = [volume.values.sum(axes, dtype=np.float64) for axes in ((0, 1), (0, 2), (1, 2))]
-    voxel = [(p * np.arange(len(p))).sum() / max(p.sum(), 1e-12) for p in profiles]
-    return volume.grid.map(voxel, Frame.VOXEL, Frame.RAS)
 
 
 def _ball(radius: float, step: float) -> Tensor:

@@ -24,10 +24,17 @@ _SLAB = 2**24  # voxels that are converted to float32 at a time
 
 @dataclass(frozen=True)
 class Extent:
-    """Where the foreground is: ``center`` (3,) RAS mm; ``radius`` mm of the ball with the same second moment."""
+    """Where the object is.
+
+    Attributes:
+        center: of the foreground as a solid (3,), RAS mm.
+        radius: of the ball with the same second moment as the foreground, mm.
+        intensity_center: center of mass of the intensities above the background (3,), RAS mm.
+    """
 
     center: NDArray[np.float64]
     radius: float
+    intensity_center: NDArray[np.float64]
 
 
 def intensity_levels(values: NDArray) -> tuple[float, float, float]:
@@ -45,21 +52,26 @@ def foreground_mask(volume: Volume) -> NDArray[np.bool_]:
 
 
 def extent(volume: Volume) -> Extent:
-    """Return the center and the radius of the foreground; of the whole grid where there is no foreground.
+    """Return where the object is; the whole grid where there is no foreground.
 
-    The foreground counts as a solid: neither depends on the intensities in it, so both survive another contrast.
+    Center and radius do not depend on the intensities in the foreground, so they survive another contrast.
     """
     step = max(1, round((volume.values.size / _COUNTED) ** (1 / 3)))
-    mask = volume.values[::step, ::step, ::step] > intensity_levels(volume.values)[1]
+    dark, threshold, _ = intensity_levels(volume.values)
+    values = volume.values[::step, ::step, ::step]
+    mask = values > threshold
     total = mask.sum()
     if not total:
-        return Extent(volume.grid.center, float(np.linalg.norm(volume.grid.extent) / 2))
-    profiles = [mask.sum(others) for others in ((0, 1), (0, 2), (1, 2))]  # along i, j, k
-    mean = np.array([(p * np.arange(len(p))).sum() / total for p in profiles])
+        return Extent(volume.grid.center, float(np.linalg.norm(volume.grid.extent) / 2), volume.grid.center)
+    profiles = _profiles(mask)
+    mean = _means(profiles)
     variance = np.array([(p * (np.arange(len(p)) - m) ** 2).sum() / total for p, m in zip(profiles, mean, strict=True)])
     # the grid is orthogonal, so the trace of the covariance in mm needs the variances along its axes only
     square = float((variance * (step * np.array(volume.grid.spacing)) ** 2).sum())
-    return Extent(volume.grid.map(step * mean, Frame.VOXEL, Frame.RAS), float(np.sqrt(5 / 3 * square)))
+    radius = max(float(np.sqrt(5 / 3 * square)), min(volume.grid.spacing))  # a single voxel has a size too
+    bright = _means(_profiles(np.maximum(values.astype(np.float64) - dark, 0)))
+    center, intensity_center = volume.grid.map(step * np.stack([mean, bright]), Frame.VOXEL, Frame.RAS)
+    return Extent(center, radius, intensity_center)
 
 
 def center_of_mass(volume: Volume) -> NDArray[np.float64]:
@@ -86,6 +98,16 @@ def working_volume(volume: Volume, spacing: float) -> Volume:
     values = torch.where(values > threshold, values - dark, 0.0)
     foreground = values[values > 0]
     return Volume((values / foreground.mean() if len(foreground) else values).numpy(), coarse)
+
+
+def _profiles(values: NDArray) -> list[NDArray]:
+    """Return the sums of ``values`` (K, J, I) across i, j and k."""
+    return [values.sum(others) for others in ((0, 1), (0, 2), (1, 2))]
+
+
+def _means(profiles: list[NDArray]) -> NDArray[np.float64]:
+    """Return the mean positions (i, j, k) of ``profiles``."""
+    return np.array([(p * np.arange(len(p))).sum() / p.sum() for p in profiles])
 
 
 def _triangle_weights(grid: Grid, coarse: Grid, axis: int) -> torch.Tensor:

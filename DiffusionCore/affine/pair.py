@@ -35,7 +35,7 @@ class WorkingPair:
         VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels.
     """
 
-    def __init__(self, fixed: Volume, moving: Volume, spacings: tuple[float, ...] = (8.0, 4.0, 2.0)) -> None:
+    def __init__(self, fixed: Volume, moving: Volume, spacings: tuple[float, ...] = (8.0, 4.0, 1.5)) -> None:
         fixed.require_registrable("fixed")
         moving.require_registrable("moving")
         self.fixed, self.moving = extent(fixed), extent(moving)

@@ -42,7 +42,7 @@ class CorrelationStage:
     patches: int = 1500
     at_once: int = 150
     width: int = 5
-    apart: float = 1.5
+    apart: float = 2.0
 
     def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
         samples = pair.samples(self.level, 12000, generator=generator)
