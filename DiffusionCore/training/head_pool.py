@@ -14,7 +14,7 @@ from DiffusionCore.training.anatomy import CENTER, Tissue, tissue_maps
 from DiffusionCore.transforms.base import voxel_centers
 
 _BRAIN = slice(Tissue.CORTEX, Tissue.RIM)
-_POINTS = 400  # per head and mask; enough for a center of mass within a millimeter
+POINTS = 400  # per head and mask; enough for a center of mass within a millimeter
 _VENTRICLES = torch.tensor([0.0, -14.0, 12.0])
 
 
@@ -33,6 +33,12 @@ class HeadPool:
     grid: Grid
     brain_points: Tensor
     head_points: Tensor
+
+    def joined(self, other: HeadPool) -> HeadPool:
+        """Return the pool of both, on the same grid."""
+        fields = ("shares", "brain_points", "head_points")
+        shares, brains, heads = (torch.cat([getattr(self, name), getattr(other, name)]) for name in fields)
+        return HeadPool(shares, self.grid, brains, heads)
 
 
 def draw_head_pool(count: int, *, spacing: float = 4.0, generator: torch.Generator) -> HeadPool:
@@ -80,5 +86,5 @@ def _draw_deformation(points: Tensor, generator: torch.Generator) -> Tensor:
 
 def draw_points(density: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
     """Return points (N, 3) of the object: where ``density`` (K, J, I) at ``points`` (K, J, I, 3) is above a half."""
-    chosen = torch.multinomial((density > 0.5).float().flatten(), _POINTS, replacement=True, generator=generator)
+    chosen = torch.multinomial((density > 0.5).float().flatten(), POINTS, replacement=True, generator=generator)
     return points.flatten(0, 2)[chosen]

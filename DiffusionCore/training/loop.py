@@ -54,7 +54,9 @@ class LoopSettings:
     warm_up: int = 200
     weight_decay: float = 0.01
     clip: float = 50.0  # of the gradient's norm
-    average: float = 0.999  # decay of the running mean of the weights
+    average: float = 0.999  # decay of the running mean of the weights, in the end
+    average_power: float = 1.0  # how the decay grows to it: 1 - (1 + step / average_gamma) ** -average_power
+    average_gamma: float = 9.0
     bfloat16: bool = True
     seed: int = 0
     log_every: int = 50
@@ -94,12 +96,14 @@ def train(
             group["lr"] = settings.learning_rate * learning_rate_factor(step, settings)
         loss, metrics = _loss(recipe, network, batch, settings)
         if not torch.isfinite(loss):
-            raise DiffusionCoreError(f"The loss became {loss.item()} at step {step}. Resume with a lower learning_rate.")
+            raise DiffusionCoreError(
+                f"The loss became {loss.item()} at step {step}. Resume with a lower learning_rate."
+            )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         optimizer.step()
-        _follow(average, network, min(settings.average, (1 + step) / (10 + step)))
+        _follow(average, network, average_decay(step + 1, settings))
         window.append({"loss": loss.item(), **metrics})
         done, stopping = step + 1, should_stop()
         if done % settings.log_every == 0:
@@ -114,7 +118,9 @@ def train(
             _save(output / STATE, recipe, network, average, optimizer, done, time.monotonic() - began)
             summary = {"steps": done, "seed": settings.seed, "seconds": round(time.monotonic() - began), **(card or {})}
             weights = {name: tensor.contiguous() for name, tensor in average.state_dict().items()}
-            save_checkpoint(output / WEIGHTS, Checkpoint(recipe.kind, asdict(recipe.config), weights, summary), half=True)
+            save_checkpoint(
+                output / WEIGHTS, Checkpoint(recipe.kind, asdict(recipe.config), weights, summary), half=True
+            )
         if stopping:
             break
     return output / WEIGHTS
@@ -126,6 +132,14 @@ def learning_rate_factor(step: int, settings: LoopSettings) -> float:
         return (step + 1) / settings.warm_up
     share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def average_decay(step: int, settings: LoopSettings) -> float:
+    """Return the decay of the running mean at ``step``, from 1 on; it is short at first, to forget the beginning.
+
+    Source: the power law of the exponential mean in the published spatial diffusion system (ema_pytorch).
+    """
+    return min(settings.average, 1 - (1 + step / settings.average_gamma) ** -settings.average_power)
 
 
 @torch.no_grad()
@@ -171,7 +185,13 @@ def _rate(window: list[dict[str, float]], recipe: Recipe, since: float) -> float
 
 
 def _save(
-    path: Path, recipe: Recipe, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int, seconds: float
+    path: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
 ) -> None:
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}

@@ -18,8 +18,10 @@ from DiffusionCore.affine.published import KIND, AffineDiffusionConfig
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.networks.affine_denoiser import NO_CLASS, AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.space import Frame
+from DiffusionCore.training.appearance import draw_remap
 from DiffusionCore.training.corruption import Corruptions, corrupt, foreground
 from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes, VolumeSource
 from DiffusionCore.transforms.affine import algebra_matrix
 
@@ -34,6 +36,8 @@ class PublishedRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads: synthetic heads in the pool, where no other source of volumes is given.
+        shapes: random shapes in the same pool, for networks that must serve any organ.
+        remapped: share of the images whose intensities a random curve changes, each image of a pair by its own.
         volumes: random contrasts of them that are rendered, once.
         loss: "distance", the mean distance in mm over points of the object; "frobenius", the published norm of the
             difference of the 3x4 matrices, with translations in half windows.
@@ -45,6 +49,8 @@ class PublishedRecipeConfig:
 
     batch: int = 16
     heads: int = 40
+    shapes: int = 0
+    remapped: float = 0.0
     volumes: int = 600
     loss: Literal["distance", "frobenius"] = "distance"
     no_class: float = 0.15
@@ -71,8 +77,9 @@ class PublishedRecipe:
         if self._given is not None:
             return self._given
         generator = torch.Generator().manual_seed(self._seed)
-        synthetic = SyntheticVolumes(draw_head_pool(self.config.heads, generator=generator))
-        return StoredVolumes.drawn(synthetic, self.config.volumes, generator=generator)
+        heads = draw_head_pool(self.config.heads, generator=generator)
+        objects = SyntheticVolumes(heads.joined(draw_shape_pool(self.config.shapes, generator=generator)))
+        return StoredVolumes.drawn(objects, self.config.volumes, generator=generator)
 
     def network(self) -> AffineDenoiser:
         """Return an untrained network."""
@@ -91,6 +98,7 @@ class PublishedRecipe:
         base = torch.linalg.matrix_exp(algebra_matrix(parameters))
         seen = self._render(volumes.repeat(2, 1, 1, 1, 1), torch.cat([base, base @ noised]))
         points = self._draw_points(seen[:batch], generator)
+        seen = draw_remap(seen, probability=self.config.remapped, generator=generator)
         seen = corrupt(seen, self.config.corruptions, generator=generator)
         seen = seen / _mean_foreground(seen)
         dropped = torch.rand(batch, generator=generator) < self.config.no_class

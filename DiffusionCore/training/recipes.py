@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from DiffusionCore.affine.published import AffineDiffusionConfig
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
+from DiffusionCore.networks.affine_denoiser import AffineDenoiserConfig
+from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
@@ -29,10 +32,22 @@ class Entry:
     card: dict[str, str]
 
 
-_PUBLISHED_SETTINGS = LoopSettings(115_000, learning_rate=1e-4, warm_up=5000, weight_decay=0.0, average=0.995)
+_PUBLISHED_SETTINGS = LoopSettings(
+    115_000, learning_rate=1e-4, warm_up=5000, weight_decay=0.0, average=0.995, average_power=0.75, average_gamma=1.0
+)
+_COMPARISON = PublishedRecipeConfig(
+    heads=40,
+    shapes=120,
+    volumes=1600,
+    remapped=0.7,
+    corruptions=Corruptions(),
+    diffusion=AffineDiffusionConfig(steps=8, law="affine", rotation=0.12, translation=6.0, scale=0.05, shear=0.02),
+    network=AffineDenoiserConfig(channels=(32, 64, 128, 128), groups=8, embedding=64),
+)
 RECIPES = {
     "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _POSE_CARD),
     "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _POSE_CARD),
+    "comparison": Entry(PublishedRecipe, _COMPARISON, LoopSettings(steps=4000), _POSE_CARD),
 }
 
 
@@ -60,7 +75,9 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
 
 
 def _keys(values: dict[str, Any], before: str = "") -> list[str]:
-    inner = [_keys(value, f"{before}{key}.") if isinstance(value, dict) else [before + key] for key, value in values.items()]
+    inner = [
+        _keys(value, f"{before}{key}.") if isinstance(value, dict) else [before + key] for key, value in values.items()
+    ]
     return [key for keys in inner for key in keys]
 
 

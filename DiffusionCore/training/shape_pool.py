@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.training.anatomy import CENTER, Tissue
-from DiffusionCore.training.head_pool import HeadPool, draw_points, pool_grid
+from DiffusionCore.training.head_pool import POINTS, HeadPool, draw_points, pool_grid
 from DiffusionCore.transforms.base import voxel_centers
 
 
@@ -19,8 +19,11 @@ def draw_shape_pool(count: int, *, spacing: float = 4.0, generator: torch.Genera
     """
     grid = pool_grid(spacing)
     points = voxel_centers(grid, dtype=torch.float32)
-    shares = torch.stack([_draw_shape(points - torch.tensor(CENTER), generator) for _ in range(count)])
-    inside = torch.stack([draw_points(shape.sum(0) / 255.0, points, generator) for shape in shares])
+    shares = torch.empty(count, len(Tissue), *grid.shape, dtype=torch.uint8)
+    inside = torch.empty(count, POINTS, 3)
+    for shape, chosen in zip(shares, inside, strict=True):
+        shape[:] = _draw_shape(points - torch.tensor(CENTER), generator)
+        chosen[:] = draw_points(shape.sum(0) / 255.0, points, generator)
     return HeadPool(shares, grid, inside, inside)
 
 
