@@ -25,7 +25,9 @@ def build_network(checkpoint: Checkpoint) -> nn.Module:
         CheckpointError: the kind is unknown, or the weights do not fit the configuration.
     """
     if checkpoint.kind not in NETWORKS:
-        raise CheckpointError(f"A checkpoint of the kind '{checkpoint.kind}' cannot be used; known: {', '.join(NETWORKS)}.")
+        raise CheckpointError(
+            f"A checkpoint of the kind '{checkpoint.kind}' cannot be used; known: {', '.join(NETWORKS)}."
+        )
     network_class, config_class = NETWORKS[checkpoint.kind]
     network = network_class(from_dict(config_class, checkpoint.config["network"]))
     try:

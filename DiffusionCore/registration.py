@@ -88,9 +88,7 @@ def register(
     steps: list[Step] = []
     times: dict[str, float] = {}
     stopped, since = False, time.perf_counter()
-    for step in affine_steps(
-        fixed, moving, settings, network=network, initial=initial_transform, generator=generator
-    ):
+    for step in affine_steps(fixed, moving, settings, network=network, initial=initial_transform, generator=generator):
         times[step.phase] = times.get(step.phase, 0.0) + time.perf_counter() - since
         steps.append(step)
         on_step(step)

@@ -6,8 +6,8 @@ The state of an image is its pose Q, from canonical mm (about the center of the 
     Q <- Q exp(fraction log A),    A = network(image o Q)
 
 The transform from fixed to moving is Q_moving Q_fixed^-1; an error that both poses share cancels in it. Small
-fractions come first, where the network sees the least. Source: our own; the step is the published one (seeds of
-spatial diffusion) in the Lie group, with a list of fractions in the place of the ratio of standard deviations.
+fractions come first, where the network sees the least. Source: our own; the step is that of the published spatial
+diffusion system in the Lie group, with a list of fractions in the place of the ratio of standard deviations.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PoseFrame:
 
 
 def start_poses(centers: Tensor, rotations: Tensor | None = None) -> Tensor:
-    """Return the poses (..., 4, 4), float64, that turn by ``rotations`` (..., 3, 3) and move to ``centers`` (..., 3)."""
+    """Return poses (..., 4, 4), float64, that turn by ``rotations`` (..., 3, 3) and move to ``centers`` (..., 3)."""
     poses = torch.eye(4, dtype=torch.float64).expand(*centers.shape[:-1], 4, 4).clone()
     poses[..., :3, 3] = centers
     if rotations is not None:

@@ -51,7 +51,10 @@ class PoseNetwork(nn.Module):
             channels = width
         self.body = nn.Sequential(*layers)
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(channels * (config.size // 8) ** 3, config.hidden), nn.SiLU(), nn.Linear(config.hidden, 12)
+            nn.Flatten(),
+            nn.Linear(channels * (config.size // 8) ** 3, config.hidden),
+            nn.SiLU(),
+            nn.Linear(config.hidden, 12),
         )
         nn.init.zeros_(self.head[-1].weight)
         nn.init.zeros_(self.head[-1].bias)

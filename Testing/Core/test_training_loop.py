@@ -1,5 +1,6 @@
 """The loop resumes exactly, refuses what does not fit, and says what happens."""
 
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -37,7 +38,9 @@ class LineRecipe:
         return error, {"error": error.item()}
 
 
-SETTINGS = LoopSettings(steps=60, learning_rate=0.03, warm_up=5, bfloat16=False, log_every=10, validate_every=20, save_every=25, seed=3)
+SETTINGS = LoopSettings(
+    steps=60, learning_rate=0.03, warm_up=5, bfloat16=False, log_every=10, validate_every=20, save_every=25, seed=3
+)
 
 
 def stopper(steps):
@@ -91,4 +94,4 @@ def test_the_learning_rate_warms_up_and_ends_at_zero():
     assert factors[0] == pytest.approx(0.2)
     assert max(factors) == factors[5] == 1
     assert factors[60] == pytest.approx(0)
-    assert all(a > b for a, b in zip(factors[5:], factors[6:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(factors[5:]))
