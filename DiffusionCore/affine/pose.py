@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from DiffusionCore.checks import GeometryError
+from DiffusionCore.diffusion.reverse import GRADED
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import logarithm
 
-GRADED = (0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.0)
 _STRETCH = (0.5, 2.0)  # singular values of a predicted pose beyond these are cut: no head is so small or large
 
 Predict = Callable[[Tensor], Tensor]
@@ -62,7 +63,7 @@ def pose_steps(
     """
     for fraction in fractions:
         left = nearest_pose(predict(render(image, grid, poses, frame)).double())
-        poses = poses @ torch.linalg.matrix_exp(fraction * logarithm(left))
+        poses = poses @ torch.stack([_share(each, fraction) for each in left])
         yield poses
 
 
@@ -72,6 +73,14 @@ def render(image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame) -> Tensor
     points = frame.points()
     voxels = points.flatten(0, 2) @ to_voxel[:, :3, :3].mT + to_voxel[:, None, :3, 3]
     return pull(image.expand(len(poses), -1, -1, -1, -1), voxels.view(len(poses), *points.shape))
+
+
+def _share(left: Tensor, fraction: float) -> Tensor:
+    """Return the ``fraction`` of the pose ``left`` (4, 4); along a straight line where it has no logarithm."""
+    try:
+        return torch.linalg.matrix_exp(fraction * logarithm(left))
+    except GeometryError:
+        return nearest_pose(torch.lerp(torch.eye(4, dtype=left.dtype), left, fraction)[None])[0]
 
 
 def nearest_pose(matrices: Tensor) -> Tensor:

@@ -87,6 +87,22 @@ class Affine(Transform):
         shift = Affine.translation(center)
         return Affine(shift.matrix @ self.matrix @ torch.linalg.inv(shift.matrix))
 
+    def nearest(self, group: Group, center: ArrayLike | Tensor = (0.0, 0.0, 0.0)) -> Affine:
+        """Return the transform of ``group`` that is nearest in its linear part and takes ``center`` to the same point.
+
+        It exists for every transform, also where there is no logarithm: the rotation is that of the polar
+        decomposition (never a reflection), the scale of a similarity the geometric mean of the singular values.
+        """
+        if group is Group.AFFINE:
+            return self
+        left, stretch, right = torch.linalg.svd(self.matrix[:3, :3])
+        left[:, 2] *= torch.linalg.det(left @ right).sign()
+        scale = stretch.log().mean().exp() if group is Group.SIMILARITY else 1.0
+        center, matrix = _float64(center), self.matrix.clone()
+        matrix[:3, :3] = scale * (left @ right)
+        matrix[:3, 3] = self.map(center) - matrix[:3, :3] @ center
+        return Affine(matrix)
+
     def fraction(self, share: float, center: ArrayLike | Tensor = (0.0, 0.0, 0.0)) -> Affine:
         """Return exp(share * log T) about ``center``: ``share`` 0 is the identity, 1 the transform itself."""
         return Affine.exponential(share * self.logarithm(center), center)
