@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.affine.pose import PoseFrame, nearest_pose, render
 from DiffusionCore.affine.steps import Step
-from DiffusionCore.build import build_network
+from DiffusionCore.build import build_network, choose_device
 from DiffusionCore.checks import GeometryError
 from DiffusionCore.config import from_dict
 from DiffusionCore.diffusion.forward import AffineLaw, LieAffineLaw, PublishedAffineLaw
@@ -193,17 +193,16 @@ class PublishedSampler:
         return Step(after + state.index, "diffusion", state.time / self.config.steps, transform)
 
 
-def load_sampler(name: str, **options: Any) -> PublishedSampler:
-    """Return the sampler of the model ``name`` (a shipped or installed name, or a path), with its own window and noise.
-
-    ``options`` are those of PublishedSampler.
+def load_published(name: str, device: str = "cpu") -> tuple[nn.Module, AffineDiffusionConfig]:
+    """Return the network of the model ``name`` (a shipped or installed name, or a path) on ``device``, and its noise.
 
     Raises:
-        CheckpointError: the file is no checkpoint of this system, or its weights and configuration do not fit.
+        CheckpointError: no such model, or one of another kind; its weights and configuration do not fit.
+        ConfigError: its configuration is not that of an affine diffusion.
     """
     checkpoint = load_checkpoint(find_model(name), KIND)
-    config = from_dict(AffineDiffusionConfig, checkpoint.config["diffusion"])
-    return PublishedSampler(build_network(checkpoint), config, **options)
+    config = from_dict(AffineDiffusionConfig, checkpoint.config.get("diffusion"))
+    return build_network(checkpoint).to(choose_device(device)), config
 
 
 def _centered(fixed: _View, moving: _View) -> Affine:

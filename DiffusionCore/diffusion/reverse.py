@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from DiffusionCore.checks import GeometryError
@@ -78,6 +79,12 @@ class Graded(Weights):
     """
 
     values: tuple[float, ...] = GRADED
+
+    @classmethod
+    def spread(cls, count: int) -> Graded:
+        """Return ``count`` fractions along the curve of the default ones; the last is 1."""
+        places = np.linspace(len(GRADED) - 1, 0, count)[::-1]
+        return cls(tuple(np.interp(places, range(len(GRADED)), GRADED).tolist()))
 
     def fractions(self, times: Sequence[int]) -> list[Fractions]:
         if len(times) > len(self.values):

@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from DiffusionCore.affine.foreground import center_of_mass
-from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler, load_sampler
+from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler, load_published
 from DiffusionCore.checks import CheckpointError, VolumeError
 from DiffusionCore.config import from_json, to_dict, to_json
 from DiffusionCore.diffusion.forward import LieAffineLaw, PublishedAffineLaw
@@ -146,7 +146,7 @@ def test_a_stored_model_is_sampled_in_its_own_window_and_noise(tmp_path):
     torch.nn.init.normal_(network.head.linear.weight, std=0.02)
     stored = Checkpoint("published-affine", to_dict(config), dict(network.state_dict()), {})
     save_checkpoint(tmp_path / "model.safetensors", stored)
-    sampler = load_sampler(str(tmp_path / "model.safetensors"), count=4)
+    sampler = PublishedSampler(*load_published(str(tmp_path / "model.safetensors")), count=4)
     assert sampler.config == config.diffusion
     (*_, expected), (*_, found) = (
         made.steps(*pair(HIDDEN)) for made in (PublishedSampler(network, config.diffusion, count=4), sampler)
@@ -155,7 +155,7 @@ def test_a_stored_model_is_sampled_in_its_own_window_and_noise(tmp_path):
     assert_close(found.transform.matrix, expected.transform.matrix)
     save_checkpoint(tmp_path / "other.safetensors", Checkpoint("pose", {}, {}, {}))
     with pytest.raises(CheckpointError):
-        load_sampler(str(tmp_path / "other.safetensors"))
+        load_published(str(tmp_path / "other.safetensors"))
 
 
 def test_the_law_of_a_configuration():
