@@ -6,6 +6,7 @@ stored k, j, i; points are written i, j, k), ``N`` points.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -54,3 +55,12 @@ def check_shape(value: Any, shape: str, *, name: str) -> None:
     )
     if not fits:
         raise ValueError(f"'{name}' must have the shape ({shape.replace(' ', ', ')}), got {actual}")
+
+
+def check_range(owner: Any, least: float, most: float, *names: str) -> None:
+    """Raise ValueError unless the numbers ``names`` of ``owner`` lie in ``least``..``most``; NaN never does."""
+    for name in names:
+        value = getattr(owner, name)
+        if not least <= value <= most:
+            wanted = f"at least {least:g}" if most == math.inf else f"in {least:g}..{most:g}"
+            raise ValueError(f"'{name}' must be {wanted}, got {value}")

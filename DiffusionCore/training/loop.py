@@ -1,11 +1,12 @@
 """The training loop of every recipe: top to bottom, resumed by running it again.
 
-The batch of a step depends on (seed, step) alone, so a run that was stopped, or killed, and started again ends with
-the very weights of a run that went through.
+The batch of a step depends on (seed, step) alone, so on the CPU a run that was stopped, or killed, and started again
+ends with the very weights of a run that went through.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -18,15 +19,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.checks import CheckpointError, DiffusionCoreError
-from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from DiffusionCore.build import choose_device
+from DiffusionCore.checks import DiffusionCoreError, check_range
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.training.state import TrainingState, cut_log, restore_state, save_state
 
 STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
-_VALIDATION_SEED = 2**40  # far from every training step
+_APART = 0x9E3779B1  # 2^32 over the golden ratio: its multiples keep the batches of different seeds apart
+_VALIDATION = 2**31  # added to the number of a batch; far from every training step
 
 
 class Recipe(Protocol):
-    """What is trained: a network, and how one batch gives a loss."""
+    """What is trained: a network, and how one batch gives a loss.
+
+    Attributes:
+        kind: what the weights are for, e.g. "pose".
+        config: a frozen dataclass; it is stored with the weights.
+        batch: samples in a batch, for the samples per second in the log.
+    """
 
     kind: str
     config: Any
@@ -37,25 +47,41 @@ class Recipe(Protocol):
         ...
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Return a random batch; it runs in a thread of its own, one step ahead."""
+        """Return a random batch on the CPU; it runs in a thread of its own, one step ahead."""
         ...
 
     def loss(self, network: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss of a batch, and metrics to log."""
+        """Return the loss of a batch that lies on the device of ``network``, and metrics to log."""
         ...
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How long and how fast. The learning rate warms up linearly and falls as a cosine to 0 at ``steps``."""
+    """How long and how fast. The learning rate warms up linearly and falls as a cosine to 0 at ``steps``.
+
+    Attributes:
+        steps: of the optimizer (AdamW), one batch each.
+        learning_rate: the largest one.
+        warm_up: steps until it is reached.
+        weight_decay: of AdamW.
+        clip: the largest norm of the gradient.
+        average: decay per step of the running mean of the weights, in the end.
+        average_power, average_gamma: how the decay grows to it (``average_decay``).
+        bfloat16: whether the network computes in bfloat16; weights and optimizer stay in float32.
+        seed: of the initial weights and of all batches.
+        log_every, validate_every, save_every: steps between two rows of the log, validations, and saved states.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
 
     steps: int = 10_000
     learning_rate: float = 1e-3
     warm_up: int = 200
     weight_decay: float = 0.01
-    clip: float = 50.0  # of the gradient's norm
-    average: float = 0.999  # decay of the running mean of the weights, in the end
-    average_power: float = 1.0  # how the decay grows to it: 1 - (1 + step / average_gamma) ** -average_power
+    clip: float = 50.0
+    average: float = 0.999
+    average_power: float = 1.0
     average_gamma: float = 9.0
     bfloat16: bool = True
     seed: int = 0
@@ -63,12 +89,20 @@ class LoopSettings:
     validate_every: int = 1000
     save_every: int = 500
 
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "steps", "log_every", "validate_every", "save_every")
+        check_range(self, 0, math.inf, "warm_up", "weight_decay")
+        check_range(self, 1e-9, math.inf, "learning_rate", "clip", "average_power", "average_gamma")
+        check_range(self, 0, 1, "average")
+        check_range(self, 0, 2**32 - 1, "seed")
+
 
 def train(
     recipe: Recipe,
     output: Path,
     settings: LoopSettings,
     *,
+    device: str = "cpu",
     card: dict[str, Any] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_log: Callable[[dict[str, float]], None] = lambda row: None,
@@ -76,22 +110,29 @@ def train(
     """Train until ``settings.steps`` or ``should_stop()``, and return the path of the averaged weights.
 
     The folder ``output`` holds the state to go on from, the weights, and a log of JSON lines. If it holds a state
-    already, training goes on from there.
+    already, training goes on from there. Batches are drawn on the CPU; the network is on ``device`` (as for
+    ``build.choose_device``), and only on the CPU are two runs the same to the last bit.
 
     Raises:
-        CheckpointError: the state in ``output`` belongs to another recipe or configuration.
+        CheckpointError: the state in ``output`` belongs to another recipe, configuration or seed.
+        DeviceError: the device is not there.
         DiffusionCoreError: the loss is not finite.
     """
+    place = choose_device(device)
     output.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)  # the initial weights
-    network, average = recipe.network(), recipe.network()
-    average.load_state_dict(network.state_dict())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)  # networks draw their initial weights from the global generator
+        network = recipe.network().to(place)
+    average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
     )
-    first, seconds = _resume(output / STATE, recipe, network, average, optimizer)
-    began, window, since = time.monotonic() - seconds, [], time.monotonic()
-    for step, batch in _batches(recipe, settings, first):
+    state = TrainingState(network, average, optimizer)
+    run = {"kind": recipe.kind, "config": recipe.config, "seed": settings.seed}
+    restore_state(output / STATE, state, **run)
+    cut_log(output / LOG, state.step)
+    began, window, since = time.monotonic() - state.seconds, [], time.monotonic()
+    for step, batch in _batches(recipe, settings, state.step):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * learning_rate_factor(step, settings)
         loss, metrics = _loss(recipe, network, batch, settings)
@@ -105,22 +146,22 @@ def train(
         optimizer.step()
         _follow(average, network, average_decay(step + 1, settings))
         window.append({"loss": loss.item(), **metrics})
-        done, stopping = step + 1, should_stop()
-        if done % settings.log_every == 0:
+        done = step + 1
+        stopping = should_stop() or done == settings.steps
+        validating = done % settings.validate_every == 0
+        if done % settings.log_every == 0 or validating or stopping:
             row = {"step": done, **_means(window), "samples_per_second": _rate(window, recipe, since)}
-            if done % settings.validate_every == 0:
+            if validating:
                 row["validation"] = validate(recipe, average, settings)
             window, since = [], time.monotonic()
-            with (output / LOG).open("a") as log:
+            with (output / LOG).open("a", encoding="utf-8") as log:
                 log.write(json.dumps({key: round(value, 5) for key, value in row.items()}) + "\n")
             on_log(row)
-        if done % settings.save_every == 0 or stopping or done == settings.steps:
-            _save(output / STATE, recipe, network, average, optimizer, done, time.monotonic() - began)
-            summary = {"steps": done, "seed": settings.seed, "seconds": round(time.monotonic() - began), **(card or {})}
-            weights = {name: tensor.contiguous() for name, tensor in average.state_dict().items()}
-            save_checkpoint(
-                output / WEIGHTS, Checkpoint(recipe.kind, asdict(recipe.config), weights, summary), half=True
-            )
+        if done % settings.save_every == 0 or stopping:
+            state.step, state.seconds = done, time.monotonic() - began
+            # the state comes last: a run that is killed in between makes these weights again
+            _save_weights(output / WEIGHTS, recipe, state, settings, card or {})
+            save_state(output / STATE, state, **run)
         if stopping:
             break
     return output / WEIGHTS
@@ -135,39 +176,52 @@ def learning_rate_factor(step: int, settings: LoopSettings) -> float:
 
 
 def average_decay(step: int, settings: LoopSettings) -> float:
-    """Return the decay of the running mean at ``step``, from 1 on; it is short at first, to forget the beginning.
+    """Return the decay of the running mean at ``step``, from 1 on: 1 - (1 + step / gamma)^-power, at most ``average``.
 
-    Source: the power law of the exponential mean in the published spatial diffusion system (ema_pytorch).
+    It is short at first, to forget the beginning. Source: the power law of the exponential mean in the published
+    spatial diffusion system (ema_pytorch).
     """
     return min(settings.average, 1 - (1 + step / settings.average_gamma) ** -settings.average_power)
 
 
 @torch.no_grad()
 def validate(recipe: Recipe, network: nn.Module, settings: LoopSettings, batches: int = 8) -> float:
-    """Return the mean loss of ``network`` over batches that are the same at every call."""
-    drawn = (recipe.draw(_generator(settings, _VALIDATION_SEED + n)) for n in range(batches))
+    """Return the mean loss of ``network`` over batches that are the same at every call, and of no training step."""
+    drawn = (recipe.draw(batch_generator(settings.seed, _VALIDATION + n)) for n in range(batches))
     return sum(_loss(recipe, network, batch, settings)[0].item() for batch in drawn) / batches
 
 
-def _generator(settings: LoopSettings, step: int) -> torch.Generator:
-    return torch.Generator().manual_seed((settings.seed << 44) + step)
+def batch_generator(seed: int, number: int) -> torch.Generator:
+    """Return the generator of batch ``number`` of the runs with ``seed``.
+
+    torch keeps the low 32 bits of a generator's seed, so seed and number must share them.
+    """
+    return torch.Generator().manual_seed((seed * _APART + number) % 2**32)
 
 
 def _batches(recipe: Recipe, settings: LoopSettings, first: int) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
     """Yield (step, batch), the next batch being drawn while the network works on this one."""
+
+    def draw(step: int) -> tuple[Tensor, ...]:
+        return recipe.draw(batch_generator(settings.seed, step))
+
+    if first >= settings.steps:
+        return
     with ThreadPoolExecutor(1) as executor:
-        ahead = executor.submit(recipe.draw, _generator(settings, first))
+        ahead = executor.submit(draw, first)
         for step in range(first, settings.steps):
             batch = ahead.result()
-            ahead = executor.submit(recipe.draw, _generator(settings, step + 1))
+            if step + 1 < settings.steps:
+                ahead = executor.submit(draw, step + 1)
             yield step, batch
 
 
 def _loss(
     recipe: Recipe, network: nn.Module, batch: tuple[Tensor, ...], settings: LoopSettings
 ) -> tuple[Tensor, dict[str, float]]:
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-        return recipe.loss(network, *batch)
+    device = next(network.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.bfloat16):
+        return recipe.loss(network, *(tensor.to(device) for tensor in batch))
 
 
 @torch.no_grad()
@@ -184,45 +238,9 @@ def _rate(window: list[dict[str, float]], recipe: Recipe, since: float) -> float
     return len(window) * recipe.batch / (time.monotonic() - since)
 
 
-def _save(
-    path: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    seconds: float,
+def _save_weights(
+    path: Path, recipe: Recipe, state: TrainingState, settings: LoopSettings, card: dict[str, Any]
 ) -> None:
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
-    tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-    progress = {"step": step, "seconds": seconds}
-    save_checkpoint(path, Checkpoint(f"{recipe.kind}-training", asdict(recipe.config), tensors, progress))
-
-
-def _resume(
-    path: Path, recipe: Recipe, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[int, float]:
-    """Put the state at ``path``, if there is one, in place, and return its step and the seconds spent so far."""
-    if not path.exists():
-        return 0, 0.0
-    state = load_checkpoint(path, f"{recipe.kind}-training")
-    if state.config != json.loads(json.dumps(asdict(recipe.config))):
-        raise CheckpointError(
-            f"The run in {path.parent} was made with another configuration ({state.config}). "
-            "Choose an empty output folder, or the same settings."
-        )
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    for name, tensor in state.weights.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = tensor
-    network.load_state_dict(parts["network"])
-    average.load_state_dict(parts["average"])
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["optimizer"].items():
-        index, moment = name.split(".")
-        moments.setdefault(int(index), {})[moment] = tensor
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(state.card["step"]), float(state.card["seconds"])
+    made = {"steps": state.step, "seed": settings.seed, "seconds": round(state.seconds), "settings": asdict(settings)}
+    checkpoint = Checkpoint(recipe.kind, asdict(recipe.config), state.average.state_dict(), {**made, **card})
+    save_checkpoint(path, checkpoint, half=True)
