@@ -1,7 +1,8 @@
 """Which transform to believe, and how far.
 
 An alignment is believed if it stands out: the best pose must be clearly better than the best *other* pose that a search
-over all rotations has found (our own). Small, smooth or unrelated images have many poses that are equally good.
+over all rotations has found (our own). Small, smooth or unrelated images have many poses that are equally good, and
+unlike objects look alike only where one of them is stretched out of shape.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ class AcceptanceSettings:
             correlation). Measured: aligned heads, hearts and lungs 2.2 and more, prostate MR to ultrasound at most 1.5.
         correlation: the local correlation that is believed by itself, as that of objects which are alike when turned.
             Measured: the same object .8 and more, prostate MR to ultrasound at most .5.
-        apart: mean distance between the images of two transforms that makes them different poses, in moving radii.
+        apart: mean distance between the images of two transforms that makes them different poses, in radii of the
+            smaller object.
         rivals: how many other poses are looked at.
+        stretch: how many times more one direction may be stretched than another, beyond what the start does.
+            Measured: heads up to 1.1, lungs in different breaths 1.3, a brain to a heart or a prostate 1.9 and more.
         overlap: the least share of the fixed foreground inside the moving image.
         loss: the share of the mutual information that a later stage may give up.
     """
@@ -37,20 +41,24 @@ class AcceptanceSettings:
     correlation: float = 0.6
     apart: float = 0.4
     rivals: int = 5
+    stretch: float = 1.8
     overlap: float = 0.4
     loss: float = 0.1
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for a pose: how many times better than any other pose it is, and its squared local correlation."""
+    """What speaks for a pose: how many times better than any other pose it is, its squared local correlation, and how
+    many times more it stretches one direction than another."""
 
     distinctness: float
     correlation: float
+    stretch: float
 
     def convinces(self, settings: AcceptanceSettings) -> bool:
         """Return whether a pose with this evidence is to be believed."""
-        return self.distinctness >= settings.distinct or self.correlation >= settings.correlation
+        stands_out = self.distinctness >= settings.distinct or self.correlation >= settings.correlation
+        return stands_out and self.stretch <= settings.stretch
 
 
 def information(
@@ -64,30 +72,38 @@ def information(
 
 
 def weigh(
-    pair: WorkingPair, ranked: list[Polished], settings: AcceptanceSettings, *, generator: torch.Generator
+    pair: WorkingPair,
+    ranked: list[Polished],
+    start: Affine,
+    settings: AcceptanceSettings,
+    *,
+    generator: torch.Generator,
 ) -> Evidence:
     """Return the evidence for the first of ``ranked``: candidates of a search over all rotations, best first.
 
-    Where there is no other pose among them its distinctness is infinite.
+    Where there is no other pose among them, it stands out from nothing: its distinctness is 0. ``start`` is what the
+    search started from.
     """
     best, *others = ranked
     others = [o for o in others if _distance(pair, best.transform, o.transform) > settings.apart]
     others = others[: settings.rivals]
+    stretch = _stretch(best.transform, start)
     correlation, *rivals = _correlations(pair, [one.transform for one in (best, *others)], generator)
     if not others:
-        return Evidence(float("inf"), correlation)
+        return Evidence(0.0, correlation, stretch)
     rival = max(other.similarity * other.overlap for other in others)
     ratio = best.similarity * best.overlap / max(rival, 1e-6)
-    return Evidence(ratio * correlation / max(*rivals, 1e-6), correlation)
+    return Evidence(ratio * correlation / max(*rivals, 1e-6), correlation, stretch)
 
 
 def acceptable(
     pair: WorkingPair, final: Affine, before: Affine, settings: AcceptanceSettings, *, generator: torch.Generator
 ) -> bool:
-    """Return whether ``final`` may replace ``before``: it overlaps enough and has not lost mutual information."""
+    """Return whether ``final`` may replace ``before``: it overlaps enough, has kept its shape and its information."""
     inside = pair.levels[1].moving.read(pair.onto([final]), pair.samples(1, 4000, generator=generator).points).inside
     now, then = information(pair, [final, before], generator=generator)
-    return float(inside.mean()) >= settings.overlap and now >= (1 - settings.loss) * then
+    in_shape = _stretch(final, before) <= settings.stretch
+    return in_shape and float(inside.mean()) >= settings.overlap and now >= (1 - settings.loss) * then
 
 
 def _correlations(pair: WorkingPair, transforms: list[Affine], generator: torch.Generator) -> list[float]:
@@ -104,8 +120,14 @@ def _correlations(pair: WorkingPair, transforms: list[Affine], generator: torch.
 
 
 def _distance(pair: WorkingPair, first: Affine, second: Affine) -> float:
-    """Return the root mean square distance of the images of a ball like the fixed foreground, in moving radii."""
+    """Return the root mean square distance of the images of a ball like the fixed foreground, in smaller radii."""
     difference = (first.matrix - second.matrix).numpy()
     middle = difference[:3, :3] @ pair.fixed.center + difference[:3, 3]
     square = (middle**2).sum() + pair.radius**2 / 5 * (difference[:3, :3] ** 2).sum()
-    return float(np.sqrt(square)) / pair.moving.radius
+    return float(np.sqrt(square)) / min(pair.radius, pair.moving.radius)
+
+
+def _stretch(transform: Affine, start: Affine) -> float:
+    """Return the ratio of the most to the least that ``transform`` stretches a direction after ``start``."""
+    values = torch.linalg.svdvals((transform.matrix @ torch.linalg.inv(start.matrix))[:3, :3])
+    return float(values[0] / values[-1])

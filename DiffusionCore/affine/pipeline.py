@@ -100,7 +100,8 @@ class AffinePipeline:
         ranked = polish_briefly(pair, candidates, settings.polish, generator=generator)
         best = ranked[0].transform
         yield account.step("search", best)
-        if not weigh(pair, ranked, settings.acceptance, generator=generator).convinces(settings.acceptance):
+        evidence = weigh(pair, ranked, start, settings.acceptance, generator=generator)
+        if not evidence.convinces(settings.acceptance):
             yield account.step("caution", start if initial else cautious_shift(pair, generator=generator))
             return
         if self._comparer is not None:

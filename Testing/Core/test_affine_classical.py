@@ -204,9 +204,13 @@ def ranked(pair):
     return polish_briefly(pair, candidates, PolishSettings(), generator=generator())
 
 
+def evidence(pair):
+    return weigh(pair, ranked(pair), pair.centered(), AcceptanceSettings(), generator=generator())
+
+
 def test_unlike_images_do_not_convince_and_are_hardly_moved():
     pair = WorkingPair(cloud(FIXED, 1), cloud(MOVING, 2))
-    assert not weigh(pair, ranked(pair), AcceptanceSettings(), generator=generator()).convinces(AcceptanceSettings())
+    assert not evidence(pair).convinces(AcceptanceSettings())
     shift = cautious_shift(pair, generator=generator())
     torch.testing.assert_close(shift.matrix[:3, :3], torch.eye(3).double())
     assert error(shift, pair.centered()) < 0.3 * pair.radius
@@ -216,7 +220,7 @@ def test_unlike_images_do_not_convince_and_are_hardly_moved():
 def test_the_same_object_convinces_in_any_contrast(inverted):
     turned = placed([0.3, 0.4, 0, 0, 0, 0])
     pair = WorkingPair(image(FIXED, CENTER), image(MOVING, CENTER, turned, inverted=inverted))
-    assert weigh(pair, ranked(pair), AcceptanceSettings(), generator=generator()).convinces(AcceptanceSettings())
+    assert evidence(pair).convinces(AcceptanceSettings())
 
 
 def test_the_cautious_shift_finds_a_clear_shift():
