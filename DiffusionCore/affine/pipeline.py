@@ -102,7 +102,7 @@ class AffinePipeline:
         yield account.step("search", best)
         evidence = weigh(pair, ranked, start, settings.acceptance, generator=generator)
         if not evidence.convinces(settings.acceptance):
-            yield account.step("caution", start if initial else cautious_shift(pair, generator=generator))
+            yield account.step("caution", start if initial else cautious_shift(pair))
             return
         if self._comparer is not None:
             compared = best
