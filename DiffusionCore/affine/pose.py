@@ -22,7 +22,7 @@ from DiffusionCore.checks import GeometryError
 from DiffusionCore.diffusion.reverse import GRADED
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid
-from DiffusionCore.transforms.affine import logarithm
+from DiffusionCore.transforms.affine import logarithm, map_points
 
 _STRETCH = (0.5, 2.0)  # singular values of a predicted pose beyond these are cut: no head is so small or large
 
@@ -70,9 +70,16 @@ def pose_steps(
 def render(image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame) -> Tensor:
     """Return what ``poses`` (B, 4, 4) show of ``image`` (1, 1, K, J, I): (B, 1, n, n, n)."""
     to_voxel = (torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)) @ poses).float()
+    return windows(image.expand(len(poses), -1, -1, -1, -1), to_voxel, frame)
+
+
+def windows(images: Tensor, to_voxel: Tensor, frame: PoseFrame) -> Tensor:
+    """Return windows (B, 1, n, n, n) of ``images`` (B, 1, K, J, I).
+
+    ``to_voxel`` (B, 4, 4) takes points of a window, mm from its middle, to VOXEL points of its image.
+    """
     points = frame.points()
-    voxels = points.flatten(0, 2) @ to_voxel[:, :3, :3].mT + to_voxel[:, None, :3, 3]
-    return pull(image.expand(len(poses), -1, -1, -1, -1), voxels.view(len(poses), *points.shape))
+    return pull(images, map_points(to_voxel, points.flatten(0, 2)).view(len(images), *points.shape))
 
 
 def _share(left: Tensor, fraction: float) -> Tensor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.checks import check_shape
+from DiffusionCore.checks import check_range, check_shape
+
+_GROUPS = 8  # of the group norms
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class PoseNetworkConfig:
         center: RAS mm of the origin of the canonical frame (the default is the middle of the ICBM brain).
         widths: channels at a half, a quarter and an eighth of the window.
         hidden: width of the layer before the output.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     size: int = 32
@@ -27,6 +33,15 @@ class PoseNetworkConfig:
     center: tuple[float, float, float] = (0.0, -17.0, 6.0)
     widths: tuple[int, int, int] = (32, 64, 128)
     hidden: int = 256
+
+    def __post_init__(self) -> None:
+        check_range(self, 8, math.inf, "size")
+        check_range(self, 1, math.inf, "hidden")
+        check_range(self, 1e-3, math.inf, "spacing")
+        if self.size % 8:
+            raise ValueError(f"'size' must be a multiple of 8, got {self.size}")
+        if min(self.widths) < 1 or any(width % _GROUPS for width in self.widths):
+            raise ValueError(f"'widths' must be multiples of {_GROUPS}, got {self.widths}")
 
 
 class PoseNetwork(nn.Module):
@@ -42,8 +57,6 @@ class PoseNetwork(nn.Module):
 
     def __init__(self, config: PoseNetworkConfig) -> None:
         super().__init__()
-        if config.size % 8:
-            raise ValueError(f"'size' must be a multiple of 8, got {config.size}")
         self.config = config
         layers, channels = [], 1
         for level, width in enumerate(config.widths):
@@ -74,4 +87,8 @@ class PoseNetwork(nn.Module):
 
 
 def _layer(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv3d(inputs, outputs, kernel, stride, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.SiLU()]
+    return [
+        nn.Conv3d(inputs, outputs, kernel, stride, padding=1, bias=False),
+        nn.GroupNorm(_GROUPS, outputs),
+        nn.SiLU(),
+    ]

@@ -59,7 +59,7 @@ def remap(image: Tensor, knots: Tensor) -> Tensor:
 
 
 def draw_remap(image: Tensor, *, probability: float = 0.3, generator: torch.Generator) -> Tensor:
-    """Remap the foreground (above 5 % of the maximum) of some of the images (B, ...) in [0, 1] by random curves.
+    """Remap what is above 0.05 in some of the images (B, ...) in [0, 1] by random curves.
 
     The half-full voxels at the rim of an object get intensities of their own by this, as they do when a stored
     image was remapped.

@@ -11,23 +11,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.checks import check_range
+from DiffusionCore.training.image_batches import displaced, foreground, smooth_noise, voxel_counts, voxel_indices
 
-_FOREGROUND = 0.05  # of the maximum of an image
 _EVERY = 7  # voxel that the share of a cut is measured on
 
 
 @dataclass(frozen=True)
 class Corruptions:
-    """How often each corruption is applied; the default changes appearance, and leaves every point in its place.
+    """How often each corruption is applied, as shares of the images.
 
-    The strengths are the defaults of the ``draw_*`` functions. ``published`` gives the mixture of the published system.
+    The default changes what an object looks like and leaves it where it is, but for the thin slabs of ``stripes``.
+    The strengths are the defaults of the ``draw_*`` functions.
+
+    Raises:
+        ValueError: a probability is not in 0..1.
     """
 
     deformation: float = 0.0
@@ -41,8 +45,12 @@ class Corruptions:
     slab: float = 0.0
     crop: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1, *(field.name for field in fields(self)))
+
     @classmethod
     def published(cls) -> Corruptions:
+        """Return the mixture of the published spatial diffusion system."""
         return cls(0.5, 0.5, 0.5, 0.5, gamma=0.0, bias=0.0, noise=0.0, crop=1.0)
 
 
@@ -65,11 +73,6 @@ def corrupt(images: Tensor, corruptions: Corruptions | None = None, *, generator
     return images
 
 
-def foreground(images: Tensor) -> Tensor:
-    """Return the mask (B, 1, K, J, I) of what is brighter than 5 % of the maximum of its image."""
-    return images > _FOREGROUND * images.amax((1, 2, 3, 4), keepdim=True)
-
-
 def draw_gamma(images: Tensor, *, probability: float = 0.5, spread: float = 0.3, generator: torch.Generator) -> Tensor:
     """Raise intensities, relative to the maximum, to the power exp(N(0, spread^2))."""
 
@@ -84,7 +87,7 @@ def draw_bias(images: Tensor, *, probability: float = 0.5, spread: float = 0.25,
     """Multiply by a smooth field, exp of 4 random nodes a side with N(0, spread^2): the sensitivity of coils."""
 
     def apply(some: Tensor) -> Tensor:
-        return some * smooth_noise(some, nodes=4, generator=generator).mul(spread).exp()
+        return some * smooth_noise(len(some), some.shape[2:], nodes=4, generator=generator).mul(spread).exp()
 
     return _some(images, probability, apply, generator)
 
@@ -117,8 +120,8 @@ def draw_deformation(
     """Move points by N(0, share^2) of the field of view, clamped at twice that, at ``nodes`` nodes a side."""
 
     def apply(some: Tensor) -> Tensor:
-        offsets = smooth_noise(some, nodes=nodes, channels=3, most=2.0, generator=generator)
-        return displaced(some, share * _extent(some) * offsets)
+        offsets = smooth_noise(len(some), some.shape[2:], nodes=nodes, channels=3, most=2.0, generator=generator)
+        return displaced(some, share * voxel_counts(some) * offsets)
 
     return _some(images, probability, apply, generator)
 
@@ -146,7 +149,7 @@ def draw_doubling(
     """Blend in, by up to ``most``, a copy that is shifted by up to ``share`` of the field of view per axis."""
 
     def apply(some: Tensor) -> Tensor:
-        shift = share * _extent(some) * (2 * _uniform(some, 3, generator=generator) - 1)
+        shift = share * voxel_counts(some) * (2 * _uniform(some, 3, generator=generator) - 1)
         return torch.lerp(some, displaced(some, shift), most * _uniform(some, 1, generator=generator))
 
     return _some(images, probability, apply, generator)
@@ -180,24 +183,10 @@ def draw_crop(images: Tensor, *, probability: float = 0.5, least: float = 0.6, g
     def apply(some: Tensor) -> Tensor:
         width = least + (1 - least) * _uniform(some, 3, generator=generator)
         start = (1 - width) * _uniform(some, 3, generator=generator)
-        position = (_voxels(some) + 0.5) / _extent(some)
+        position = (voxel_indices(some) + 0.5) / voxel_counts(some)
         return some * ((position >= start) & (position <= start + width)).all(1, keepdim=True)
 
     return _some(images, probability, apply, generator)
-
-
-def smooth_noise(
-    images: Tensor, *, nodes: int, channels: int = 1, most: float = math.inf, generator: torch.Generator
-) -> Tensor:
-    """Return fields (B, channels, K, J, I), linear between ``nodes`` N(0, 1) nodes a side, clamped at ``most``."""
-    shape = (len(images), channels, nodes, nodes, nodes)
-    control = torch.randn(shape, generator=generator, device=images.device).clamp(-most, most)
-    return F.interpolate(control, images.shape[2:], mode="trilinear")
-
-
-def displaced(images: Tensor, offsets: Tensor) -> Tensor:
-    """Return y(p) = x(p + offset): ``offsets`` (B, 3, K, J, I) or (B, 3, 1, 1, 1) in voxels, channels (i, j, k)."""
-    return pull(images, (_voxels(images) + offsets).movedim(1, -1))
 
 
 def _stripe_offsets(images: Tensor, axes: Tensor, middle: Tensor, half: Tensor, shift: Tensor) -> Tensor:
@@ -213,7 +202,7 @@ def _stripe_offsets(images: Tensor, axes: Tensor, middle: Tensor, half: Tensor, 
         within = (position - middle[:, :, None]).abs() <= half[:, :, None]
         profile = (shift[:, :, None] * within).sum(1)
         total = total + across[:, axis : axis + 1] * profile.view(-1, 1, *(n if axis == a else 1 for a in (2, 1, 0)))
-    return total * (along * _extent(images))
+    return total * (along * voxel_counts(images))
 
 
 def _heights(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -222,7 +211,7 @@ def _heights(images: Tensor, generator: torch.Generator) -> Tensor:
     largest = normals * (normals.abs() == normals.abs().amax(1, keepdim=True))
     along_axis = _uniform(images, 1, generator=generator) < 0.5
     normals = F.normalize(torch.where(along_axis, largest, normals), dim=1)
-    return (normals * _voxels(images)).sum(1, keepdim=True)
+    return (normals * voxel_indices(images)).sum(1, keepdim=True)
 
 
 def _quantile(heights: Tensor, images: Tensor, share: Tensor) -> Tensor:
@@ -238,17 +227,6 @@ def _some(images: Tensor, probability: float, apply: Callable[[Tensor], Tensor],
     chosen = torch.rand(len(images), generator=generator, device=images.device) < probability
     index = chosen.nonzero().flatten()
     return images.index_copy(0, index, apply(images[index]).to(images.dtype)) if len(index) else images
-
-
-def _voxels(images: Tensor) -> Tensor:
-    """Return the coordinates (1, 3, K, J, I), channels (i, j, k)."""
-    axes = [torch.arange(n, dtype=torch.float32, device=images.device) for n in images.shape[2:]]
-    return torch.stack(torch.meshgrid(axes, indexing="ij")[::-1])[None]
-
-
-def _extent(images: Tensor) -> Tensor:
-    """Return the voxels along (i, j, k), (1, 3, 1, 1, 1)."""
-    return torch.tensor(images.shape[:1:-1], dtype=torch.float32, device=images.device).view(1, 3, 1, 1, 1)
 
 
 def _uniform(images: Tensor, channels: int, *, generator: torch.Generator) -> Tensor:

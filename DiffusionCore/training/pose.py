@@ -6,18 +6,22 @@ A batch holds pairs: two images of one head, with poses, contrasts, cuts and cor
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.affine.pose import PoseFrame, windows
+from DiffusionCore.checks import check_range
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.space import Frame
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence, draw_remap
 from DiffusionCore.training.corruption import corrupt
-from DiffusionCore.training.head_pool import HeadPool, draw_head_pool
-from DiffusionCore.transforms.affine import algebra_matrix
+from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.image_batches import foreground, mean_within
+from DiffusionCore.training.tissue_pool import TissuePool
+from DiffusionCore.transforms.affine import Affine, algebra_matrix, map_points
 
 _POINTS = 64  # of the brain, over which the loss is a mean
 
@@ -33,6 +37,9 @@ class PoseRecipeConfig:
         cut: share of the images of which a slab (up to half of the object) is missing.
         relative: weight of the error of the transform between the images of a pair, beside that of each pose.
         network: the network that is trained.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     pairs: int = 16
@@ -41,6 +48,11 @@ class PoseRecipeConfig:
     cut: float = 0.35
     relative: float = 0.5
     network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "pairs", "heads")
+        check_range(self, 0, 1, "whole_heads", "cut")
+        check_range(self, 0, math.inf, "relative")
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class PoseRecipe:
         self._seed = seed
 
     @functools.cached_property
-    def pool(self) -> HeadPool:
+    def pool(self) -> TissuePool:
         """The heads, drawn at first use (about a minute)."""
         return draw_head_pool(self.config.heads, generator=torch.Generator().manual_seed(self._seed))
 
@@ -105,9 +117,9 @@ def pose_errors(predicted: Tensor, truth: Tensor, points: Tensor) -> tuple[Tenso
     The second compares P_m x with T P_f x, T = true P_m P_f^-1: an error that both poses share cancels.
     """
     half = len(predicted) // 2
-    positions, wanted = _apply(predicted, points), _apply(truth, points)
+    positions, wanted = map_points(predicted, points), map_points(truth, points)
     between = truth[half:] @ torch.linalg.inv(truth[:half])
-    relative = (positions[half:] - _apply(between, positions[:half])).norm(dim=-1).mean()
+    relative = (positions[half:] - map_points(between, positions[:half])).norm(dim=-1).mean()
     return (positions - wanted).norm(dim=-1).mean(), relative
 
 
@@ -135,7 +147,7 @@ def draw_poses(points: Tensor, *, cut: float, generator: torch.Generator) -> Pos
     shape = torch.linalg.matrix_exp(algebra_matrix(torch.cat([still, still, stretch, shear], -1)))
     matrices = turn @ shape
 
-    placed = _apply(matrices, points)
+    placed = map_points(matrices, points)
     normals = nn.functional.normalize(normal(3), dim=-1)
     along_axis = nn.functional.one_hot(torch.randint(3, (batch,), generator=generator), 3) * normals.sign()
     normals = torch.where(uniform(1) < 0.5, along_axis, normals)
@@ -151,7 +163,7 @@ def draw_poses(points: Tensor, *, cut: float, generator: torch.Generator) -> Pos
     return Poses(matrices, torch.cat([normals, lowest - (normals * middle).sum(-1, keepdim=True)], -1))
 
 
-def render_heads(pool: HeadPool, heads: Tensor, table: Tensor, poses: Poses, window: PoseNetworkConfig) -> Tensor:
+def render_heads(pool: TissuePool, heads: Tensor, table: Tensor, poses: Poses, window: PoseNetworkConfig) -> Tensor:
     """Return images (2 P, 1, n, n, n), two of each of the pool's ``heads`` (P,), with the intensities ``table``.
 
     ``table`` is (2 P, tissues); the images p and p + P show the same head.
@@ -159,14 +171,11 @@ def render_heads(pool: HeadPool, heads: Tensor, table: Tensor, poses: Poses, win
     shares = pool.shares[heads].flatten(2).to(torch.bfloat16)
     table = table.unflatten(0, (2, -1)).transpose(0, 1).to(torch.bfloat16) / 255
     values = torch.bmm(table, shares).transpose(0, 1).float().reshape(-1, 1, *pool.grid.shape)
-    axis = (torch.arange(window.size) - (window.size - 1) / 2) * window.spacing
-    points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")[::-1], -1)  # (k, j, i, xyz), window mm
-    to_pool = torch.eye(4)
-    to_pool[:3, 3] = torch.tensor(window.center)
-    to_pool = torch.from_numpy(pool.grid.matrix(Frame.RAS, Frame.VOXEL)).float() @ to_pool
-    voxels = _apply(to_pool @ torch.linalg.inv(poses.matrices), points.flatten(0, 2))
-    images = pull(values, voxels.view(len(values), *points.shape))
-    kept = torch.einsum("kjix,bx->bkji", points, poses.cuts[:, :3]) >= poses.cuts[:, 3, None, None, None]
+    frame = PoseFrame(window.size, window.spacing)
+    to_voxel = torch.from_numpy(pool.grid.matrix(Frame.RAS, Frame.VOXEL)).float()
+    to_pool = to_voxel @ Affine.translation(window.center).matrix.float()
+    images = windows(values, to_pool @ torch.linalg.inv(poses.matrices), frame)
+    kept = torch.einsum("kjix,bx->bkji", frame.points(), poses.cuts[:, :3]) >= poses.cuts[:, 3, None, None, None]
     return images * kept[:, None]
 
 
@@ -174,18 +183,6 @@ def draw_degradation(images: Tensor, *, generator: torch.Generator) -> Tensor:
     """Return ``images`` (B, 1, K, J, I) in [0, 1] remapped, corrupted, and divided by the mean of the foreground."""
     images = draw_remap(images, generator=generator)
     peak = images.amax((1, 2, 3, 4), keepdim=True).clamp(min=1e-3)
-    foreground = images > 0.05 * peak
-    images = images.masked_fill(~foreground, 0.0)
+    images = images.masked_fill(~foreground(images), 0.0)
     images = corrupt(images / peak, generator=generator)
-    return images / mean_foreground(images)
-
-
-def mean_foreground(images: Tensor) -> Tensor:
-    """Return the mean (B, 1, 1, 1, 1) over the voxels of ``images`` (B, 1, K, J, I) that are not 0."""
-    total, count = images.sum((1, 2, 3, 4), keepdim=True), (images > 0).sum((1, 2, 3, 4), keepdim=True)
-    return (total / count.clamp(min=1)).clamp(min=1e-3)
-
-
-def _apply(matrices: Tensor, points: Tensor) -> Tensor:
-    """Return ``points`` (B, N, 3) or (N, 3) moved by ``matrices`` (B, 4, 4)."""
-    return points @ matrices[:, :3, :3].mT + matrices[:, None, :3, 3]
+    return images / mean_within(images, images > 0)

@@ -8,22 +8,25 @@ interpolation per image (the corruptions follow it) and the loss in mm are our o
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from DiffusionCore.affine.pose import windows
 from DiffusionCore.affine.published import KIND, AffineDiffusionConfig
-from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.checks import check_range
 from DiffusionCore.networks.affine_denoiser import NO_CLASS, AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.space import Frame
 from DiffusionCore.training.appearance import draw_remap
-from DiffusionCore.training.corruption import Corruptions, corrupt, foreground
+from DiffusionCore.training.corruption import Corruptions, corrupt
 from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.image_batches import foreground, mean_within
 from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes, VolumeSource
-from DiffusionCore.transforms.affine import algebra_matrix
+from DiffusionCore.transforms.affine import Affine, algebra_matrix, map_points
 
 _POINTS = 64  # of the fixed foreground, over which the distance is a mean
 _BASE = (0.3, 0.3, 0.3, 6.0, 6.0, 6.0, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02)  # deviations of the pose of the volume
@@ -45,6 +48,9 @@ class PublishedRecipeConfig:
         corruptions: how often each corruption is applied to either image.
         diffusion: the window and the noise.
         network: the network.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     batch: int = 16
@@ -57,6 +63,11 @@ class PublishedRecipeConfig:
     corruptions: Corruptions = field(default_factory=Corruptions.published)
     diffusion: AffineDiffusionConfig = field(default_factory=AffineDiffusionConfig)
     network: AffineDenoiserConfig = field(default_factory=AffineDenoiserConfig)
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "batch", "heads", "volumes")
+        check_range(self, 0, math.inf, "shapes")
+        check_range(self, 0, 1, "remapped", "no_class")
 
 
 class PublishedRecipe:
@@ -94,13 +105,15 @@ class PublishedRecipe:
         times = self._law.draw_times(batch, generator=generator)
         noised = self._law.draw(times, generator=generator)
         volumes, classes = self.source.draw(batch, generator=generator)
-        parameters = torch.tensor(_BASE, dtype=torch.float64) * _normal(batch, len(_BASE), generator=generator)
+        parameters = torch.tensor(_BASE, dtype=torch.float64) * torch.randn(
+            batch, len(_BASE), generator=generator, dtype=torch.float64
+        )
         base = torch.linalg.matrix_exp(algebra_matrix(parameters))
         seen = self._render(volumes.repeat(2, 1, 1, 1, 1), torch.cat([base, base @ noised]))
         points = self._draw_points(seen[:batch], generator)
         seen = draw_remap(seen, probability=self.config.remapped, generator=generator)
         seen = corrupt(seen, self.config.corruptions, generator=generator)
-        seen = seen / _mean_foreground(seen)
+        seen = seen / mean_within(seen, foreground(seen))
         dropped = torch.rand(batch, generator=generator) < self.config.no_class
         return (
             torch.cat([seen[:batch], seen[batch:]], 1),
@@ -117,18 +130,14 @@ class PublishedRecipe:
         distance = mean_distance(estimate, target, points)
         half_window = self.config.diffusion.size * self.config.diffusion.spacing / 2
         loss = distance if self.config.loss == "distance" else frobenius(estimate, target, half_window)
-        start = mean_distance(torch.eye(4).expand_as(target), target, points)
+        start = mean_distance(torch.eye(4, device=target.device), target, points)
         return loss, {"start": start.item(), "error": distance.item()}
 
     def _render(self, volumes: Tensor, poses: Tensor) -> Tensor:
         """Return windows (B, 1, n, n, n): the value at y is that of the volume at its center + pose y."""
         grid = self.source.grid
-        middle = torch.eye(4, dtype=torch.float64)
-        middle[:3, 3] = torch.from_numpy(grid.center)
-        matrices = (torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)) @ middle @ poses).float()
-        points = self.config.diffusion.window.points()
-        voxels = points.flatten(0, 2) @ matrices[:, :3, :3].mT + matrices[:, None, :3, 3]
-        return pull(volumes, voxels.view(len(volumes), *points.shape))
+        from_center = torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)) @ Affine.translation(grid.center).matrix
+        return windows(volumes, (from_center @ poses).float(), self.config.diffusion.window)
 
     def _draw_points(self, images: Tensor, generator: torch.Generator) -> Tensor:
         weights = foreground(images).flatten(1).float() + 1e-9  # an empty window still has points
@@ -138,8 +147,7 @@ class PublishedRecipe:
 
 def mean_distance(estimate: Tensor, target: Tensor, points: Tensor) -> Tensor:
     """Return the mean distance, mm, of ``points`` (B, N, 3) under ``estimate`` and ``target`` (B, 4, 4)."""
-    difference = estimate - target
-    return (points @ difference[:, :3, :3].mT + difference[:, None, :3, 3]).norm(dim=-1).mean()
+    return map_points(estimate - target, points).norm(dim=-1).mean()
 
 
 def frobenius(estimate: Tensor, target: Tensor, half_window: float) -> Tensor:
@@ -149,13 +157,3 @@ def frobenius(estimate: Tensor, target: Tensor, half_window: float) -> Tensor:
     """
     scale = torch.tensor([1.0, 1.0, 1.0, 1.0 / half_window], device=target.device)
     return ((estimate - target)[:, :3] * scale).flatten(1).norm(dim=1).mean()
-
-
-def _mean_foreground(images: Tensor) -> Tensor:
-    mask = foreground(images)
-    total, count = (images * mask).sum((1, 2, 3, 4), keepdim=True), mask.sum((1, 2, 3, 4), keepdim=True)
-    return (total / count.clamp(min=1)).clamp(min=1e-3)
-
-
-def _normal(*shape: int, generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, dtype=torch.float64)

@@ -14,7 +14,8 @@ from DiffusionCore.checks import VolumeError
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence
-from DiffusionCore.training.head_pool import HeadPool
+from DiffusionCore.training.tissue_pool import TissuePool
+from DiffusionCore.transforms.affine import map_points
 from DiffusionCore.transforms.base import voxel_centers
 
 _PART = 20  # volumes that are rendered at a time
@@ -44,7 +45,7 @@ class VolumeSource(Protocol):
 class SyntheticVolumes:
     """Objects of a pool in random contrasts, without classes of modality. ``whole``: the share with skull and scalp."""
 
-    pool: HeadPool
+    pool: TissuePool
     whole: float = 0.2
 
     @property
@@ -95,17 +96,17 @@ class StoredVolumes:
             working = working_volume(volume, spacing)
             matrix = torch.from_numpy(working.grid.matrix(Frame.RAS, Frame.VOXEL)).float()
             moved = points + torch.from_numpy(center_of_mass(volume)).float()
-            image = pull(torch.from_numpy(working.values)[None, None], (moved @ matrix[:3, :3].T + matrix[:3, 3])[None])
+            image = pull(torch.from_numpy(working.values)[None, None], map_points(matrix, moved)[None])
             stored.append((image / image.amax().clamp(min=1e-6)).half())
         numbers = torch.tensor(classes) if classes is not None else torch.zeros(len(volumes), dtype=torch.int64)
         return cls(torch.cat(stored), numbers, grid)
 
     @classmethod
     def drawn(cls, source: VolumeSource, count: int, *, generator: torch.Generator) -> StoredVolumes:
-        """Return about ``count`` volumes of ``source``."""
+        """Return ``count`` volumes of ``source``."""
         parts = (source.draw(_PART, generator=generator) for _ in range(-(-count // _PART)))
         values, classes = zip(*((images.half(), numbers) for images, numbers in parts), strict=True)
-        return cls(torch.cat(values), torch.cat(classes), source.grid)
+        return cls(torch.cat(values)[:count], torch.cat(classes)[:count], source.grid)
 
     def draw(self, batch: int, *, generator: torch.Generator) -> Drawn:
         """Return random images, with repetition."""

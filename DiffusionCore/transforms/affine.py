@@ -121,6 +121,14 @@ class Affine(Transform):
         return Affine(self.matrix @ inner.matrix) if isinstance(inner, Affine) else super().__matmul__(inner)
 
 
+def map_points(matrices: Tensor, points: Tensor) -> Tensor:
+    """Return M x + t of ``points`` (..., N, 3) under affine ``matrices`` (..., 4, 4), in their common dtype.
+
+    Whatever frames the matrices lead between; leading axes broadcast, so many matrices may share points (N, 3).
+    """
+    return points @ matrices[..., :3, :3].mT + matrices[..., None, :3, 3]
+
+
 def algebra_matrix(parameters: Tensor) -> Tensor:
     """Return the algebra elements (..., 4, 4) of ``parameters`` (..., 6 | 7 | 12); differentiable."""
     count = parameters.shape[-1]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from DiffusionCore.training import corruption
-from DiffusionCore.training.corruption import Corruptions, corrupt, displaced, foreground
+from DiffusionCore.training.corruption import Corruptions, corrupt
+from DiffusionCore.training.image_batches import displaced, foreground
 
 DRAWS = [draw for name, draw in inspect.getmembers(corruption) if name.startswith("draw_")]
 ALL = Corruptions(*[0.7] * 10)

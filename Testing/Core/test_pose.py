@@ -6,7 +6,7 @@ import torch
 from DiffusionCore.affine.pose import GRADED, PoseFrame, nearest_pose, pose_steps, render, start_poses
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.space import Frame, Grid
-from DiffusionCore.training.pose import draw_poses, pose_errors
+from DiffusionCore.training.pose import PoseRecipeConfig, draw_poses, pose_errors
 from DiffusionCore.transforms.affine import Affine, algebra_matrix, algebra_parameters, logarithm
 
 OBLIQUE = Affine.exponential([0.4, -0.3, 0.6, 0, 0, 0]).matrix[:3, :3].tolist()
@@ -92,3 +92,19 @@ def test_cuts_leave_at_least_half_of_the_object_and_the_window_at_its_middle():
     assert visible.float().mean(1).min() > 0.49
     assert visible.float().mean() < 0.85
     assert (torch.linalg.det(poses.matrices[:, :3, :3]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "change", [{"size": 20}, {"size": 0}, {"spacing": 0.0}, {"widths": (32, 60, 128)}, {"hidden": 0}]
+)
+def test_a_network_that_cannot_be_built_is_refused_by_its_configuration(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        PoseNetworkConfig(**change)
+
+
+@pytest.mark.parametrize(
+    "change", [{"pairs": 0}, {"heads": 0}, {"cut": 1.2}, {"whole_heads": -0.1}, {"relative": -1.0}]
+)
+def test_a_recipe_out_of_range_is_refused_by_name(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        PoseRecipeConfig(**change)

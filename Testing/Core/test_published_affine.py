@@ -20,9 +20,9 @@ from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.training.anatomy import Tissue
 from DiffusionCore.training.corruption import Corruptions
-from DiffusionCore.training.head_pool import HeadPool
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig, frobenius, mean_distance
 from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes
+from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.transforms.affine import Affine, Group
 from DiffusionCore.transforms.base import voxel_centers
 
@@ -237,10 +237,10 @@ def test_synthetic_volumes_show_objects_of_the_pool_on_a_black_background():
     shares[:, Tissue.CORTEX, 1:3, 1:3, 1:3] = 255
     shares[1, Tissue.WHITE_INNER, 1:3, 3:5, 1:3] = 255
     nowhere = torch.zeros(2, 1, 3)
-    synthetic = SyntheticVolumes(HeadPool(shares, Grid((5, 6, 4), (9.0, 9.0, 9.0)), nowhere, nowhere))
+    synthetic = SyntheticVolumes(TissuePool(shares, Grid((5, 6, 4), (9.0, 9.0, 9.0)), nowhere, nowhere))
     stored = StoredVolumes.drawn(synthetic, 30, generator=generator())
     assert stored.values.shape[1:] == (1, 4, 6, 5)
-    assert len(stored.values) >= 30
+    assert len(stored.values) == len(stored.classes) == 30
     assert stored.values.dtype == torch.float16
     assert stored.values[..., 0].abs().max() == 0
     assert 0 < stored.values.max() <= 1
@@ -265,3 +265,9 @@ def test_stored_volumes_lie_about_the_middle_of_their_grid():
     assert image.max() == 1
     assert middle.norm() < 4
     assert made.source.grid.map(np.zeros(3), Frame.RAS, Frame.VOXEL) == pytest.approx([14.5] * 3)
+
+
+@pytest.mark.parametrize("change", [{"batch": 0}, {"heads": 0}, {"volumes": 0}, {"shapes": -1}, {"remapped": 2.0}])
+def test_a_recipe_out_of_range_is_refused_by_name(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        PublishedRecipeConfig(**change)
