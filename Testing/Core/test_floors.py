@@ -1,11 +1,14 @@
 """The house: imports never climb, Slicer has one door, and the front door opens without anything heavy."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import DiffusionCore
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "DiffusionCore").rglob("*.py"))
@@ -83,6 +86,22 @@ def test_the_front_door_opens_without_anything_heavy():
     loaded = loaded_after("import DiffusionCore, DiffusionCore.checks, DiffusionCore.config, DiffusionCore.space")
     assert "DiffusionCore" in loaded
     assert not loaded & set(HEAVY)
+
+
+def test_every_public_name_resolves_to_what_it_names():
+    for name in set(dir(DiffusionCore)) - {"__version__"}:
+        assert getattr(DiffusionCore, name).__name__ == name
+    assert DiffusionCore.register is importlib.import_module("DiffusionCore.registration").register
+    with pytest.raises(AttributeError, match=r"'registr'.*register"):
+        DiffusionCore.registr  # noqa: B018
+
+
+def test_asking_for_a_name_brings_no_more_than_its_module():
+    loaded = loaded_after("from DiffusionCore import DiffusionCoreError, Grid, Volume, list_models")
+    assert not loaded & set(HEAVY)
+    loaded = loaded_after("from DiffusionCore import Affine, resample")
+    assert "torch" in loaded
+    assert not loaded & {"SimpleITK", "nibabel"}
 
 
 def test_the_transforms_need_torch_alone():
