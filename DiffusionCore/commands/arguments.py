@@ -19,10 +19,12 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how to register."""
     add = parser.add_argument
-    add("--method", choices=["affine"], default="affine", help="how to align (default: %(default)s)")
+    methods = ["affine", "published-affine"]
+    text = "how to align: by poses, search and polish, or by the published diffusion alone (default: %(default)s)"
+    add("--method", choices=methods, default="affine", help=text)
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
-    add("--model", metavar="NAME|PATH", help="weights (default: the shipped ones; none leaves them out)")
+    add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")
     add("--steps", type=positive, metavar="N", help="denoising steps (default: those of the method)")
     add("--seed", type=int, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")

@@ -44,8 +44,10 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.checks import DiffusionCoreError
     from DiffusionCore.commands.inputs import read_list
     from DiffusionCore.commands.output import output_folder
+    from DiffusionCore.commands.settings import settings_from
 
     choose_device(options.device)
+    settings_from(options)
     rows = _named(read_list(options.list), options.list)
     results: list[dict[str, Any]] = []
     stopped = False

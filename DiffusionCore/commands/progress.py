@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from DiffusionCore.affine.steps import Step
 
-_USUAL_STEPS = 25
-
 
 class PoliteStop:
     """A ``should_stop`` that the first Ctrl-C makes true; the second one interrupts as usual."""
@@ -44,16 +42,17 @@ class PoliteStop:
 
 
 class StepBar:
-    """An ``on_step`` that draws the steps, the phase and its similarity on stderr; the end is a guess until it comes.
+    """An ``on_step`` that draws the steps, the phase and its similarity on stderr.
 
+    ``total`` steps are expected; where the registration ends earlier, the bar does, too.
     Where stderr is not a terminal it writes one line per phase instead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, total: int) -> None:
         from tqdm import tqdm
 
         layout = "{desc:<8} {n_fmt:>3}/{total_fmt} |{bar}| {elapsed}{postfix}"
-        self._bar = tqdm(total=_USUAL_STEPS, bar_format=layout, disable=None, file=sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(total=total, bar_format=layout, disable=None, file=sys.stderr, dynamic_ncols=True)
         self._phase = ""
 
     def __call__(self, step: Step) -> None:
@@ -67,7 +66,7 @@ class StepBar:
         self._bar.set_description_str(step.phase, refresh=False)
         self._bar.set_postfix_str(f"time {step.time:.2f}  {text}", refresh=False)
         self._bar.n = step.index + 1
-        self._bar.total = max(self._bar.total, self._bar.n + 1)
+        self._bar.total = max(self._bar.total, self._bar.n)
         self._bar.refresh()
 
     def __enter__(self) -> StepBar:

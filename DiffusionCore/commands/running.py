@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from DiffusionCore.affine.polish import PolishSettings
-from DiffusionCore.affine.pose import GRADED
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
 from DiffusionCore.commands.progress import PoliteStop, StepBar
+from DiffusionCore.commands.settings import settings_from
 from DiffusionCore.config import to_dict
 from DiffusionCore.film_strip import draw_film_strip
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.registration import AffineSettings, Registration, register
+from DiffusionCore.registration import Registration, register
 from DiffusionCore.report import Pair, describe, measure, phase_times, regularity, versions
 from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.storage.volumes import write_volume
-from DiffusionCore.transforms.affine import Affine, Group
+from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.resample import resample
 
 TRANSFORM, WARPED, WARPED_LABELS = "transform.h5", "warped.nii.gz", "warped_segmentation.nii.gz"
@@ -46,7 +43,7 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
     settings = settings_from(options)
     device = str(choose_device(options.device))
     began = time.perf_counter()
-    with PoliteStop() as stop, StepBar() as bar:
+    with PoliteStop() as stop, StepBar(settings.expected_steps()) as bar:
         registration = register(
             pair.fixed,
             pair.moving,
@@ -77,25 +74,13 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
     return Outcome(registration, report)
 
 
-def settings_from(options: argparse.Namespace) -> AffineSettings:
-    """Return the settings that the command line asks for."""
-    changes: dict[str, Any] = {"polish": PolishSettings(group=Group[options.group.upper()])}
-    if options.steps is not None:
-        changes["fractions"] = _fractions(options.steps)
-    if options.model is not None:
-        changes["model"] = None if options.model == "none" else options.model
-    return AffineSettings(**changes)
-
-
 def write_outcome(folder: Path, pair: Pair, outcome: Outcome, *, keep_steps: bool) -> None:
     """Write the transform, the warped images, the trajectory, the picture and the report into ``folder``."""
     registration, grid = outcome.registration, pair.fixed.grid
     write_transform(folder / TRANSFORM, registration.transform, grid)
     write_volume(folder / WARPED, registration.warped)
     if pair.moving_segmentation is not None:
-        labels = resample(
-            pair.moving_segmentation, grid, registration.transform, interpolation=Interpolation.NEAREST
-        )
+        labels = resample(pair.moving_segmentation, grid, registration.transform, interpolation=Interpolation.NEAREST)
         write_volume(folder / WARPED_LABELS, labels)
     if keep_steps:
         write_steps(folder / STEPS, registration.steps)
@@ -114,12 +99,6 @@ def write_steps(folder: Path, steps: list[Step]) -> None:
         row = {"index": step.index, "phase": step.phase, "time": step.time, "metrics": step.metrics, "file": name}
         rows.append(row)
     (folder / "steps.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-
-
-def _fractions(count: int) -> tuple[float, ...]:
-    """Return ``count`` graded fractions along the curve of the default ones; the last is 1."""
-    ends = len(GRADED) - 1
-    return tuple(float(np.interp(place, range(len(GRADED)), GRADED)) for place in np.linspace(ends, 0, count)[::-1])
 
 
 def _draw(path: Path, pair: Pair, registration: Registration) -> None:

@@ -1,0 +1,138 @@
+"""The methods in the shell: which settings the options stand for, what the bar expects, and what is refused."""
+
+import json
+
+import pytest
+import torch
+from shell_world import PHASES, script, world  # noqa: F401
+
+from DiffusionCore import models
+from DiffusionCore.__main__ import main
+from DiffusionCore.affine.published import AffineDiffusionConfig
+from DiffusionCore.affine.steps import Step
+from DiffusionCore.commands import running
+from DiffusionCore.commands.progress import StepBar
+from DiffusionCore.config import to_dict
+from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
+from DiffusionCore.registration import AffineSettings, PublishedSettings
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.transforms.affine import Affine
+
+NETWORK = AffineDenoiserConfig((8, 16), groups=4, embedding=8, classes=2)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Return the folder of the installed models: "mine", of three published steps, and "other", of poses."""
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "models"))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    diffusion = AffineDiffusionConfig(size=16, spacing=6.0, steps=3)
+    config = {"diffusion": to_dict(diffusion), "network": to_dict(NETWORK)}
+    weights = dict(AffineDenoiser(NETWORK).state_dict())
+    save_checkpoint(folder / "mine.safetensors", Checkpoint("published-affine", config, weights, {}))
+    save_checkpoint(folder / "other.safetensors", Checkpoint("pose", {}, {"w": torch.ones(1)}, {}))
+    return folder
+
+
+@pytest.fixture
+def refused(world, capsys):  # noqa: F811
+    """Return a function that registers with further options and returns the one line that refuses them."""
+
+    def register(*more):
+        assert world.register(*more) == 2
+        assert not world.output.exists()
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return register
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_method_decides_the_settings(world, script):  # noqa: F811
+    assert world.register("--method", "published-affine", "--model", "mine", "--steps", 2) == 0
+    assert world.register("--method", "published-affine", "--model", "mine") == 0
+    assert world.register("--method", "affine", "--model", "none", "--steps", 3) == 0
+    two, all_of_them, default = (call.settings for call in script.calls)
+    assert two == PublishedSettings("mine", count=2)
+    assert all_of_them == PublishedSettings("mine")
+    assert isinstance(default, AffineSettings)
+    assert (default.model, len(default.fractions), default.fractions[-1]) == (None, 3, 1.0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_published_method_registers_and_the_report_names_it(world):  # noqa: F811
+    assert world.register("--method", "published-affine", "--model", "mine", "--steps", 2, "--keep-steps") == 0
+    report = json.loads((world.output / "report.json").read_text())
+    expected = {"method": "published-affine", "model": "mine", "count": 2}
+    assert expected.items() <= report["settings"].items()
+    assert report["settings"]["weights"] == "STD"
+    assert report["steps"] == 3
+    assert {"center", "diffusion"} <= report["seconds"].keys()
+    rows = json.loads((world.output / "steps" / "steps.json").read_text())
+    assert [row["phase"] for row in rows] == ["center", "diffusion", "diffusion"]
+    assert all(set(row["metrics"]) == {"mutual_information", "overlap"} for row in rows)
+
+
+@pytest.mark.usefixtures("installed", "script")
+def test_the_bar_expects_the_steps_of_the_method(world, monkeypatch):  # noqa: F811
+    totals = []
+    monkeypatch.setattr(running, "StepBar", lambda total: totals.append(total) or StepBar(total))
+    assert world.register("--method", "published-affine", "--model", "mine", "--steps", 2) == 0
+    assert world.register("--model", "none") == 0
+    assert world.register() == 0
+    assert totals[0] == 3
+    assert totals[2] - totals[1] == 8
+
+
+def test_a_bar_grows_only_beyond_its_total(monkeypatch):
+    with StepBar(3) as bar:
+        inner = bar._bar
+        monkeypatch.setattr(inner, "disable", False)
+        monkeypatch.setattr(inner, "refresh", lambda: None)
+        for index, total in enumerate((3, 3, 3, 4)):
+            bar(Step(index, "diffusion", 0.5, Affine.identity()))
+            assert (inner.n, inner.total) == (index + 1, total)
+        monkeypatch.setattr(inner, "disable", True)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("more", [[], ["--model", "none"]])
+def test_without_a_model_the_published_method_says_which_there_are_and_how_to_train_one(refused, more):
+    line = refused("--method", "published-affine", *more)
+    assert "Models of this kind: mine." in line
+    assert "python -m DiffusionCore train published-affine --output" in line
+
+
+def test_without_any_model_of_the_kind_it_says_none(refused, installed):
+    (installed / "mine.safetensors").unlink()
+    assert "Models of this kind: none." in refused("--method", "published-affine")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--method", "published-affine", "--model", "other"], "'published-affine' is needed"),
+        (["--method", "affine", "--model", "mine"], "'pose' is needed"),
+        (["--method", "published-affine", "--model", "gpt"], "no model 'gpt'"),
+        (["--method", "published-affine", "--model", "mine", "--steps", "4"], "1 to 3 can be taken, not 4"),
+        (["--method", "published-affine", "--model", "mine", "--group", "rigid"], "--group rigid"),
+    ],
+)
+def test_what_does_not_fit_the_method_is_refused(refused, more, word):
+    assert word in refused(*more)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_list_without_a_model_is_refused_before_its_first_pair(world, script, capsys):  # noqa: F811
+    listed = world.folder / "pairs.csv"
+    listed.write_text("fixed,moving\nfixed.nii.gz,moving.nii.gz\n")
+    evaluate = ["evaluate", str(listed), "--output", str(world.output), "--method", "published-affine"]
+    assert main(evaluate) == 2
+    assert "Models of this kind: mine." in capsys.readouterr().err
+    assert not world.output.exists()
+    assert main([*evaluate, "--model", "mine"]) == 0
+    assert len(script.calls) == 1
+    assert json.loads((world.output / "report.json").read_text())[0]["steps"] == len(PHASES)
