@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class AffinePipeline:
 
     def __init__(self, settings: AffineSettings, *, device: str = "auto") -> None:
         self.settings = settings
-        self._poser = load_network(settings.model, "pose", device) if settings.model else None
+        self._poser = cast(PoseNetwork, load_network(settings.model, "pose", device)) if settings.model else None
         self._comparer = PublishedSampler(*load_published(settings.comparison, device)) if settings.comparison else None
 
     @torch.inference_mode()
@@ -107,7 +108,7 @@ class AffinePipeline:
         if self._comparer is not None:
             compared = best
             for seen in self._comparer.steps(fixed, moving, initial=best):
-                compared = seen.transform.nearest(group, pair.fixed.center)
+                compared = cast(Affine, seen.transform).nearest(group, pair.fixed.center)
                 yield account.step("compare", compared, seen.time)
             now, before = information(pair, [compared, best], generator=generator)
             best = compared if now > before else best
