@@ -63,14 +63,11 @@ class PoseNetwork(nn.Module):
             layers += _layer(channels, width, kernel=4 if level == 0 else 3, stride=2) + _layer(width, width)
             channels = width
         self.body = nn.Sequential(*layers)
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(channels * (config.size // 8) ** 3, config.hidden),
-            nn.SiLU(),
-            nn.Linear(config.hidden, 12),
-        )
-        nn.init.zeros_(self.head[-1].weight)
-        nn.init.zeros_(self.head[-1].bias)
+        wide = nn.Linear(channels * (config.size // 8) ** 3, config.hidden)
+        last = nn.Linear(config.hidden, 12)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.head = nn.Sequential(nn.Flatten(), wide, nn.SiLU(), last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the poses (B, 4, 4), float32, of ``images`` (B, 1, n, n, n).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,17 +65,20 @@ class Grid:
         spacing = np.linalg.norm(matrix[:3, :3], axis=0)
         if not np.isfinite(matrix).all() or spacing.min() <= 0:
             raise GeometryError(f"The voxel-to-RAS matrix is singular: its columns are {spacing.tolist()} mm long.")
-        return cls(size, tuple(spacing), tuple(matrix[:3, 3]), tuple(map(tuple, matrix[:3, :3] / spacing)))
+        first, second, third = matrix[:3, :3] / spacing
+        direction = (_triple(first), _triple(second), _triple(third))
+        return cls(size, _triple(spacing), _triple(matrix[:3, 3]), direction)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape (K, J, I) of an array on this grid."""
-        return self.size[::-1]
+        i, j, k = self.size
+        return k, j, i
 
     @property
     def extent(self) -> Triple:
         """The lengths in mm along (i, j, k), from outer border to outer border."""
-        return tuple(n * s for n, s in zip(self.size, self.spacing, strict=True))
+        return _triple(n * s for n, s in zip(self.size, self.spacing, strict=True))
 
     @property
     def center(self) -> NDArray[np.float64]:
@@ -96,33 +100,34 @@ class Grid:
 
     def resized(self, size: tuple[int, int, int]) -> Grid:
         """Return the grid of ``size`` voxels with the same outer borders."""
-        spacing = tuple(e / n for e, n in zip(self.extent, size, strict=True))
+        spacing = _triple(e / n for e, n in zip(self.extent, size, strict=True))
         return self._placed(size, spacing, self.map((-1, -1, -1), Frame.UNIT, Frame.RAS))
 
     def with_spacing(self, spacing: float | Triple) -> Grid:
         """Return the grid of ``spacing`` mm with the same center that covers at least this grid."""
-        wanted = (spacing,) * 3 if isinstance(spacing, int | float) else spacing
-        size = tuple(max(1, math.ceil(e / s - 1e-6)) for e, s in zip(self.extent, wanted, strict=True))
-        half = np.array(size) * wanted / 2
-        return self._placed(size, wanted, self.center - np.array(self.direction) @ half)
+        wanted = (spacing, spacing, spacing) if isinstance(spacing, int | float) else spacing
+        i, j, k = (max(1, math.ceil(e / s - 1e-6)) for e, s in zip(self.extent, wanted, strict=True))
+        half = np.array((i, j, k)) * wanted / 2
+        return self._placed((i, j, k), wanted, self.center - np.array(self.direction) @ half)
 
     def with_center(self, center: Triple) -> Grid:
         """Return the grid moved so that its middle is at ``center``, RAS mm."""
         origin = np.array(self.origin) + np.array(center) - self.center
-        return Grid(self.size, self.spacing, tuple(origin), self.direction)
+        return Grid(self.size, self.spacing, _triple(origin), self.direction)
 
     def padded(self, voxels: int) -> Grid:
         """Return the grid with ``voxels`` more on each of its six sides."""
         origin = self.map((-voxels,) * 3, Frame.VOXEL, Frame.RAS)
-        return Grid(tuple(n + 2 * voxels for n in self.size), self.spacing, tuple(origin), self.direction)
+        i, j, k = (n + 2 * voxels for n in self.size)
+        return Grid((i, j, k), self.spacing, _triple(origin), self.direction)
 
     def is_close(self, other: Grid, *, tolerance: float = 1e-3) -> bool:
         """Return whether both grids have the same size and all their corners agree within ``tolerance`` mm."""
         return self.size == other.size and bool(abs(self.corners() - other.corners()).max() <= tolerance)
 
-    def _placed(self, size: tuple[int, ...], spacing: tuple[float, ...], corner: NDArray[np.float64]) -> Grid:
+    def _placed(self, size: tuple[int, int, int], spacing: Triple, corner: NDArray[np.float64]) -> Grid:
         origin = corner + np.array(self.direction) @ (np.array(spacing) / 2)
-        return Grid(tuple(size), tuple(spacing), tuple(origin), self.direction)
+        return Grid(size, spacing, _triple(origin), self.direction)
 
     def _from_voxel(self, target: Frame) -> NDArray[np.float64]:
         """Return the (4, 4) matrix from VOXEL to ``target``: the hub through which all frames are reached."""
@@ -134,3 +139,8 @@ class Grid:
             matrix[:3, :3] = np.array(self.direction) * self.spacing
             matrix[:3, 3] = self.origin
         return _RAS_TO_LPS @ matrix if target is Frame.LPS else matrix
+
+
+def _triple(values: Iterable[float]) -> Triple:
+    x, y, z = map(float, values)
+    return x, y, z

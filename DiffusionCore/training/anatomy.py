@@ -44,8 +44,7 @@ def tissue_maps() -> tuple[NDArray[np.float32], Grid]:
     """
     t1, gray, white, mask, grid = _templates()
     x, y, z = grid.map(np.moveaxis(np.indices(grid.shape)[::-1], 0, -1), Frame.VOXEL, Frame.RAS).transpose(3, 0, 1, 2)
-    outside = ndimage.distance_transform_edt(~mask, sampling=grid.spacing[::-1])
-    depth = ndimage.distance_transform_edt(mask, sampling=grid.spacing[::-1])
+    outside, depth = (np.asarray(ndimage.distance_transform_edt(m, sampling=grid.spacing[::-1])) for m in (~mask, mask))
     cerebellum = (z < -2 + 0.4 * (y + 40) - 0.5 * np.maximum(abs(x) - 10, 0)) & (y < -35)
     stem = (abs(x) < 17) & (y > -46) & (y < -8) & (z < -10) & ~cerebellum
     medial = _ellipsoid(x, y, z, (0, -14, 8), (22, 24, 15))
@@ -69,7 +68,8 @@ def tissue_maps() -> tuple[NDArray[np.float32], Grid]:
     neck = (z < -40) & (y > -75) & (y < 45) & (abs(x) < 55)
     around = [outside <= 4, (outside > 4) & (outside <= 9), (outside > 9) & ((outside <= 17) | neck & (outside <= 60))]
     shares = [s * mask for s in shares] + [s & ~mask for s in around]
-    return np.stack([ndimage.gaussian_filter(s.astype(np.float32), 0.7) for s in shares]), grid
+    maps = [ndimage.gaussian_filter(s.astype(np.float32), 0.7) for s in shares]
+    return np.stack(maps, dtype=np.float32), grid
 
 
 def _templates() -> tuple[NDArray, NDArray, NDArray, NDArray, Grid]:
@@ -93,4 +93,5 @@ def _templates() -> tuple[NDArray, NDArray, NDArray, NDArray, Grid]:
 
 
 def _ellipsoid(x: NDArray, y: NDArray, z: NDArray, center: tuple, radii: tuple) -> NDArray[np.bool_]:
-    return sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), center, radii, strict=True)) < 1
+    scaled = [((a - c) / r) ** 2 for a, c, r in zip((x, y, z), center, radii, strict=True)]
+    return scaled[0] + scaled[1] + scaled[2] < 1

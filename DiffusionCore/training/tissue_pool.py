@@ -38,7 +38,7 @@ class TissuePool:
 
 def pool_grid(spacing: float) -> Grid:
     """Return the grid of a pool, in ICBM RAS mm: at 4 mm it holds a head and its deformations."""
-    return Grid((48, 56, 52), (spacing,) * 3).with_center((CENTER[0], CENTER[1], CENTER[2] - 6))
+    return Grid((48, 56, 52), (spacing, spacing, spacing)).with_center((CENTER[0], CENTER[1], CENTER[2] - 6))
 
 
 def draw_points(density: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
