@@ -13,9 +13,11 @@ from torch import Tensor
 from DiffusionCore.affine.climb import Batch, Pace, Standing, climb
 from DiffusionCore.affine.local_correlation import fixed_patches, local_correlation_slope, matched
 from DiffusionCore.affine.pair import WorkingPair
-from DiffusionCore.affine.sampling import Samples
+from DiffusionCore.affine.sampling import Reading
 from DiffusionCore.affine.similarity import mutual_information_slope
 from DiffusionCore.transforms.affine import Affine, Group
+
+_CONTRAST_POINTS = 12000  # from which the contrast of the moving image is learned
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,13 @@ class InformationStage:
     points: int = 12000
 
     def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
-        return information_batches(pair.samples(self.level, self.points, generator=generator))
+        """Return the same batch for ever; it does not depend on ``start``."""
+        samples = pair.samples(self.level, self.points, generator=generator)
+
+        def similarity(reading: Reading) -> tuple[Tensor, Tensor]:
+            return mutual_information_slope(samples.bins, reading.positions, reading.inside)
+
+        return itertools.repeat(Batch(samples.points, similarity))
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,17 @@ class CorrelationStage:
     apart: float = 2.0
 
     def batches(self, pair: WorkingPair, start: Tensor, *, generator: torch.Generator) -> Iterator[Batch]:
-        samples = pair.samples(self.level, 12000, generator=generator)
+        """Return the patches in turns, in the contrast that the first of the matrices ``start`` (C, 4, 4) shows."""
+        samples = pair.samples(self.level, _CONTRAST_POINTS, generator=generator)
         patches = fixed_patches(pair, self.level, self.patches, self.width, self.apart, generator=generator)
         patches = matched(pair, self.level, patches, start[0], samples)
         parts = zip(patches.points.split(self.at_once), patches.positions.split(self.at_once), strict=True)
         return itertools.cycle(
             [Batch(points.flatten(0, 1), partial(local_correlation_slope, fixed)) for points, fixed in parts]
         )
+
+
+Stage = InformationStage | CorrelationStage
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class PolishSettings:
     """
 
     group: Group = Group.AFFINE
-    stages: tuple[InformationStage | CorrelationStage, ...] = (
+    stages: tuple[Stage, ...] = (
         InformationStage(1, Pace(50, 0.3, 0.05)),
         InformationStage(2, Pace(40, 0.3, 0.02)),
         CorrelationStage(2, Pace(60, 0.3, 0.02)),
@@ -101,16 +113,9 @@ def polish_briefly(
     return sorted(_polished(pair, last), key=lambda one: one.similarity * one.overlap, reverse=True)
 
 
-def information_batches(samples: Samples) -> Iterator[Batch]:
-    """Return the same batch for ever: the mutual information of ``samples`` inside the moving image."""
-
-    def similarity(reading):
-        return mutual_information_slope(samples.bins, reading.positions, reading.inside)
-
-    return itertools.repeat(Batch(samples.points, similarity))
-
-
-def _run(pair, matrices, stage, group, generator) -> Iterator[Standing]:
+def _run(
+    pair: WorkingPair, matrices: Tensor, stage: Stage, group: Group, generator: torch.Generator
+) -> Iterator[Standing]:
     level = pair.levels[stage.level]
     batches = stage.batches(pair, matrices, generator=generator)
     return climb(matrices, batches, level.moving, pair.radius, level.spacing, group, stage.pace)

@@ -16,20 +16,18 @@ from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
 
-_POSE_CARD = {
-    "data": "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps",
-    "license": "Apache-2.0",
-}
+_HEADS = "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps"
+_SHAPES = "random shapes, bumpy ellipsoids that smooth regions divide"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe by its class, the defaults of its configuration and of the loop, and what its card says."""
+    """A recipe by its class, the defaults of its configuration and of the loop, and what its card says of the data."""
 
     recipe: type
     config: Any
     settings: LoopSettings
-    card: dict[str, str]
+    data: str
 
 
 _PUBLISHED_SETTINGS = LoopSettings(
@@ -45,9 +43,9 @@ _COMPARISON = PublishedRecipeConfig(
     network=AffineDenoiserConfig(channels=(32, 64, 128, 128), groups=8, embedding=64),
 )
 RECIPES = {
-    "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _POSE_CARD),
-    "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _POSE_CARD),
-    "comparison": Entry(PublishedRecipe, _COMPARISON, LoopSettings(steps=4000), _POSE_CARD),
+    "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
+    "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
+    "comparison": Entry(PublishedRecipe, _COMPARISON, LoopSettings(steps=4000), f"{_HEADS}; {_SHAPES}"),
 }
 
 
@@ -65,27 +63,26 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
     config, settings = to_dict(entry.config), to_dict(entry.settings)
     for change in changes:
         key, equals, text = change.partition("=")
-        owner = next((values for values in (config, settings) if _holds(values, key)), None)
+        owner = next((values for values in (config, settings) if key in _keys(values)), None)
         if not equals or owner is None:
             known = ", ".join([*_keys(config), *_keys(settings)])
             raise DiffusionCoreError(f"'{change}' changes nothing; write key=value with one of the keys: {known}.")
         _set(owner, key, text)
     loop = from_dict(LoopSettings, settings)
-    return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, entry.card
+    card = {"data": entry.data, "license": "Apache-2.0"}
+    return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, card
 
 
 def _keys(values: dict[str, Any], before: str = "") -> list[str]:
+    """Return all keys of nested ``values``, those of a part as ``part.key``."""
     inner = [
         _keys(value, f"{before}{key}.") if isinstance(value, dict) else [before + key] for key, value in values.items()
     ]
     return [key for keys in inner for key in keys]
 
 
-def _holds(values: dict[str, Any], key: str) -> bool:
-    return key in _keys(values)
-
-
 def _set(values: dict[str, Any], key: str, text: str) -> None:
+    """Put JSON ``text``, or plain text where it is none, at ``key`` of nested ``values``."""
     *path, last = key.split(".")
     for part in path:
         values = values[part]
