@@ -3,6 +3,8 @@
     python3 Testing/run.py sample [--output DIR]     the main job on the built-in sample
     python3 Testing/run.py tests [ARGUMENTS]         the tests; the arguments go to pytest
     python3 Testing/run.py system                    the Debian packages that are missing, if any
+
+Python 3.11 or newer and git are all that must be there.
 """
 
 from __future__ import annotations

@@ -47,9 +47,7 @@ def test_every_file_of_the_package_has_a_suffix_that_is_packaged():
     assert [str(p.relative_to(ROOT)) for p in files if p.suffix not in known] == []
 
 
-@pytest.mark.parametrize(
-    "name", ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"]
-)
+@pytest.mark.parametrize("name", ["HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"])
 def test_metadata_stands_on_one_line_without_variables(name):
     value = metadata(f"EXTENSION_{name}")
     assert "${" not in value

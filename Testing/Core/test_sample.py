@@ -36,9 +36,7 @@ def test_the_hidden_transform_is_large_and_no_similarity(made):
 
 def test_the_truth_aligns_the_tissues_and_the_start_does_not(made):
     for transform, low, high in ((made.truth, 0.75, 1.0), (Affine.identity(), 0.0, 0.4)):
-        labels = resample(
-            made.moving_segmentation, made.fixed.grid, transform, interpolation=Interpolation.NEAREST
-        )
+        labels = resample(made.moving_segmentation, made.fixed.grid, transform, interpolation=Interpolation.NEAREST)
         scores = metrics.dice(made.fixed_segmentation.values, labels.values)
         assert set(scores) == set(LABELS)
         assert low < metrics.mean_dice(scores) < high
