@@ -111,8 +111,9 @@ def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
 
 def plane_grids(fixed: Volume) -> list[Grid]:
     """Return the grids of the planes: one voxel thick, square pixels, through the middle of the fixed foreground."""
-    mask = np.argwhere(foreground_mask(fixed))[:, ::-1]
-    points = fixed.grid.map(mask[:: 1 + len(mask) // 20_000], Frame.VOXEL, Frame.RAS)
+    inside = np.flatnonzero(foreground_mask(fixed))
+    kji = np.unravel_index(inside[:: 1 + len(inside) // 20_000], fixed.grid.shape)
+    points = fixed.grid.map(np.stack(kji[::-1], -1), Frame.VOXEL, Frame.RAS)
     low, high = points.min(0) - _MARGIN, points.max(0) + _MARGIN
     pixel = float((high - low).max()) / _PIXELS
     grids = []

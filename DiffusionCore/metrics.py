@@ -12,6 +12,7 @@ from DiffusionCore.space import Grid
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.displacement import jacobian_determinant
 
+_PART = 2**18  # voxels in a joint histogram at a time: making one takes many times the memory of its samples
 _SMALLEST_JACOBIAN = 1e-3  # floor under the logarithm, as in the tables of the peers: folded voxels count as ln 0.001
 
 
@@ -55,8 +56,13 @@ def mutual_information(first: ArrayLike, second: ArrayLike, mask: ArrayLike | No
 
     It is that of the joint histogram of ``bins`` x ``bins`` equal bins from the minimum to the maximum of each image.
     """
-    joint, _, _ = np.histogram2d(*_pair(first, second, mask), bins=bins)
-    joint /= joint.sum()
+    a, b = _pair(first, second, mask)
+    limits = [(a.min(), a.max()), (b.min(), b.max())]
+    joint = np.zeros((bins, bins))
+    for start in range(0, len(a), _PART):
+        part = slice(start, start + _PART)
+        joint += np.histogram2d(a[part], b[part], bins=bins, range=limits)[0]
+    joint /= len(a)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
     return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())

@@ -69,7 +69,9 @@ def extent(volume: Volume) -> Extent:
     # the grid is orthogonal, so the trace of the covariance in mm needs the variances along its axes only
     square = float((variance * (step * np.array(volume.grid.spacing)) ** 2).sum())
     radius = max(float(np.sqrt(5 / 3 * square)), min(volume.grid.spacing))  # a single voxel has a size too
-    bright = _means(_profiles(np.maximum(values.astype(np.float64) - dark, 0)))
+    above = values.astype(np.float32)
+    above -= dark
+    bright = _means(_profiles(np.maximum(above, 0, out=above)))
     center, intensity_center = volume.grid.map(step * np.stack([mean, bright]), Frame.VOXEL, Frame.RAS)
     return Extent(center, radius, intensity_center)
 
@@ -102,7 +104,8 @@ def working_volume(volume: Volume, spacing: float) -> Volume:
 
 def _profiles(values: NDArray) -> list[NDArray]:
     """Return the sums of ``values`` (K, J, I) across i, j and k."""
-    return [values.sum(others) for others in ((0, 1), (0, 2), (1, 2))]
+    columns, rows = values.sum(0, dtype=np.float64), values.sum(2, dtype=np.float64)
+    return [columns.sum(0), columns.sum(1), rows.sum(1)]
 
 
 def _means(profiles: list[NDArray]) -> NDArray[np.float64]:
