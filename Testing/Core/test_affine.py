@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from DiffusionCore.checks import GeometryError
 from DiffusionCore.space import Frame
 from DiffusionCore.transforms import Affine, Chain, Group, voxel_centers
-from DiffusionCore.transforms.affine import algebra_matrix, algebra_parameters, logarithm
+from DiffusionCore.transforms.affine import algebra_matrix, algebra_parameters, logarithm, map_points
 
 CENTER = (12.0, -30.0, 55.0)
 
@@ -147,6 +147,15 @@ def test_an_affine_is_a_value_apart_from_what_it_was_made_of():
     transform = Affine(matrix)
     matrix[0, 3] = 5
     assert transform.matrix[0, 3] == 0
+
+
+@given(affines(), affines(), points())
+def test_many_matrices_map_points_of_their_own_or_shared_ones_as_each_alone_does(first, second, x):
+    x = x.reshape(-1, 3)
+    both = torch.stack([first.matrix, second.matrix])
+    alone = torch.stack([first.map(x), second.map(x)])
+    assert_close(map_points(both, x), alone)
+    assert_close(map_points(torch.linalg.inv(both), alone), x.expand_as(alone), atol=1e-6, rtol=0)
 
 
 def test_gradients_reach_the_parameters():

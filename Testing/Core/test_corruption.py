@@ -7,7 +7,7 @@ import torch
 
 from DiffusionCore.training import corruption
 from DiffusionCore.training.corruption import Corruptions, corrupt
-from DiffusionCore.training.image_batches import displaced, foreground
+from DiffusionCore.training.image_batches import displaced, foreground, mean_within
 
 DRAWS = [draw for name, draw in inspect.getmembers(corruption) if name.startswith("draw_")]
 ALL = Corruptions(*[0.7] * 10)
@@ -100,3 +100,12 @@ def test_gamma_and_shadow_keep_the_maximum():
 
 def test_an_empty_image_stays_empty():
     assert corrupt(torch.zeros(4, 1, 9, 8, 7), ALL, generator=generator()).abs().max() == 0
+
+
+def test_the_mean_within_a_mask_ignores_the_rest_and_can_always_be_divided_by():
+    clean = images(2)
+    mask = foreground(clean)
+    clean[~mask] = 7.0
+    assert torch.allclose(mean_within(clean, mask)[0], clean[0][mask[0]].mean())
+    assert mean_within(clean * 0, mask).min() > 0
+    assert mean_within(clean, mask & ~mask).min() > 0
