@@ -15,9 +15,9 @@ from DiffusionCore.affine.caution import cautious_shift
 from DiffusionCore.affine.foreground import working_volume
 from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.polish import PolishSettings, polish, polish_briefly
-from DiffusionCore.affine.pose import GRADED, PoseFrame, pose_steps, start_poses
+from DiffusionCore.affine.pose import GRADED, PoseFrame, best_start, pose_steps
 from DiffusionCore.affine.published import PublishedSampler, load_published
-from DiffusionCore.affine.search import SearchSettings, search
+from DiffusionCore.affine.search import SearchSettings, rotation_set, search
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import load_network
 from DiffusionCore.networks.pose_network import PoseNetwork
@@ -34,6 +34,7 @@ class AffineSettings:
     Attributes:
         model: name or path of a pose network; None leaves that phase out.
         fractions: of the predicted logarithm that each pose step follows.
+        restarts: rotations of each image from which the pose steps are tried; the first one is none.
         search: the safety net for what the network never saw.
         acceptance: when a result is believed.
         comparison: name or path of a network that compares both images and removes what is left after the search;
@@ -44,6 +45,7 @@ class AffineSettings:
 
     model: str | None = "pose"
     fractions: tuple[float, ...] = GRADED
+    restarts: int = 8
     search: SearchSettings = field(default_factory=SearchSettings)
     acceptance: AcceptanceSettings = field(default_factory=AcceptanceSettings)
     comparison: str | None = None
@@ -91,7 +93,7 @@ class AffinePipeline:
         yield account.step("center", start, 1.0)
         candidates, left = [start], 1.0
         if self._poser is not None:
-            poses = _pose_transforms(self._poser, pair, fixed, moving, settings.fractions)
+            poses = _pose_transforms(self._poser, pair, fixed, moving, settings.fractions, settings.restarts)
             for fraction, transform in zip(settings.fractions, poses, strict=True):
                 left *= 1 - fraction
                 transform = transform.nearest(group, pair.fixed.center)
@@ -122,7 +124,7 @@ class AffinePipeline:
 
 
 def _pose_transforms(
-    network: PoseNetwork, pair: WorkingPair, fixed: Volume, moving: Volume, fractions: tuple[float, ...]
+    network: PoseNetwork, pair: WorkingPair, fixed: Volume, moving: Volume, fractions: tuple[float, ...], restarts: int
 ) -> Iterator[Affine]:
     """Yield the transform from fixed to moving after each pose step of both images."""
     frame = PoseFrame(network.config.size, network.config.spacing)
@@ -135,7 +137,7 @@ def _pose_transforms(
     for volume, extent in ((fixed, pair.fixed), (moving, pair.moving)):
         small = working_volume(volume, _POSE_SPACING)
         image = torch.from_numpy(np.ascontiguousarray(small.values))[None, None]
-        poses = start_poses(torch.from_numpy(extent.center)[None])
+        poses = best_start(predict, image, small.grid, torch.from_numpy(extent.center), rotation_set(restarts), frame)
         traces.append(pose_steps(predict, image, small.grid, poses, frame, fractions))
     for fixed_pose, moving_pose in zip(*traces, strict=True):
         yield Affine(moving_pose[0] @ torch.linalg.inv(fixed_pose[0]))

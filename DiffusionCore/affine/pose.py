@@ -24,6 +24,7 @@ from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import logarithm, map_points
 
+_TRIAL = (0.5, 0.7)  # fractions of the steps that a start is judged by
 _STRETCH = (0.5, 2.0)  # singular values of a predicted pose beyond these are cut: no head is so small or large
 
 Predict = Callable[[Tensor], Tensor]
@@ -65,6 +66,24 @@ def pose_steps(
         left = nearest_pose(predict(render(image, grid, poses, frame)).double())
         poses = poses @ torch.stack([_share(each, fraction) for each in left])
         yield poses
+
+
+def best_start(
+    predict: Predict, image: Tensor, grid: Grid, center: Tensor, rotations: Tensor, frame: PoseFrame
+) -> Tensor:
+    """Return the pose (1, 4, 4) about ``center`` (3,), of one of ``rotations`` (R, 3, 3), that the network trusts most.
+
+    All are followed for a few steps; the one after which the network sees the least misfit is taken. Arguments as for
+    ``pose_steps``.
+    """
+    poses = start_poses(center.expand(len(rotations), 3), rotations)
+    if len(poses) > 1:
+        *_, poses = pose_steps(predict, image, grid, poses, frame, _TRIAL)
+        left = predict(render(image, grid, poses, frame)).double() - torch.eye(4, dtype=torch.float64)
+        reach = frame.size * frame.spacing / 4  # mm; where the linear part is weighed against the shift
+        misfit = left[:, :3, 3].square().sum(-1) + (reach * left[:, :3, :3]).square().sum((-1, -2))
+        poses = poses[misfit.argmin()][None]
+    return poses
 
 
 def render(image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame) -> Tensor:

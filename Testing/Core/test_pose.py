@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from DiffusionCore.affine.pose import GRADED, PoseFrame, nearest_pose, pose_steps, render, start_poses
+from DiffusionCore.affine.pose import GRADED, PoseFrame, best_start, nearest_pose, pose_steps, render, start_poses
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.training.pose import PoseRecipeConfig, draw_poses, pose_errors
@@ -108,3 +108,18 @@ def test_a_network_that_cannot_be_built_is_refused_by_its_configuration(change):
 def test_a_recipe_out_of_range_is_refused_by_name(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         PoseRecipeConfig(**change)
+
+
+def test_the_restart_with_the_least_misfit_is_taken():
+    rotations = torch.linalg.matrix_exp(algebra_matrix(torch.rand(4, 12, dtype=torch.float64)))[:, :3, :3]
+    left = torch.eye(4).repeat(4, 1, 1)
+    left[:, 0, 3] = torch.tensor([5.0, -3.0, 0.0, 9.0])
+    center = torch.from_numpy(GRID.center)
+    start = best_start(lambda windows: left, torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
+    assert torch.allclose(start[0], start_poses(center, rotations[2]))
+
+
+def test_a_single_start_is_not_tried():
+    center, one = torch.from_numpy(GRID.center), torch.eye(3, dtype=torch.float64)[None]
+    start = best_start(None, torch.ones(1, 1, *GRID.shape), GRID, center, one, FRAME)
+    assert torch.equal(start[0], start_poses(center))
