@@ -11,9 +11,9 @@ from DiffusionCore.checks import VolumeError, check_shape
 from DiffusionCore.space.grid import Grid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume:
-    """A scalar image: ``values`` (K, J, I) of any numeric type on ``grid``.
+    """A scalar image: ``values`` (K, J, I) of any numeric type on ``grid``. Two volumes are equal if they are one.
 
     Raises:
         ValueError: the shape of ``values`` is not that of the grid.

@@ -55,7 +55,7 @@ class PoseRecipeConfig:
         check_range(self, 0, math.inf, "relative")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Poses:
     """Drawn poses of B images.
 

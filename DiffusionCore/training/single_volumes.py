@@ -41,7 +41,7 @@ class VolumeSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SyntheticVolumes:
     """Objects of a pool in random contrasts, without classes of modality. ``whole``: the share with skull and scalp."""
 
@@ -63,7 +63,7 @@ class SyntheticVolumes:
         return Drawn(images, torch.zeros(batch, dtype=torch.int64))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredVolumes:
     """Images that were brought to one grid.
 

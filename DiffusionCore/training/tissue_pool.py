@@ -13,7 +13,7 @@ from DiffusionCore.training.anatomy import CENTER
 POINTS = 400  # per object and mask; enough for a center of mass within a millimeter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TissuePool:
     """Synthetic objects in ICBM space.
 

@@ -110,3 +110,10 @@ def test_an_impossible_geometry_is_refused(change):
 def test_a_singular_matrix_is_refused():
     with pytest.raises(GeometryError, match="singular"):
         Grid.from_matrix(np.diag([1.0, 0.0, 1.0, 1.0]), (4, 3, 2))
+
+
+def test_volumes_can_be_asked_whether_they_are_the_same_one():
+    first, second = (Volume(np.zeros((2, 3, 4)), Grid((4, 3, 2))) for _ in range(2))
+    assert first in [second, first]
+    assert first != second  # comparing voxels is a question of its own
+    assert len({first, second}) == 2
