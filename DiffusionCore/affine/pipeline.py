@@ -112,7 +112,8 @@ class AffinePipeline:
             for seen in self._comparer.steps(fixed, moving, initial=best):
                 compared = cast(Affine, seen.transform).nearest(group, pair.fixed.center)
                 yield account.step("compare", compared, seen.time)
-            now, before = information(pair, [compared, best], generator=generator)
+            own = torch.Generator().manual_seed(generator.initial_seed())  # so that one that is left changes nothing
+            now, before = information(pair, [compared, best], generator=own)
             best = compared if now > before else best
         last = best
         for iteration, state in enumerate(polish(pair, best, settings.polish, generator=generator), start=1):
