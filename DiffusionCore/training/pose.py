@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -86,7 +87,7 @@ class PoseRecipe:
     def network(self) -> PoseNetwork:
         return PoseNetwork(self.config.network)
 
-    def loss(self, network: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the mean distance in mm over points of the brain, of each pose and (weighted) within each pair."""
         images, truth, points = batch
         error, relative = pose_errors(network(images), truth, points)

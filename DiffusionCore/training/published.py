@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from DiffusionCore.affine.pose import windows
 from DiffusionCore.affine.published import KIND, AffineDiffusionConfig
@@ -123,7 +124,7 @@ class PublishedRecipe:
             points,
         )
 
-    def loss(self, network: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch, and the mean distances in mm before and after the estimate."""
         images, times, classes, target, points = batch
         estimate = network(images, times, classes)
