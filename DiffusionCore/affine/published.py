@@ -7,6 +7,7 @@ through the composed transform.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -18,7 +19,7 @@ from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.affine.pose import PoseFrame, nearest_pose, render
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import build_network, choose_device
-from DiffusionCore.checks import GeometryError
+from DiffusionCore.checks import GeometryError, check_range
 from DiffusionCore.config import from_dict
 from DiffusionCore.diffusion.forward import AffineLaw, LieAffineLaw, PublishedAffineLaw
 from DiffusionCore.diffusion.reverse import (
@@ -54,6 +55,9 @@ class AffineDiffusionConfig:
         translation: mm, deviation along each axis at the last time; the published 20.74 voxels, in mm.
         scale: for the groups: deviation of the log-scales at the last time.
         shear: for the affine group: deviation of the shears at the last time.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     size: int = 32
@@ -64,6 +68,11 @@ class AffineDiffusionConfig:
     translation: float = 20.74
     scale: float = 0.12
     shear: float = 0.04
+
+    def __post_init__(self) -> None:
+        check_range(self, 4, math.inf, "size")
+        check_range(self, 1, math.inf, "steps")
+        check_range(self, 1e-3, math.inf, "spacing", "rotation", "translation", "scale", "shear")
 
     @property
     def window(self) -> PoseFrame:

@@ -24,6 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="what to train; affine is the default registration")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="folder of the training")
     parser.add_argument("--minutes", type=float, metavar="M", help="stop, resumable, after this time")
+    parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda[:i]", help="where the network computes")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="changes of the settings")
     parser.set_defaults(run=run)
 
@@ -50,9 +51,11 @@ def run(options: argparse.Namespace) -> int:
         def over() -> bool:
             return stop() or time.monotonic() > deadline
 
-        weights = train(recipe, options.output, settings, card=card, should_stop=over, on_log=show)
+        weights = train(
+            recipe, options.output, settings, device=options.device, card=card, should_stop=over, on_log=show
+        )
     sys.stdout.write(f"Weights: {weights}\n")
-    if stop.requested:
+    if over():
         sys.stderr.write("Stopped early. The same command goes on from here.\n")
     return 130 if stop.requested else 0
 
