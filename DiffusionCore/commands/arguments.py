@@ -26,7 +26,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
     add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")
     add("--steps", type=positive, metavar="N", help="denoising steps (default: those of the method)")
-    add("--seed", type=int, default=0, metavar="S", help="of everything random (default: %(default)s)")
+    add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
@@ -39,7 +39,13 @@ def add_output_argument(parser: argparse.ArgumentParser, default: str | None = N
 
 def positive(text: str) -> int:
     """Return ``text`` as a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed, got {text}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, got {text}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """Return ``text`` as a number that every random generator can start from."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1 is needed, got {text}")
+    return int(text)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from DiffusionCore.checks import VolumeError, check_shape
 from DiffusionCore.space.grid import Grid
 
+_SMALLEST, _LARGEST, _DIGITS = 1e-30, 1e30, 1e-7  # of numbers of single precision, with room to compute
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -33,5 +35,13 @@ class Volume:
             )
         if not np.isfinite(self.values).all():
             raise VolumeError(f"The {name} image contains NaN or infinite values. Replace them, for example by 0.")
-        if self.values.min() == self.values.max():
+        low, high = self.values.min(), self.values.max()
+        if low == high:
             raise VolumeError(f"The {name} image is constant ({self.values.flat[0]}); there is nothing to align.")
+        low, high = float(low), float(high)
+        largest = max(-low, high)
+        if largest > _LARGEST or high - low < max(_SMALLEST, _DIGITS * largest):
+            raise VolumeError(
+                f"The values of the {name} image reach from {low:g} to {high:g}, which numbers of single precision do "
+                "not tell apart. Subtract an offset from them or scale them first."
+            )

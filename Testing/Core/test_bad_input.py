@@ -80,6 +80,12 @@ def test_values_that_are_not_finite(world, refused, value):  # noqa: F811
     assert "NaN" in refused(fixed=world.write("hole.nii.gz", values))
 
 
+@pytest.mark.parametrize("change", [lambda x: x * 1e296, lambda x: x * 1e-300, lambda x: x + 1e12])
+def test_values_beyond_single_precision(world, refused, change):  # noqa: F811
+    values = change(read_volume(world.fixed).values.astype(np.float64))
+    assert "single precision" in refused(fixed=world.write("extreme.nii.gz", values))
+
+
 def test_a_2d_image(world, refused):  # noqa: F811
     assert "2D" in refused(fixed=nifti(world.plane, np.ones((20, 24), np.float32)))
 
@@ -138,6 +144,8 @@ def test_a_singular_initial_transform(world, refused):  # noqa: F811
         (["--steps", "0"], "at least 1"),
         (["--steps", "many"], "many"),
         (["--seed", "dice"], "dice"),
+        (["--seed", "-5"], "from 0"),
+        (["--seed", "9" * 20], "from 0"),
         (["--frobnicate"], "--frobnicate"),
         (["--device", "abacus"], "available: cpu"),
         (["--device", "cuda:77"], "available: cpu"),
