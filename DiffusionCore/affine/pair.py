@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.affine.sampling import Sampler, Samples, foreground_points
-from DiffusionCore.space import Volume
+from DiffusionCore.space import Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 
 _HEAD = 75.0  # mm, the radius of a head
+_MOST = 2**24  # voxels of a working copy: 64 MB, and the largest index that single precision counts without a gap
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Level:
 
 class WorkingPair:
     """Both images at several spacings, which are meant for a head and scale with the fixed object.
+
+    An image much larger than the object is copied at a coarser spacing.
 
     Attributes:
         fixed, moving: where the foregrounds are.
@@ -42,7 +46,9 @@ class WorkingPair:
         unit = self.fixed.radius / _HEAD
         levels = []
         for spacing in sorted(spacings):
-            fixed, moving = working_volume(fixed, spacing * unit), working_volume(moving, spacing * unit)
+            fixed, moving = (
+                working_volume(image, _affordable(image.grid, spacing * unit)) for image in (fixed, moving)
+            )
             levels.append(Level(fixed, Sampler(fixed), Sampler(moving), spacing * unit))
         self.levels = tuple(reversed(levels))
 
@@ -73,3 +79,10 @@ class WorkingPair:
         """Return the transforms of matrices (C, 4, 4) for points about the fixed center."""
         shift = Affine.translation(-self.fixed.center).matrix
         return [Affine(matrix @ shift) for matrix in matrices]
+
+
+def _affordable(grid: Grid, spacing: float) -> float:
+    """Return ``spacing`` mm, or the next coarser one at which a copy of ``grid`` has no more than _MOST voxels."""
+    while math.prod(math.ceil(e / max(spacing, s)) for e, s in zip(grid.extent, grid.spacing, strict=True)) > _MOST:
+        spacing *= 1.05
+    return spacing

@@ -101,6 +101,15 @@ def test_a_working_volume_keeps_a_ramp_where_it_is():
     assert inner.sum() > 1000
 
 
+def test_a_working_pair_bounds_its_memory_and_still_finds_the_object(monkeypatch):
+    monkeypatch.setattr("DiffusionCore.affine.pair._MOST", 20_000)
+    truth = placed([0.1, -0.08, 0.06, 2, 3, -2, 0, 0, 0, 0, 0, 0])
+    pair = WorkingPair(image(FIXED, CENTER), image(MOVING, CENTER, truth))
+    assert max(volume.values.size for level in pair.levels for volume in (level.fixed, level.moving.volume)) <= 20_000
+    *_, final = polish(pair, pair.centered(), PolishSettings(), generator=generator())
+    assert error(final.transform, truth) < 1
+
+
 def test_mutual_information_of_equal_samples_is_high_and_of_independent_ones_nearly_zero():
     values = 1 + 20 * torch.rand(1, 20000, generator=generator())
     bins = values[0].round().long()
