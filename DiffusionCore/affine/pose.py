@@ -71,19 +71,21 @@ def pose_steps(
 def best_start(
     predict: Predict, image: Tensor, grid: Grid, center: Tensor, rotations: Tensor, frame: PoseFrame
 ) -> Tensor:
-    """Return the pose (1, 4, 4) about ``center`` (3,), of one of ``rotations`` (R, 3, 3), that the network trusts most.
+    """Return the pose (1, 4, 4) about ``center`` (3,) with the one of ``rotations`` (R, 3, 3) to start from.
 
-    All are followed for a few steps; the one after which the network sees the least misfit is taken. Arguments as for
+    All are followed for a few steps; the one after which the network sees the least misfit is taken. The first keeps
+    its place unless another one is better by a fifth, so that nothing turns without need. Arguments as for
     ``pose_steps``.
     """
     poses = start_poses(center.expand(len(rotations), 3), rotations)
-    if len(poses) > 1:
-        *_, poses = pose_steps(predict, image, grid, poses, frame, _TRIAL)
-        left = predict(render(image, grid, poses, frame)).double() - torch.eye(4, dtype=torch.float64)
-        reach = frame.size * frame.spacing / 4  # mm; where the linear part is weighed against the shift
-        misfit = left[:, :3, 3].square().sum(-1) + (reach * left[:, :3, :3]).square().sum((-1, -2))
-        poses = poses[misfit.argmin()][None]
-    return poses
+    if len(poses) == 1:
+        return poses
+    *_, tried = pose_steps(predict, image, grid, poses, frame, _TRIAL)
+    left = predict(render(image, grid, tried, frame)).double() - torch.eye(4, dtype=torch.float64)
+    reach = frame.size * frame.spacing / 4  # mm; where the linear part is weighed against the shift
+    misfit = (left[:, :3, 3].square().sum(-1) + (reach * left[:, :3, :3]).square().sum((-1, -2))).sqrt()
+    best = misfit.argmin() if misfit.min() < 0.8 * misfit[0] else 0
+    return poses[best][None]
 
 
 def render(image: Tensor, grid: Grid, poses: Tensor, frame: PoseFrame) -> Tensor:

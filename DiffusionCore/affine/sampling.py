@@ -42,8 +42,12 @@ class Sampler:
         self._flat = self.positions.flatten()
         i, j, k = self.size
         self._strides = torch.tensor([1, i, i * j], dtype=torch.float32)
-        steps = [(min(1, i - 1)) * a + i * min(1, j - 1) * b + i * j * min(1, k - 1) * c
-                 for c in (0, 1) for b in (0, 1) for a in (0, 1)]
+        steps = [
+            (min(1, i - 1)) * a + i * min(1, j - 1) * b + i * j * min(1, k - 1) * c
+            for c in (0, 1)
+            for b in (0, 1)
+            for a in (0, 1)
+        ]
         self._corners = torch.tensor(steps)
         self._limit = torch.tensor([i, j, k], dtype=torch.float32) - 1
         self._from_ras = torch.from_numpy(volume.grid.matrix(Frame.RAS, Frame.VOXEL))

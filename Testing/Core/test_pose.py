@@ -119,6 +119,15 @@ def test_the_restart_with_the_least_misfit_is_taken():
     assert torch.allclose(start[0], start_poses(center, rotations[2]))
 
 
+def test_the_first_start_is_kept_unless_another_one_is_clearly_better():
+    rotations = torch.linalg.matrix_exp(algebra_matrix(torch.rand(3, 12, dtype=torch.float64)))[:, :3, :3]
+    left = torch.eye(4).repeat(3, 1, 1)
+    left[:, 1, 3] = torch.tensor([5.0, 4.5, 4.1])
+    center = torch.from_numpy(GRID.center)
+    start = best_start(lambda windows: left, torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
+    assert torch.allclose(start[0], start_poses(center, rotations[0]))
+
+
 def test_a_single_start_is_not_tried():
     center, one = torch.from_numpy(GRID.center), torch.eye(3, dtype=torch.float64)[None]
     start = best_start(None, torch.ones(1, 1, *GRID.shape), GRID, center, one, FRAME)
