@@ -50,7 +50,7 @@ class Recipe(Protocol):
         """Return a random batch on the CPU; it runs in a thread of its own, one step ahead."""
         ...
 
-    def loss(self, network: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch that lies on the device of ``network``, and metrics to log."""
         ...
 
