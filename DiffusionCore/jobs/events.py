@@ -1,0 +1,106 @@
+"""What a running registration reports, in order: ``Started``, then anything, and exactly one ``Finished`` or ``Failed``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from numpy.typing import NDArray
+
+from DiffusionCore.space import Volume
+from DiffusionCore.space.plain import PlainTransform
+
+
+@dataclass(frozen=True)
+class Started:
+    """The computation has begun on ``device`` ("cpu", "cuda:0", ...)."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being done now, in words for the user, where no step says it ("Loading the model...")."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line for the log: whatever the computation printed."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class StepMade:
+    """One step of the registration, as ``DiffusionCore.affine.steps.Step``, but plain.
+
+    Attributes:
+        index: 0, 1, 2, ...; a resumed run goes on with the number after the step that it starts from.
+        of: how many steps there will be if nothing ends early; None where the method does not know.
+        phase: what made this step, e.g. "pose".
+        time: the diffusion time, from 1 to 0.
+        transform: from fixed to moving points, RAS mm.
+        metrics: name -> value.
+        made_at: seconds since the epoch when the step was computed.
+    """
+
+    index: int
+    of: int | None
+    phase: str
+    time: float
+    transform: PlainTransform
+    metrics: dict[str, float] = field(default_factory=dict)
+    made_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number about the pair ``before`` and ``after`` the registration; None where it means nothing.
+
+    ``name`` is for people ("Similarity", "Overlap of liver"), ``unit`` is "", "mm" or "%".
+    """
+
+    name: str
+    unit: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The registration has ended with a result: its last step.
+
+    Attributes:
+        stopped: somebody asked it to stop.
+        seconds: per phase, in order.
+        measures: before and after.
+        moved: the moving image on the fixed grid (K, J, I), in its own type, if it was asked for.
+        moved_labels: the moving labels on the fixed grid, nearest neighbor, if there are any.
+        spread: mm; where repeated runs differ, if more than one was asked for.
+    """
+
+    stopped: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+    moved: NDArray | None = None
+    moved_labels: NDArray | None = None
+    spread: Volume | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The registration has ended without a result.
+
+    Attributes:
+        message: one or two sentences for the user: what happened, and what helps.
+        details: for the log: a traceback, or the last lines that the process printed.
+        last_step: the index of the last step that arrived; None if there was none.
+    """
+
+    message: str
+    details: str = ""
+    last_step: int | None = None
+
+
+Event = Started | Progress | Log | StepMade | Finished | Failed
