@@ -1,4 +1,4 @@
-"""What a running registration reports, in order: ``Started``, then anything, and exactly one ``Finished`` or ``Failed``."""
+"""What a running registration reports: ``Started``, then anything, and exactly one ``Finished`` or ``Failed``."""
 
 from __future__ import annotations
 
