@@ -44,7 +44,7 @@ def test_the_first_run_makes_the_environment_and_the_next_uses_it(calls):
     assert calls[-1][0][1:] == ["-m", "pytest", "-k", "frames"]
     calls.clear()
     run.main(["tests"])
-    assert [command[1:3] for command, _ in calls] == [["-c", "import vtk, slicer"], ["-m", "pytest"]]
+    assert [command[1:3] for command, _ in calls] == [["-c", "import vtk, slicer, PySide6.QtWidgets"], ["-m", "pytest"]]
 
 
 def test_changed_pins_are_installed_again(calls, monkeypatch, tmp_path):
@@ -73,12 +73,15 @@ def test_a_machine_without_ensurepip_is_told_the_one_line(calls, monkeypatch):
     assert calls == []
 
 
-def test_a_missing_library_is_named_by_its_package(monkeypatch):
+def test_a_missing_library_is_named_by_the_package_that_brings_it(monkeypatch, tmp_path):
     def refuse(name):
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
-    assert run.missing_packages() == ["libstdc++6", "zlib1g"]
+    monkeypatch.setattr(run, "FONTS", (tmp_path,))
+    assert run.missing_packages("sample") == ["libstdc++6", "zlib1g"]
+    assert {"libegl1", "libxkbcommon0", "fonts-dejavu-core"} <= set(run.missing_packages("tests"))
+    assert set(run.missing_packages("tests")) < set(run.missing_packages("panel"))
 
 
 def test_an_unknown_command_shows_the_usage():
