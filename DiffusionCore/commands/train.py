@@ -17,7 +17,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "train",
         help="train a model, or go on with it",
         description="Train a model on synthetic images. The same command again resumes a training that was stopped "
-        "(Ctrl-C) or killed. RUN receives the state, weights.safetensors (give it to register --model) and log.jsonl.",
+        "(Ctrl-C, or a file named stop in RUN) or killed. RUN receives the state, weights.safetensors (give it to "
+        "register --model), log.jsonl with the losses, and run.json, which says who trains there.",
         epilog="Settings are those of the loop (steps, learning_rate, seed, ...) and of the recipe; those of a part "
         "are written with a dot, e.g. network.hidden=128. An unknown one is answered with the list of the known ones.",
     )
@@ -35,27 +36,39 @@ def run(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
+    from DiffusionCore.build import choose_device
     from DiffusionCore.commands.progress import PoliteStop
+    from DiffusionCore.training.folder import TrainingPlace, TrainingRecord
     from DiffusionCore.training.loop import train
     from DiffusionCore.training.recipes import configure
 
     recipe, settings, card = configure(options.recipe, options.settings)
     _require_network(recipe)
+    choose_device(options.device)
     deadline = time.monotonic() + 60 * options.minutes if options.minutes is not None else float("inf")
-    with PoliteStop() as stop, tqdm(total=settings.steps, unit="step", file=sys.stderr) as bar:
+    record = TrainingRecord(options.recipe, tuple(options.settings), options.device, options.minutes, settings.steps)
+    with (
+        TrainingPlace(options.output, record) as place,
+        PoliteStop() as stop,
+        tqdm(total=settings.steps, unit="step", file=sys.stderr) as bar,
+    ):
+        done = settings.steps  # a training that was over already logs nothing
 
         def show(row: dict[str, float]) -> None:
+            nonlocal done
+            done = int(row["step"])
             bar.set_postfix({"loss": row["loss"]}, refresh=False)
-            bar.update(row["step"] - bar.n)
+            bar.update(done - bar.n)
 
         def over() -> bool:
-            return stop() or time.monotonic() > deadline
+            return stop() or place.stop_asked() or time.monotonic() > deadline
 
         weights = train(
             recipe, options.output, settings, device=options.device, card=card, should_stop=over, on_log=show
         )
+        place.unfinished = done < settings.steps
     sys.stdout.write(f"Weights: {weights}\n")
-    if over():
+    if place.unfinished:
         sys.stderr.write("Stopped early. The same command goes on from here.\n")
     return 130 if stop.requested else 0
 

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from DiffusionCore.build import choose_device
 from DiffusionCore.checks import DiffusionCoreError, check_range
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.training.folder import LOG, STATE, WEIGHTS
 from DiffusionCore.training.state import TrainingState, cut_log, restore_state, save_state
 
-STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
 _APART = 0x9E3779B1  # 2^32 over the golden ratio: its multiples keep the batches of different seeds apart
 _VALIDATION = 2**31  # added to the number of a batch; far from every training step
 
@@ -150,7 +150,8 @@ def train(
         stopping = should_stop() or done == settings.steps
         validating = done % settings.validate_every == 0
         if done % settings.log_every == 0 or validating or stopping:
-            row = {"step": done, **_means(window), "samples_per_second": _rate(window, recipe, since)}
+            row = {"step": done, "of": settings.steps, "seconds": time.monotonic() - began, **_means(window)}
+            row["samples_per_second"] = _rate(window, recipe, since)
             if validating:
                 row["validation"] = validate(recipe, average, settings)
             window, since = [], time.monotonic()

@@ -1,0 +1,175 @@
+"""The folder of a training: what lies in it, who trains in it now, and how that ended; no torch.
+
+The process that trains keeps ``run.json`` locked while it lives. The operating system gives the lock back however the
+process ends, so a run that was killed is known as such, even where another program has its number by now.
+A file ``stop`` in the folder asks it to stop, on any system and from anywhere that sees the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal
+
+from DiffusionCore.checks import DiffusionCoreError, StorageError
+
+STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
+RECORD, STOP, OUTPUT = "run.json", "stop", "output.txt"
+_PATIENCE = 1.0  # seconds; whoever asks whether a folder is in use holds its lock for an instant
+_FAR = 2**30  # Windows locks bytes, and nobody can read those: one behind the end of the file
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """Who trains in a folder, or did last.
+
+    Attributes:
+        recipe: its name in the table of recipes.
+        settings: the changes of its settings, "key=value".
+        device: as the user asked for it.
+        minutes: the time limit; None for none.
+        of: steps of the whole training.
+        pid: the process.
+        started: seconds since the epoch.
+        outcome: "finished", "stopped" (it can go on), "failed", or empty: it runs, or was killed.
+        message: of a failure, for the user.
+    """
+
+    recipe: str
+    settings: tuple[str, ...]
+    device: str
+    minutes: float | None
+    of: int
+    pid: int = 0
+    started: float = 0.0
+    outcome: Literal["", "finished", "stopped", "failed"] = ""
+    message: str = ""
+
+
+def read_record(folder: Path) -> TrainingRecord | None:
+    """Return what ``folder`` says of its training; None if nothing, or if it is being written just now."""
+    known = {field.name for field in fields(TrainingRecord)}
+    try:
+        values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        given = {name: value for name, value in values.items() if name in known}
+        return TrainingRecord(**{**given, "settings": tuple(given["settings"])})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def is_in_use(folder: Path) -> bool:
+    """Return whether a process trains in ``folder`` now."""
+    try:
+        with (folder / RECORD).open("rb") as file:
+            return not _lock(file, shared=True)
+    except OSError:
+        return False
+
+
+class TrainingPlace:
+    """``folder`` while this process trains in it, as ``record`` says; no other training can start there meanwhile.
+
+    Attributes:
+        unfinished: set this if the training ended early on purpose.
+
+    Raises:
+        DiffusionCoreError: (on entering) another process trains there.
+        StorageError: (on entering) the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, record: TrainingRecord) -> None:
+        self.unfinished = False
+        self._stop = folder / STOP
+        self._folder = folder
+        self._record = replace(record, pid=os.getpid(), started=time.time())
+
+    def stop_asked(self) -> bool:
+        """Return whether somebody put the file ``stop`` there."""
+        return self._stop.exists()
+
+    def __enter__(self) -> TrainingPlace:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.fdopen(os.open(self._folder / RECORD, os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8")
+        except OSError as error:
+            raise StorageError(
+                f"No training can be kept in '{self._folder}' ({error.strerror}). Choose a folder that may be written."
+            ) from error
+        if not _lock_soon(self._file):
+            self._file.close()
+            raise DiffusionCoreError(
+                f"Another process is training in '{self._folder}'. Stop it first, or choose another folder."
+            )
+        self._write(self._record)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with suppress(OSError), self._file:  # a full disk must not hide why it ended
+            self._stop.unlink(missing_ok=True)
+            self._write(replace(self._record, outcome=self._outcome(error), message=_message(error)))
+
+    def _outcome(self, error: BaseException | None) -> Literal["finished", "stopped", "failed"]:
+        if isinstance(error, KeyboardInterrupt):
+            return "stopped"
+        if error is not None:
+            return "failed"
+        return "stopped" if self.unfinished else "finished"
+
+    def _write(self, record: TrainingRecord) -> None:
+        """Write in place: a file that took the place of this one would not be locked."""
+        self._file.seek(0)
+        self._file.write(json.dumps(asdict(record)) + "\n")
+        self._file.truncate()
+        self._file.flush()
+
+
+def _message(error: BaseException | None) -> str:
+    return str(error) if isinstance(error, DiffusionCoreError) else ""
+
+
+def _lock_soon(file: IO[str]) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while not _lock(file):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO, *, shared: bool = False) -> bool:
+        """Lock ``file`` until it is closed and return True, or False if somebody has locked it."""
+        file.seek(_FAR)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            if shared:  # only to know; there is no shared lock
+                file.seek(_FAR)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        except OSError:
+            return False
+        finally:
+            file.seek(0)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(file: IO, *, shared: bool = False) -> bool:
+        """Lock ``file`` until it is closed and return True, or False if somebody has locked it."""
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # some network drives know no locks; better unprotected than not at all
+            return True
+        return True
