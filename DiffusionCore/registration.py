@@ -18,15 +18,25 @@ from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
 Settings = AffineSettings | PublishedSettings
+METHODS: dict[str, type[Settings]] = {"affine": AffineSettings, "published-affine": PublishedSettings}
 
 
 class Pipeline(Protocol):
     """A method with its networks loaded."""
 
     def steps(
-        self, fixed: Volume, moving: Volume, *, initial: Affine | None, generator: torch.Generator
+        self,
+        fixed: Volume,
+        moving: Volume,
+        *,
+        initial: Affine | None,
+        generator: torch.Generator,
+        after: Step | None = None,
     ) -> Iterator[Step]:
-        """Yield the steps from ``initial``, or from the start of the method; the last one is the result."""
+        """Yield the steps from ``initial``, or from the start of the method; the last one is the result.
+
+        With ``after``, a step of an earlier run, yield what comes after it, numbered on from it: at least one step.
+        """
         ...
 
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from DiffusionCore.space import Volume
 from DiffusionCore.space.plain import PlainTransform
 
+SIMILARITY, OVERLAP, FOLDING = "Similarity", "Overlap", "Folding"  # names of measures
+RESAMPLING = "Resampling the moving volume..."  # the progress after which no step comes, only the result
+
 
 @dataclass(frozen=True)
 class Started:
@@ -58,7 +61,8 @@ class StepMade:
 class Measure:
     """A number about the pair ``before`` and ``after`` the registration; None where it means nothing.
 
-    ``name`` is for people ("Similarity", "Overlap of liver"), ``unit`` is "", "mm" or "%".
+    ``name`` is for people: SIMILARITY (0..1), OVERLAP (mean Dice of all labels), "Overlap of label 3", FOLDING (%).
+    ``unit`` is "", "mm" or "%".
     """
 
     name: str

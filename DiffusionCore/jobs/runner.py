@@ -15,6 +15,11 @@ class Runner(Protocol):
         """Whether ``Finished`` or ``Failed`` is still to come out of ``poll``."""
         ...
 
+    @property
+    def pid(self) -> int | None:
+        """The number of its process; None where it has none of its own."""
+        ...
+
     def poll(self) -> list[Event]:
         """Return what has been reported since the last call."""
         ...

@@ -18,7 +18,7 @@ FLOORS = [
     ["transforms"],
     ["diffusion", "storage", "losses", "metrics"],
     ["build", "models", "affine"],
-    ["registration", "training", "jobs", "mrml", "synthesis", "sample", "report", "film_strip"],
+    ["registration", "training", "jobs", "mrml", "synthesis", "sample", "report", "film_strip", "uncertainty"],
 ]
 ROOF = len(FLOORS)  # __main__, commands, and whatever is not named above
 HEAVY = ["torch", "monai", "numba", "SimpleITK", "nibabel", "scipy", "vtk", "slicer"]

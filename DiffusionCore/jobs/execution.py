@@ -1,0 +1,146 @@
+"""Carry out a job: the events of a registration, in the process that asks for them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from DiffusionCore.affine.steps import Step
+from DiffusionCore.build import choose_device
+from DiffusionCore.checks import ConfigError
+from DiffusionCore.config import from_dict
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
+from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
+from DiffusionCore.jobs.measures import measures
+from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint
+from DiffusionCore.registration import METHODS, Pipeline
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import Transform
+from DiffusionCore.transforms.plain import from_plain, to_plain
+from DiffusionCore.transforms.resample import resample
+from DiffusionCore.uncertainty import spread, spread_grid
+
+
+def execute(job: RegistrationJob, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Yield the events of ``job``: ``Started`` first, and last one ``Finished`` or ``Failed``, whatever happens.
+
+    ``should_stop`` is asked after every step. More than one sample: the result, and every ``StepMade``, is that of the
+    first seed, whose way the user watched; runs with the seeds after it follow, and only their spread is kept. A mean
+    of the runs would be a transform that no step shows.
+    """
+    run = _Run(job, should_stop)
+    try:
+        yield from run.events()
+    except Exception as error:
+        yield failed(error, run.last.index if run.last else None)
+
+
+class _Run:
+    def __init__(self, job: RegistrationJob, should_stop: Callable[[], bool]) -> None:
+        self.job, self.should_stop = job, should_stop
+        self.last: Step | None = None
+        self.stopped = False
+        self.seconds: dict[str, float] = {}
+
+    def events(self) -> Iterator[Event]:
+        job = self.job
+        device = str(choose_device(job.device))
+        yield Started(device)
+        yield Progress("Loading the model...")
+        settings, after = _settings(job), _step(job.resume)
+        pipeline = _factory(job.factory)(settings, device)
+        expected = settings.expected_steps() if hasattr(settings, "expected_steps") else None
+        for step in self._steps(pipeline, job.seed, after):
+            yield _made(step, expected, job)
+        if self.last is None:
+            yield Failed(STOPPED_EARLY)
+            return
+        result = self.last.transform
+        others: list[Transform] = []
+        for number in range(1, job.samples):
+            if self.stopped:
+                break
+            yield Progress(f"Repeating with another seed ({number} of {job.samples - 1})...")
+            found = self._repeated(pipeline, job.seed + number, after)
+            others += [found] if found is not None else []
+        yield Progress(RESAMPLING)
+        yield self._finished(result, others)
+
+    def _steps(self, pipeline: Pipeline, seed: int, after: Step | None) -> Iterator[Step]:
+        """Yield the steps of the run that counts, and note what it took."""
+        job, since = self.job, time.perf_counter()
+        for step in _started(pipeline, job, seed, after):
+            self.seconds[step.phase] = self.seconds.get(step.phase, 0.0) + time.perf_counter() - since
+            self.last = step
+            yield step
+            if self.should_stop():
+                self.stopped = True
+                return
+            since = time.perf_counter()
+
+    def _repeated(self, pipeline: Pipeline, seed: int, after: Step | None) -> Transform | None:
+        """Return the result of another seed; None if that was stopped on its way."""
+        since, found = time.perf_counter(), None
+        for step in _started(pipeline, self.job, seed, after):
+            found = step.transform
+            if self.should_stop():
+                self.stopped = True
+                return None
+        self.seconds["repetitions"] = self.seconds.get("repetitions", 0.0) + time.perf_counter() - since
+        return found
+
+    def _finished(self, result: Transform, others: list[Transform]) -> Finished:
+        job, grid = self.job, self.job.fixed.grid
+        since = time.perf_counter()
+        moved = labels = None
+        if job.want_moved:
+            # outside the moving image is what its background is: air in a CT is not 0
+            moved = resample(job.moving, grid, result, fill=float(job.moving.values.min())).values
+        if job.moving_labels is not None:
+            labels = resample(job.moving_labels, grid, result, interpolation=Interpolation.NEAREST).values
+        self.seconds["resample"] = time.perf_counter() - since
+        before = _affine(job.initial) or Affine.identity()
+        spread_map = spread([result, *others], spread_grid(grid)) if others else None
+        found = measures(job, before, result)
+        return Finished(self.stopped, self.seconds, found, moved, labels, spread_map)
+
+
+def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | None) -> Iterator[Step]:
+    generator = torch.Generator().manual_seed(seed)
+    return pipeline.steps(job.fixed, job.moving, initial=_affine(job.initial), generator=generator)
+
+
+def _settings(job: RegistrationJob) -> Any:
+    """Return the settings of the method, or the bare numbers for a method that only its own factory knows."""
+    plain = json.loads(json.dumps(job.settings))  # what came through no file may hold tuples
+    if job.method in METHODS:
+        return from_dict(METHODS[job.method], plain)
+    if job.factory == PIPELINE:
+        raise ConfigError(f"There is no method '{job.method}'. There are: {', '.join(METHODS)}.")
+    return plain
+
+
+def _factory(name: str) -> Callable[[Any, str], Pipeline]:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
+
+
+def _made(step: Step, of: int | None, job: RegistrationJob) -> StepMade:
+    made_at = time.time()
+    metrics = {name: float(value) for name, value in step.metrics.items()}
+    transform = to_plain(step.transform, job.fixed.grid)
+    return StepMade(step.index, of, step.phase, float(step.time), transform, metrics, made_at)
+
+
+def _step(point: ResumePoint | None) -> Step | None:
+    return None if point is None else Step(point.index, point.phase, point.time, from_plain(point.transform))
+
+
+def _affine(matrix: Any) -> Affine | None:
+    return None if matrix is None else Affine(torch.tensor(matrix.values))

@@ -1,0 +1,54 @@
+"""A job in the folder of its run: one file of JSON, and one for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from DiffusionCore.jobs.messages import decode, encode, parse
+from DiffusionCore.jobs.sharing import JOB, array_path, writing
+from DiffusionCore.jobs.specification import RegistrationJob
+
+
+def needed_bytes(job: RegistrationJob) -> int:
+    """Return about how much room a run of ``job`` takes in its folder: its images, its results and some fields."""
+    volumes = (job.fixed, job.moving, job.fixed_labels, job.moving_labels)
+    inputs = sum(volume.values.nbytes for volume in volumes if volume is not None)
+    return 2 * inputs + 3 * 12 * job.fixed.values.size
+
+
+def write_job(job: RegistrationJob, folder: Path) -> Iterator[None]:
+    """Write ``job`` into ``folder``, its small part first, its arrays slab by slab: one for each ``next``.
+
+    Raises:
+        OSError: the disk is full, or the folder is gone.
+        TypeError: the settings hold something that has no JSON form.
+    """
+    arrays: list[NDArray] = []
+
+    def place(array: NDArray) -> dict[str, Any]:
+        arrays.append(array)
+        return {"file": f"input-{len(arrays) - 1}"}
+
+    (folder / JOB).write_text(encode(job, place), encoding="utf-8")
+    yield
+    for number, array in enumerate(arrays):
+        yield from writing(array_path(folder, f"input-{number}"), array)
+
+
+def read_job(folder: Path) -> RegistrationJob:
+    """Return the job that ``write_job`` wrote; its arrays are maps of their files, and private.
+
+    Raises:
+        OSError, MessageError: it is not all there.
+    """
+
+    def load(reference: dict[str, Any]) -> NDArray:
+        path, dtype = array_path(folder, reference["file"]), np.dtype(reference["dtype"])
+        return np.memmap(path, dtype, mode="c", shape=tuple(reference["shape"])).view(np.ndarray)
+
+    return decode(parse((folder / JOB).read_text(encoding="utf-8")), load)

@@ -1,0 +1,70 @@
+"""What is measured about a pair before and after its registration, under names for people."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from DiffusionCore import metrics
+from DiffusionCore.affine.foreground import foreground_mask
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.jobs.events import FOLDING, OVERLAP, SIMILARITY, Measure
+from DiffusionCore.jobs.specification import RegistrationJob
+from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import Transform
+from DiffusionCore.transforms.resample import resample
+
+_MEASURED = 2**21  # voxels that a similarity is taken from
+_LABELED = 2**24  # voxels that an overlap is taken from
+
+
+def measures(job: RegistrationJob, before: Transform, after: Transform) -> tuple[Measure, ...]:
+    """Return the measures of the pair of ``job`` under two transforms from fixed to moving points.
+
+    Similarity is twice the mutual information over the sum of both entropies, on the fixed foreground: from 0 (one
+    image says nothing about the other) to 1 (Studholme's normalized form, rescaled). Overlap is Dice, of each label and
+    their mean. Folding is the share of the voxels at which ``after`` turns inside out.
+    """
+    found = [Measure(SIMILARITY, "", *(_similarity(job, transform) for transform in (before, after)))]
+    if job.fixed_labels is not None and job.moving_labels is not None:
+        scores = [_overlap(job.fixed_labels, job.moving_labels, transform) for transform in (before, after)]
+        means = [metrics.mean_dice(each) if each else None for each in scores]
+        found.append(Measure(OVERLAP, "", *means))
+        labels = sorted(scores[0].keys() | scores[1].keys())
+        found += [Measure(f"{OVERLAP} of label {n}", "", *(each.get(n, 0.0) for each in scores)) for n in labels]
+    folding = 0.0 if isinstance(after, Affine) else _folding(after, job.fixed.grid)
+    found.append(Measure(FOLDING, "%", None, folding))
+    return tuple(found)
+
+
+def _similarity(job: RegistrationJob, transform: Transform) -> float | None:
+    fixed = thinned(job.fixed, _MEASURED)
+    moving = resample(job.moving, fixed.grid, transform, fill=float(job.moving.values.min())).values
+    inside = foreground_mask(fixed)
+    if not inside.any():
+        return None
+    entropies = [metrics.mutual_information(values, values, inside) for values in (fixed.values, moving)]
+    shared = metrics.mutual_information(fixed.values, moving, inside)
+    return 2 * shared / sum(entropies) if sum(entropies) > 0 else 0.0
+
+
+def _overlap(fixed: Volume, moving: Volume, transform: Transform) -> dict[int, float]:
+    fixed = thinned(fixed, _LABELED)
+    carried = resample(moving, fixed.grid, transform, interpolation=Interpolation.NEAREST)
+    return metrics.dice(fixed.values, carried.values)
+
+
+def _folding(transform: Transform, grid: Grid) -> float:
+    return metrics.jacobian_statistics(transform, getattr(transform, "grid", grid)).percent_folded
+
+
+def thinned(volume: Volume, most: int) -> Volume:
+    """Return every n-th voxel of ``volume`` along each axis, with the least n that leaves at most ``most`` voxels."""
+    step = max(1, int(np.ceil((volume.values.size / most) ** (1 / 3))))
+    if step == 1:
+        return volume
+    values = volume.values[::step, ::step, ::step]
+    matrix = volume.grid.matrix(Frame.VOXEL, Frame.RAS)
+    matrix[:3, :3] *= step
+    k, j, i = values.shape
+    return Volume(values, Grid.from_matrix(matrix, (i, j, k)))

@@ -1,0 +1,42 @@
+"""Between transforms and the plain forms in which they travel: to other processes, and into Slicer."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import matmul
+
+import numpy as np
+import torch
+
+from DiffusionCore.space import Grid
+from DiffusionCore.space.plain import Field, Matrix, PlainTransform
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import Chain, Transform
+from DiffusionCore.transforms.displacement import Displacement
+from DiffusionCore.transforms.velocity import Velocity
+
+
+def to_plain(transform: Transform, grid: Grid) -> PlainTransform:
+    """Return ``transform`` as numbers that share no memory with it.
+
+    An affine map, or a chain of such, is a matrix. A displacement or velocity field gives the displacement on its own
+    grid, where nothing is interpolated; whatever else, that on ``grid``.
+    """
+    if isinstance(transform, Chain) and all(isinstance(part, Affine) for part in transform.parts):
+        transform = reduce(matmul, transform.parts, Affine.identity())
+    if isinstance(transform, Affine):
+        return Matrix(transform.matrix.numpy().copy())
+    own = transform.grid if isinstance(transform, Displacement | Velocity) else grid
+    vectors = transform.displacement_on(own).movedim(0, -1)
+    return Field(vectors.clone(memory_format=torch.contiguous_format).numpy(), own)
+
+
+def from_plain(plain: PlainTransform) -> Affine | Displacement:
+    """Return the transform that ``plain`` stands for; it shares no memory with it.
+
+    Raises:
+        GeometryError: the matrix is singular, or a vector is not finite.
+    """
+    if isinstance(plain, Matrix):
+        return Affine(torch.tensor(plain.values))
+    return Displacement(torch.from_numpy(np.moveaxis(plain.vectors, -1, 0).copy()), plain.grid)
