@@ -21,7 +21,8 @@ class DeformationSynthesisLogic:
         import torch
 
         from DiffusionCore.checks import DiffusionCoreError
-        from DiffusionCore.mrml.bridge import volume_from_node, volume_to_node, warp
+        from DiffusionCore.mrml.volumes import volume_from_node, volume_to_node
+        from DiffusionCore.mrml.warping import warp
         from DiffusionCore.synthesis import random_velocity
 
         if inputVolume is None:

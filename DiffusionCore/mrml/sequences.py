@@ -1,58 +1,91 @@
-"""The steps of a registration as a sequence that the user scrubs through.
+"""The steps of a registration as sequences that the user scrubs through.
 
 The browser drives the output transform node itself (its proxy), so whatever hangs under that node follows the slider.
-The index of the sequence is the number of the step, ascending, because Slicer sorts numeric indices: the diffusion
-time, which runs downwards, and the phase are attributes of each item.
+The index of a sequence is the number of the step as people count, from 1, ascending, because Slicer sorts numeric
+indices: the diffusion time, which runs downwards, the phase and the metrics are attributes of each item, and so of the
+output while it shows that item.
+
+A registration that goes on from an earlier step makes a *branch*: a second sequence with its own browser and the same
+output. Only one branch drives the output: the one whose playback is on. That flag is saved with the scene.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.bridge import interpolate_linearly, remove_node, transform_to_node
-from DiffusionCore.space import Grid
-
-if TYPE_CHECKING:
-    from DiffusionCore.affine.steps import Step
+from DiffusionCore.jobs.events import StepMade
+from DiffusionCore.mrml.nodes import add_node, nodes_of_class, remove_node
+from DiffusionCore.mrml.transforms import (
+    bytes_of,
+    interpolate_linearly,
+    plain_from_node,
+    plain_to_node,
+    without_ring,
+)
+from DiffusionCore.space.plain import Field, PlainTransform
 
 MEMORY_BUDGET = 512 * 2**20
 _MARK = "SpatialDiffusion.steps"
-_PHASE, _TIME = "SpatialDiffusion.phase", "SpatialDiffusion.time"
+_PHASE, _TIME, _METRICS = "SpatialDiffusion.phase", "SpatialDiffusion.time", "SpatialDiffusion.metrics"
+
+
+@dataclass(frozen=True)
+class KeptStep:
+    """What an item knows about its step besides the transform; ``number`` is what people call it: 1, 2, 3, ..."""
+
+    index: int
+    phase: str
+    time: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        return self.index + 1
+
+
+def base_name(output: Any) -> str:
+    """Return what the nodes around ``output`` are named after: "CT to MR" if that is the "CT to MR transform"."""
+    return output.GetName().removesuffix(" transform")
 
 
 class StepSequence:
-    """A sequence node, its browser node and the transform node that they drive.
+    """One branch: a sequence node, its browser node and the transform node that they drive.
 
     Attributes:
         output: the transform node of the user; its own attributes are kept in every item.
         sequence: the vtkMRMLSequenceNode with one transform per step.
         browser: the vtkMRMLSequenceBrowserNode.
         budget: bytes that the fields of the sequence may fill. Beyond it every second field is dropped, then every
-            fourth and so on; the newest step and affine steps always stay.
+            fourth and so on; the newest step, the shown one and affine steps always stay.
     """
 
     def __init__(self, output: Any, sequence: Any, browser: Any, *, budget: int = MEMORY_BUDGET) -> None:
         self.output, self.sequence, self.browser, self.budget = output, sequence, browser, budget
-        self._fields: dict[int, int] = {}  # bytes of the field of each step that is kept
         self._stride = 1
 
     @classmethod
-    def create(cls, output: Any, *, budget: int = MEMORY_BUDGET) -> StepSequence:
-        """Add an empty sequence and its browser to the scene of the transform node ``output``.
+    def create(cls, output: Any, *, name: str = "", budget: int = MEMORY_BUDGET) -> StepSequence:
+        """Add an empty sequence and its browser to the scene of the transform node ``output``; it is the active one.
 
         Raises:
             DiffusionCoreError: the scene does not know sequences.
         """
-        scene, name = output.GetScene(), f"{output.GetName()} steps"
+        scene, name = output.GetScene(), name or f"{base_name(output)} steps"
         if not scene.IsNodeClassRegistered("vtkMRMLSequenceBrowserNode"):
             raise DiffusionCoreError("The steps cannot be kept: the module Sequences is not loaded. Enable it.")
-        sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", scene.GenerateUniqueName(name))
-        sequence.SetIndexName("step")
+        for other in cls.all_of(output):
+            other._set_active(False)
+        browser = add_node(scene, "vtkMRMLSequenceBrowserNode", name)
+        sequence = add_node(scene, "vtkMRMLSequenceNode", f"{browser.GetName()} data")
+        sequence.SetIndexName("Step")
         sequence.SetIndexUnit("")
         sequence.SetIndexType(sequence.NumericIndex)
-        browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", scene.GenerateUniqueName(f"{name} browser"))
         browser.SetAttribute(_MARK, "1")
+        browser.SetIndexDisplayMode(browser.IndexDisplayAsIndex)
         browser.SetIndexDisplayFormat("%.0f")
         browser.AddSynchronizedSequenceNode(sequence)
         browser.AddProxyNode(output, sequence, False)
@@ -60,44 +93,112 @@ class StepSequence:
 
     @classmethod
     def all_of(cls, output: Any) -> list[StepSequence]:
-        """Return the sequences of steps in the scene that drive the transform node ``output``."""
-        scene = output.GetScene()
-        browsers = [
-            scene.GetNthNodeByClass(index, "vtkMRMLSequenceBrowserNode")
-            for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode"))
-        ]
+        """Return the branches in the scene whose output is the transform node ``output``, in the order of the scene."""
+        browsers = nodes_of_class(output.GetScene(), "vtkMRMLSequenceBrowserNode")
         ours = [cls(output, b.GetMasterSequenceNode(), b) for b in browsers if b.GetAttribute(_MARK)]
-        return [steps for steps in ours if steps.browser.GetProxyNode(steps.sequence) is output]
+        return [s for s in ours if s.sequence is not None and s.browser.GetProxyNode(s.sequence) is output]
+
+    @classmethod
+    def active_of(cls, output: Any) -> StepSequence | None:
+        """Return the branch that drives ``output``; None if there are no steps."""
+        return next((steps for steps in cls.all_of(output) if steps.is_active), None)
+
+    @classmethod
+    def restore(cls, output: Any) -> StepSequence | None:
+        """Make the branches of ``output`` what they were, after the scene was loaded; return the active one.
+
+        Fields come back from files with cubic interpolation; which branch was active and what it showed is in the file.
+        """
+        branches = cls.all_of(output)
+        for steps in branches:
+            steps.interpolate_linearly()
+        active = [steps for steps in branches if steps.is_active][-1:] or branches[-1:]
+        for steps in active:
+            steps.activate()
+        return active[0] if active else None
 
     def __len__(self) -> int:
         return self.sequence.GetNumberOfDataNodes()
 
-    def append(self, step: Step, *, grid: Grid) -> None:
-        """Keep ``step`` and show it unless the user looks at an earlier one; ``grid`` is where a chain is sampled."""
-        following = self.browser.GetSelectedItemNumber() >= len(self) - 1
-        # An item of another class would make the browser replace the node of the user by a new one.
-        item = self.output.CreateNodeInstance()
-        for name in self.output.GetAttributeNames():
-            item.SetAttribute(name, self.output.GetAttribute(name))
-        item.SetAttribute(_PHASE, step.phase)
-        item.SetAttribute(_TIME, f"{step.time:g}")
-        transform_to_node(step.transform, item, grid=grid)
-        if not item.IsLinear():
-            self._fields[step.index] = item.GetTransformFromParent().GetDisplacementGrid().GetNumberOfPoints() * 12
-        self.sequence.SetDataNodeAtValue(item, str(step.index))
-        if following:
+    @property
+    def name(self) -> str:
+        """What the user calls this branch."""
+        return self.browser.GetName()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this branch drives the output."""
+        return bool(self.browser.GetPlayback(self.sequence))
+
+    @property
+    def shown(self) -> int:
+        """The item that is selected: 0 is the first that is kept, -1 none."""
+        return self.browser.GetSelectedItemNumber()
+
+    def activate(self) -> None:
+        """Let this branch drive the output, which shows the step that is selected here at once."""
+        for other in self.all_of(self.output):
+            if other.browser is not self.browser:
+                other._set_active(False)
+        if self.is_active:
+            self.browser.Modified()
+        else:
+            self._set_active(True)
+
+    def append(self, step: StepMade, *, show: bool = True) -> None:
+        """Keep ``step``; as ``extend``."""
+        self.extend([step], show=show)
+
+    def extend(self, steps: Sequence[StepMade], *, show: bool = True) -> None:
+        """Keep ``steps``; show the last one of them, or else leave the output as it is. One update in either case."""
+        if not steps:
+            return
+        selected = self._value_at(self.shown)
+        driving, modified = self.is_active, self.browser.StartModify()
+        self._set_active(False)
+        for step in steps:
+            self._keep(step)
+        self._keep_to_budget({str(steps[-1].index + 1), selected})
+        if not show and selected:
+            self.browser.SetSelectedItemNumber(self.sequence.GetItemNumberFromIndexValue(selected))
+        self.browser.EndModify(modified)
+        if driving:
+            self._set_active_quietly()
+        if show:
             self.select(len(self) - 1)
-        self._keep_to_budget(step.index)
 
     def select(self, number: int) -> None:
         """Show item ``number`` (0 is the first that is kept)."""
+        if self.shown == number:
+            self.browser.Modified()
         self.browser.SetSelectedItemNumber(number)
 
-    def step_of(self, number: int) -> tuple[int, str, float]:
-        """Return the index of the step, its phase and its diffusion time of item ``number``."""
+    def step_of(self, number: int) -> KeptStep:
+        """Return what item ``number`` knows about its step."""
         item = self.sequence.GetNthDataNode(number)
-        index = int(float(self.sequence.GetNthIndexValue(number)))
-        return index, item.GetAttribute(_PHASE), float(item.GetAttribute(_TIME))
+        metrics = json.loads(item.GetAttribute(_METRICS) or "{}")
+        return KeptStep(self._index_at(number), item.GetAttribute(_PHASE), float(item.GetAttribute(_TIME)), metrics)
+
+    def transform_of(self, number: int) -> PlainTransform:
+        """Return the transform of item ``number`` as it came out of the registration."""
+        transform = plain_from_node(self.sequence.GetNthDataNode(number))
+        return without_ring(transform) if isinstance(transform, Field) else transform
+
+    def branch_from(self, number: int) -> StepSequence:
+        """Add a branch that starts with the items up to ``number`` and shows that one; it is the active one then.
+
+        The fields are shared, not copied.
+        """
+        name = f"{base_name(self.output)} steps, from step {self.step_of(number).number}"
+        branch = type(self).create(self.output, name=name, budget=self.budget)
+        modified = branch.browser.StartModify()
+        branch._set_active(False)
+        for kept in range(number + 1):
+            branch._share(self.sequence.GetNthDataNode(kept), self._value_at(kept))
+        branch.browser.EndModify(modified)
+        branch._set_active_quietly()
+        branch.select(number)
+        return branch
 
     def interpolate_linearly(self) -> None:
         """Set all fields to linear interpolation again after the scene was loaded (files bring cubic)."""
@@ -118,11 +219,47 @@ class StepSequence:
         for node in (self.browser, self.sequence, *substitute):
             remove_node(node)
 
-    def _keep_to_budget(self, newest: int) -> None:
+    def _set_active(self, active: bool) -> None:
+        self.browser.SetPlayback(self.sequence, active)
+
+    def _set_active_quietly(self) -> None:
+        # Turning playback on is a modification, upon which the logic of the sequences copies the selected item to the
+        # output and all views are drawn; nothing is lost if it does so at the next modification.
+        disabled = self.browser.GetDisableModifiedEvent()
+        self.browser.SetDisableModifiedEvent(True)
+        self._set_active(True)
+        self.browser.SetDisableModifiedEvent(disabled)
+
+    def _keep(self, step: StepMade) -> None:
+        # An item of another class would make the browser replace the node of the user by a new one.
+        item = self.output.CreateNodeInstance()
+        for name in self.output.GetAttributeNames():
+            item.SetAttribute(name, self.output.GetAttribute(name))
+        item.SetAttribute(_PHASE, step.phase)
+        item.SetAttribute(_TIME, f"{step.time:g}")
+        item.SetAttribute(_METRICS, json.dumps({name: float(value) for name, value in step.metrics.items()}))
+        plain_to_node(step.transform, item)
+        self._share(item, str(step.index + 1))
+
+    def _share(self, item: Any, value: str) -> None:
+        """Keep ``item`` without a copy of its field; a sequence by itself copies whatever it is given."""
+        self.sequence.SetDataNodeAtValue(item.CreateNodeInstance(), value)
+        self.sequence.UpdateDataNodeAtValue(item, value, not item.IsLinear())
+
+    def _value_at(self, number: int) -> str:
+        return self.sequence.GetNthIndexValue(number) if 0 <= number < len(self) else ""
+
+    def _index_at(self, number: int) -> int:
+        return int(float(self.sequence.GetNthIndexValue(number))) - 1
+
+    def _keep_to_budget(self, kept: set[str]) -> None:
+        values = [self._value_at(number) for number in range(len(self))]
+        sizes = {value: size for value in values if (size := bytes_of(self.sequence.GetDataNodeAtValue(value)))}
         while True:
-            for index in [i for i in self._fields if i % self._stride and i != newest]:
-                del self._fields[index]
-                self.sequence.RemoveDataNodeAtValue(str(index))
-            if sum(self._fields.values()) <= self.budget or all(i in (0, newest) for i in self._fields):
+            for value in [v for v in sizes if (int(float(v)) - 1) % self._stride and v not in kept]:
+                del sizes[value]
+                self.sequence.RemoveDataNodeAtValue(value)
+                self.browser.SetIndexDisplayMode(self.browser.IndexDisplayAsIndexValue)  # k/N is no longer the step
+            if sum(sizes.values()) <= self.budget or all(v in kept or v == "1" for v in sizes):
                 return
             self._stride *= 2

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import vtk
 
 if TYPE_CHECKING:
-    from DiffusionCore.affine.steps import Step
+    from DiffusionCore.mrml.sequences import KeptStep
 
 
-def metrics_to_node(steps: Sequence[Step], node: Any) -> None:
+def metrics_to_node(steps: Sequence[KeptStep], node: Any) -> None:
     """Fill a table ``node`` anew with one row per step: step, phase, time and every metric (NaN where it has none)."""
     names = dict.fromkeys(name for step in steps for name in step.metrics)
     columns = {

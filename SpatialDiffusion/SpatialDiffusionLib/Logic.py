@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 from typing import Any
 
 
-@dataclass(frozen=True)
-class RegistrationResult:
-    """What a registration leaves behind.
+class SpatialDiffusionLogic:
+    """Registers volume nodes, one registration at a time, in a process of its own.
+
+    The panel calls ``start`` or ``resume``, and then ``poll`` by a timer; a script calls ``register``, which waits.
 
     Attributes:
-        outputTransform: the vtkMRMLTransformNode; put the moving volume under it to see it aligned.
-        outputVolume: the moving volume, resampled once on the grid of the fixed one.
-        browser: the vtkMRMLSequenceBrowserNode that scrubs through the steps; None if they were not kept.
-        table: the vtkMRMLTableNode with the metrics of every step.
-        registration: what the core returned (``transform``, ``steps``, ``times``); None where the caller
-            gave the steps.
+        run: the registration under way or the last one (DiffusionCore.mrml.run.LiveRun); None before the first, after
+            ``undo`` and after the scene was closed.
+        runnerOf: makes the runner of a job; None stands for a worker process. Where there can be none, set it to
+            ``DiffusionCore.jobs.in_process.InProcessRunner``: Slicer then waits for every single step.
     """
 
-    outputTransform: Any
-    outputVolume: Any
-    browser: Any
-    table: Any
-    registration: Any
+    run: Any = None
+    runnerOf: Callable[[Any], Any] | None = None
 
+    def start(self, request: Any) -> Any:
+        """Begin the registration that ``request`` (DiffusionCore.mrml.request.RegistrationRequest) asks for.
 
-class SpatialDiffusionLogic:
-    """Registers volume nodes. Holds no state: every call stands for itself."""
+        Raises:
+            DiffusionCoreError: why it cannot be done, or that one is under way; the text is for the user.
+        """
+        return self._start(request)
+
+    def resume(self, request: Any, number: int) -> Any:
+        """Go on from item ``number`` (0 is the first) of the active steps of ``request.transform``, as a new branch.
+
+        Raises:
+            DiffusionCoreError: as ``start``.
+        """
+        return self._start(request, resume=number)
+
+    def poll(self) -> bool:
+        """Take in what the registration has reported; return whether anything has changed."""
+        return self.run is not None and self.run.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether a registration is under way."""
+        return self.run is not None and not self.run.state.ended
+
+    @property
+    def canUndo(self) -> bool:
+        """Whether there is a registration to take back."""
+        return self.run is not None and self.run.can_undo
+
+    def undo(self) -> None:
+        """Bring the scene back to what it was before the last registration; once."""
+        if self.canUndo:
+            self.run.undo()
+            self.run = None
 
     def register(
         self,
@@ -38,71 +66,130 @@ class SpatialDiffusionLogic:
         outputVolume: Any = None,
         *,
         initialTransform: Any = None,
-        settings: Any = None,
+        fixedSegmentation: Any = None,
+        movingSegmentation: Any = None,
+        method: str = "affine",
+        settings: dict[str, Any] | None = None,
         device: str = "auto",
         seed: int = 0,
+        samples: int = 1,
         onStep: Callable[[Any], None] | None = None,
         shouldStop: Callable[[], bool] | None = None,
         keepSteps: bool = True,
-        steps: Callable[..., Iterable[Any]] | None = None,
-    ) -> RegistrationResult:
-        """Align ``movingVolume`` to ``fixedVolume`` and return the nodes of the result.
+        carry: bool = False,
+        runnerOf: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Align ``movingVolume`` to ``fixedVolume``, wait for it, and return the nodes of the result (OutputNodes).
 
-        ``outputTransform`` follows every step while the registration runs, and ``onStep(step)`` is called after it.
-        ``shouldStop()`` is asked after each step; True keeps the last step as the result. Outputs that are not given
-        are created. A former result in ``outputTransform`` is replaced, with its steps.
+        ``outputTransform`` follows the steps while the registration runs. Outputs that are not given are created. A
+        former result in ``outputTransform`` is replaced, with its steps.
 
         Args:
+            fixedVolume: stays where it is.
+            movingVolume: is only read; with ``carry`` it is put under the output.
+            outputTransform: a vtkMRMLTransformNode.
+            outputVolume: receives the moving volume on the grid of the fixed one.
             initialTransform: a linear transform node to start from, in the direction of a result (from parent).
-            steps: called with the two images (``DiffusionCore.space.Volume``) instead of the registration of the core;
-                yields its steps. ``initialTransform``, ``settings``, ``device`` and ``seed`` are then not used.
+            fixedSegmentation: segmentation or label map node; its overlap with the moving one is measured.
+            movingSegmentation: as ``fixedSegmentation``.
+            method: "affine" or "published-affine".
+            settings: of the method, plain and partial.
+            device: "auto", "cpu", "cuda" or "cuda:i".
+            seed: of all chance in the run.
+            samples: how many runs with different seeds; more than one gives the uncertainty in mm.
+            onStep: called with every step (DiffusionCore.mrml.sequences.KeptStep) after the scene shows it.
+            shouldStop: asked after that; True keeps the last step as the result.
+            keepSteps: keep every step in a sequence.
+            carry: put the moving volume and its segmentation under the output.
+            runnerOf: as the attribute.
 
         Raises:
             DiffusionCoreError: something about the inputs, the outputs or the machine prevents the registration; the
-                text is for the user. The scene is as before, as it is after any other error.
+                text is for the user. The scene is as before.
         """
-        from DiffusionCore.mrml.live import LiveRegistration
+        from DiffusionCore.mrml.request import RegistrationRequest
 
-        with LiveRegistration(fixedVolume, movingVolume, outputTransform, outputVolume, keep_steps=keepSteps) as live:
-
-            def show(step: Any) -> None:
-                live.show(step)
-                if onStep is not None:
-                    onStep(step)
-
-            stop = shouldStop or (lambda: False)
-            registration = None
-            if steps is None:
-                registration = self._registerByCore(
-                    live, initialTransform, settings=settings, seed=seed, device=device, on_step=show, should_stop=stop
-                )
-            else:
-                for step in steps(live.fixed, live.moving):
-                    show(step)
-                    if stop():
-                        break
-            nodes = live.finish()
-        browser = nodes.steps.browser if nodes.steps is not None else None
-        return RegistrationResult(nodes.transform, nodes.volume, browser, nodes.table, registration)
+        request = RegistrationRequest(
+            fixed=fixedVolume,
+            moving=movingVolume,
+            transform=outputTransform,
+            volume=outputVolume,
+            fixed_segmentation=fixedSegmentation,
+            moving_segmentation=movingSegmentation,
+            initial=initialTransform,
+            method=method,
+            settings=settings or {},
+            device=device,
+            seed=seed,
+            samples=samples,
+            keep_steps=keepSteps,
+            make_volume=True,
+            carry=carry,
+        )
+        run = self._start(request, runnerOf=runnerOf)
+        try:
+            self._waitFor(run, onStep or (lambda step: None), shouldStop or (lambda: False))
+        except BaseException:
+            self._takeBack(run)
+            raise
+        return self._nodesOf(run)
 
     def applyTransform(self, movingVolume: Any, outputTransform: Any) -> None:
         """Show ``movingVolume`` through ``outputTransform``; transforms that it lies under already stay below it."""
-        top = movingVolume
-        while top is not outputTransform and top.GetParentTransformNode() is not None:
-            top = top.GetParentTransformNode()
-        if top is not outputTransform:
-            top.SetAndObserveTransformNodeID(outputTransform.GetID())
+        from DiffusionCore.mrml.transforms import put_under
 
-    @staticmethod
-    def _registerByCore(live: Any, initialTransform: Any, **options: Any) -> Any:
-        from DiffusionCore.checks import GeometryError
-        from DiffusionCore.mrml.bridge import transform_from_node
-        from DiffusionCore.registration import register
+        put_under(movingVolume, outputTransform)
 
-        if initialTransform is not None:
-            if not initialTransform.IsTransformToWorldLinear():
-                raise GeometryError(
-                    f'The initial transform "{initialTransform.GetName()}" is not linear. Choose another.'
-                )
-            options["initial_transform"] = transform_from_node(initialTransform)
-        return register(live.fixed, live.moving, **options)
+    def close(self) -> None:
+        """End what is under way; no process and no observer stays. For the end of the module and of Slicer."""
+        if self.run is not None:
+            self.run.close()
+
+    def _start(self, request: Any, *, resume: int | None = None, runnerOf: Any = None) -> Any:
+        from DiffusionCore.checks import DiffusionCoreError
+        from DiffusionCore.mrml.run import LiveRun
+
+        if self.running:
+            raise DiffusionCoreError("A registration is under way. Stop it first.")
+        run = LiveRun(request, runnerOf or self.runnerOf, resume=resume)
+        if self.run is not None:
+            self.run.forget()
+        self.run = run
+        return run
+
+    def _waitFor(self, run: Any, onStep: Callable[[Any], None], shouldStop: Callable[[], bool]) -> None:
+        seen = 0
+        while not run.state.ended:
+            if not run.poll():
+                time.sleep(0.002)
+            _processEvents()
+            for step in run.history[seen:]:
+                seen += 1
+                onStep(step)
+                if shouldStop():
+                    run.stop()
+
+    def _nodesOf(self, run: Any) -> Any:
+        from DiffusionCore.checks import DiffusionCoreError
+        from DiffusionCore.mrml.run import RunState
+
+        if run.scene_closed:
+            raise DiffusionCoreError("The scene was closed during the registration; it was ended.")
+        if run.state is RunState.FAILED or not run.history:
+            self._takeBack(run)
+            raise DiffusionCoreError(run.message)
+        return run.nodes
+
+    def _takeBack(self, run: Any) -> None:
+        run.close()
+        if run.can_undo:
+            run.undo()
+        self.run = None
+
+
+def _processEvents() -> None:
+    """Let the windows of Slicer live, where there are any."""
+    import slicer
+
+    if getattr(slicer, "app", None) is not None:
+        slicer.app.processEvents()

@@ -1,0 +1,34 @@
+"""Nodes of the scene in general: listing them, adding them, taking them out whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def nodes_of_class(scene: Any, class_name: str) -> list[Any]:
+    """Return the nodes of ``class_name`` and of the classes below it, in the order of the scene."""
+    return [scene.GetNthNodeByClass(index, class_name) for index in range(scene.GetNumberOfNodesByClass(class_name))]
+
+
+def add_node(scene: Any, class_name: str, name: str) -> Any:
+    """Add a node under ``name``, or the next free name after it, and return it."""
+    return scene.AddNewNodeByClass(class_name, scene.GenerateUniqueName(name))
+
+
+def remove_node(node: Any) -> None:
+    """Take ``node`` out of its scene together with its display and storage nodes, which Slicer would leave behind."""
+    scene = node.GetScene()
+    if scene is None or not scene.IsNodePresent(node):
+        return
+    for each in (node, *helpers_of(node)):
+        scene.RemoveNode(each)
+
+
+def helpers_of(node: Any) -> list[Any]:
+    """Return the display and storage nodes of ``node``."""
+    helpers = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        helpers += [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    return [helper for helper in helpers if helper is not None]

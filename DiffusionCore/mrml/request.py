@@ -1,0 +1,40 @@
+"""RegistrationRequest: which nodes are to be registered, how, and into what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationRequest:
+    """One press of Register, as nodes and plain settings.
+
+    Attributes:
+        fixed, moving: volume nodes.
+        transform: the output, a vtkMRMLTransformNode; None makes one, "<moving> to <fixed> transform".
+        volume: receives the moving volume on the fixed grid; None, together with ``make_volume``, makes one.
+        fixed_segmentation, moving_segmentation: segmentation or label map nodes; their overlap is measured.
+        initial: a linear transform node where to start, in the direction of a result (from parent).
+        method, settings, device, seed, samples: as in ``DiffusionCore.jobs.specification.RegistrationJob``.
+        keep_steps: keep every step in a sequence.
+        make_volume: make an output volume where none is given.
+        carry: put the moving volume and its segmentation under the output at the first step, so that the views show
+            the moving volume where the registration has it. Transforms that they lie under stay below the output.
+    """
+
+    fixed: Any
+    moving: Any
+    transform: Any = None
+    volume: Any = None
+    fixed_segmentation: Any = None
+    moving_segmentation: Any = None
+    initial: Any = None
+    method: str = "affine"
+    settings: dict[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    seed: int = 0
+    samples: int = 1
+    keep_steps: bool = True
+    make_volume: bool = False
+    carry: bool = True
