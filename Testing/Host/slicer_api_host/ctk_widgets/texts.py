@@ -1,0 +1,116 @@
+"""ctkFittedTextBrowser, as high as its text, and ctkMessageBox, which can be told not to come again."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSettings, QSize, QUrl
+from PySide6.QtWidgets import QCheckBox, QMessageBox, QSizePolicy, QTextBrowser, QWidget
+
+from slicer_api_host.declare import Property, Slot, register, stored_property
+
+
+@register
+class ctkFittedTextBrowser(QTextBrowser):
+    """A text without scroll bars; what follows its first <br> can be folded away."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text: str | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.textChanged.connect(self.updateGeometry)
+        self.anchorClicked.connect(self._fold)
+
+    def _fold(self, link: QUrl) -> None:
+        if link.toString() in ("#more", "#less"):
+            self.collapsed = link.toString() == "#less"
+
+    def _lay_out(self) -> None:
+        if self._text is None:
+            return
+        first, line_break, rest = self._text.partition("<br>")
+        if not line_break:
+            shown = first
+        elif self.collapsed:
+            shown = f'{first}&hellip; <a href="#more">{self.showDetailsText}</a>'
+        else:
+            shown = f'{first}{rest} <a href="#less">{self.hideDetailsText}</a>'
+        self.setHtml(shown)
+
+    @Slot(str)
+    def setCollapsibleText(self, text: str) -> None:
+        self._text = text
+        self._lay_out()
+
+    @Slot(str)
+    def setCollapsibleHtml(self, text: str) -> None:
+        self.setCollapsibleText(text)
+
+    @Slot(str)
+    def setCollapsiblePlainText(self, text: str) -> None:
+        self.setCollapsibleText(text)
+
+    def collapsibleText(self) -> str:
+        return self._text or ""
+
+    collapsed = stored_property(bool, "collapsed", True, after="_lay_out")
+    showDetailsText = stored_property(str, "showDetailsText", "Show details...", after="_lay_out")
+    hideDetailsText = stored_property(str, "hideDetailsText", "Hide details.", after="_lay_out")
+    disableMouseScroll = stored_property(bool, "disableMouseScroll", False)
+
+    def heightForWidth(self, width: int) -> int:
+        document = self.document.clone()
+        document.setTextWidth(width - 2 * self.frameWidth)
+        height = document.size().height() + 2 * self.frameWidth
+        document.deleteLater()
+        return round(height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.heightForWidth(self.width))
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.width, self.heightForWidth(self.width))
+
+
+@register
+class ctkMessageBox(QMessageBox):
+    """A message with "Don't show this message again"; where it was ticked, the answer of then is given at once."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self._check = QCheckBox("Don't show this message again")
+        self._key = ""
+        self.finished.connect(self.onFinished)
+
+    def _set_key(self, key: str) -> None:
+        self._key = key
+        self._check.setChecked(bool(key) and QSettings().contains(key))
+        self._set_visible(bool(key))
+
+    def _set_visible(self, visible: bool) -> None:
+        self._check.setVisible(visible)
+        if visible:
+            self.setCheckBox(self._check)
+
+    @Slot(bool)
+    def setDontShowAgain(self, dont_show: bool) -> None:
+        self._check.setChecked(dont_show)
+
+    @Slot(int)
+    def onFinished(self, _result: int) -> None:
+        clicked = self.clickedButton()
+        if not self._key or clicked is None or self.buttonRole(clicked) != QMessageBox.ButtonRole.AcceptRole:
+            return
+        if self._check.isChecked():
+            QSettings().setValue(self._key, int(self.standardButton(clicked).value))
+        else:
+            QSettings().remove(self._key)
+
+    def setVisible(self, visible: bool) -> None:
+        kept = QSettings().value(self._key) if visible and self._key and self._check.isChecked() else None
+        button = None if kept is None else self.button(QMessageBox.StandardButton(int(kept)))
+        super().setVisible(visible)
+        if button is not None:
+            button.click()
+
+    dontShowAgain = Property(bool, lambda self: self._check.isChecked(), setDontShowAgain)
+    dontShowAgainSettingsKey = Property(str, lambda self: self._key, _set_key)
+    dontShowAgainVisible = Property(bool, lambda self: not self._check.isHidden(), _set_visible)
