@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QSettings, QSize, QUrl
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QSizePolicy, QTextBrowser, QWidget
 
@@ -57,11 +59,12 @@ class ctkFittedTextBrowser(QTextBrowser):
     disableMouseScroll = stored_property(bool, "disableMouseScroll", False)
 
     def heightForWidth(self, width: int) -> int:
-        document = self.document.clone()
-        document.setTextWidth(width - 2 * self.frameWidth)
-        height = document.size().height() + 2 * self.frameWidth
-        document.deleteLater()
-        return round(height)
+        document, frame = self.document, 2 * self.frameWidth
+        former = document.textWidth
+        document.setTextWidth(width - frame)
+        height = document.size.height()
+        document.setTextWidth(former)
+        return math.ceil(height) + frame
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.heightForWidth(self.width))
