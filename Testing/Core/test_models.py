@@ -6,8 +6,17 @@ import pytest
 import torch
 
 from DiffusionCore import models
-from DiffusionCore.checks import CheckpointError
-from DiffusionCore.models import describe, find_model, list_models, load_model, markdown, read_card, write_markdown_card
+from DiffusionCore.checks import CheckpointError, StorageError
+from DiffusionCore.models import (
+    describe,
+    find_model,
+    install_model,
+    list_models,
+    load_model,
+    markdown,
+    read_card,
+    write_markdown_card,
+)
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 
 CARD = {
@@ -85,6 +94,49 @@ def test_a_model_is_found_by_name_and_by_path(folders, tmp_path):
     assert find_model("head") == path
     assert find_model(elsewhere) == elsewhere
     assert torch.equal(load_model("head", "pose").weights["weight"], torch.ones(2))
+
+
+def test_an_installed_model_is_listed_with_its_card_and_the_original_is_not_needed(folders, tmp_path):
+    _, installed = folders
+    source = add(tmp_path, "weights")
+    card = install_model(source, "my head")
+    source.unlink()
+    assert list_models() == (card,)
+    assert (card.name, card.shipped, card.path) == ("my head", False, installed / "my head.safetensors")
+    assert "random shapes" in (installed / "my head.md").read_text(encoding="utf-8")
+
+
+def test_the_folder_of_models_is_made_where_it_is_missing(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "a" / "b"))
+    assert install_model(add(tmp_path, "weights"), "head").path == tmp_path / "a" / "b" / "head.safetensors"
+
+
+def test_another_model_of_the_name_is_replaced_only_when_asked_and_a_shipped_one_never(folders, tmp_path):
+    shipped, _ = folders
+    add(shipped, "shipped")
+    first, second = add(tmp_path, "first"), add(tmp_path, "second", "velocity")
+    install_model(first, "head")
+    assert install_model(first, "head").kind == "pose"
+    with pytest.raises(CheckpointError, match="another model 'head'"):
+        install_model(second, "head")
+    assert read_card(find_model("head")).kind == "pose"
+    assert install_model(second, "head", replace=True).kind == "velocity"
+    with pytest.raises(CheckpointError, match="is shipped"):
+        install_model(second, "shipped", replace=True)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "../a", "a.", " a", "a ", ".a", "a:b", "a\n", "*"])
+def test_a_name_that_is_no_file_name_everywhere_is_refused(folders, tmp_path, name):
+    with pytest.raises(StorageError, match="cannot be the name"):
+        install_model(add(tmp_path, "weights"), name)
+    assert list_models() == ()
+
+
+def test_what_is_no_model_is_not_installed(folders, tmp_path):
+    (tmp_path / "pickle.pt").write_bytes(b"PK\x03\x04 and more")
+    with pytest.raises(CheckpointError, match="pickle"):
+        install_model(tmp_path / "pickle.pt", "head")
+    assert not list(folders[1].iterdir())
 
 
 def test_an_unknown_name_lists_what_exists_and_where_to_put_more(folders):
