@@ -220,7 +220,7 @@ def _complete_python(folder: Path) -> None:
 
 
 def why_no_display() -> str:
-    """Return why no window can be opened, as a sentence; empty if one can. Qt would end the process without a display."""
+    """Return why no window can be opened, as a sentence; empty if one can. Qt itself would just end the process."""
     probe = "from PySide6.QtGui import QGuiApplication; QGuiApplication([])"
     tried = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
     if tried.returncode == 0:

@@ -1,4 +1,4 @@
-"""slicer.app.ioManager(): reading and writing files; ``slicer.util.loadVolume``, ``saveScene`` and their like end here."""
+"""slicer.app.ioManager(): reading and writing files, for ``slicer.util.loadVolume``, ``saveScene`` and their like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scene of the host and the logics of Slicer's modules around it: all of them are Slicer's own, out of slicer-core."""
+"""The scene of the host and the logics of Slicer's modules around it: all are Slicer's own, out of slicer-core."""
 
 from __future__ import annotations
 
