@@ -35,7 +35,9 @@ def install() -> None:
     """Lay PythonQt's rules over PySide6; once per process, later calls do nothing."""
     if _native_read:
         return
-    patched = [c for module in MODULES for c in vars(module).values() if inspect.isclass(c) and issubclass(c, QObject)]
+    # PySide6 makes its classes when they are first asked for: vars() holds only those that somebody has used
+    members = [getattr(module, name) for module in MODULES for name in dir(module)]
+    patched = [member for member in members if inspect.isclass(member) and issubclass(member, QObject)]
     for patched_class in patched:
         _native_read[patched_class] = patched_class.__getattribute__
     for patched_class in patched:
