@@ -73,6 +73,7 @@ def register(
     settings: Settings | None = None,
     *,
     initial_transform: Affine | None = None,
+    after: Step | None = None,
     seed: int = 0,
     device: str = "auto",
     on_step: Callable[[Step], None] = lambda step: None,
@@ -81,17 +82,20 @@ def register(
     """Return the registration of ``moving`` to ``fixed``; ``on_step`` sees every step as soon as it is made.
 
     The type of ``settings`` is the method. If ``should_stop()`` answers True after a step, that step is the result.
+    With ``after``, a step of an earlier registration of the pair, it goes on from there, by other settings or another
+    seed if you like; its own steps are numbered on from it.
 
     Raises:
         VolumeError: an image is empty, constant or not finite.
-        CheckpointError, ConfigError, TypeError: as load_pipeline.
+        CheckpointError, TypeError: as load_pipeline.
+        ConfigError: as load_pipeline; or the method cannot go on from the transform of ``after``.
     """
     pipeline = load_pipeline(settings or AffineSettings(), device)
     generator = torch.Generator().manual_seed(seed)
     steps: list[Step] = []
     times: dict[str, float] = {}
     stopped, since = False, time.perf_counter()
-    for step in pipeline.steps(fixed, moving, initial=initial_transform, generator=generator):
+    for step in pipeline.steps(fixed, moving, initial=initial_transform, generator=generator, after=after):
         times[step.phase] = times.get(step.phase, 0.0) + time.perf_counter() - since
         steps.append(step)
         on_step(step)

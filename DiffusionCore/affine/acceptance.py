@@ -72,6 +72,13 @@ def information(
     return (mutual_information(joint) * reading.inside.mean(-1)).tolist()
 
 
+def credit(pair: WorkingPair, transforms: list[Affine], *, generator: torch.Generator) -> list[float]:
+    """Return what each of ``transforms`` is weighed by: mutual information x overlap x local correlation."""
+    known = information(pair, transforms, generator=generator)
+    correlations = _correlations(pair, transforms, generator)
+    return [one * other for one, other in zip(known, correlations, strict=True)]
+
+
 def weigh(
     pair: WorkingPair,
     ranked: list[Polished],

@@ -16,12 +16,12 @@ _LEVEL = 1
 
 
 class StepAccount:
-    """Makes the steps of one registration of ``pair``, which has two levels at least."""
+    """Makes the steps of one registration of ``pair``, which has two levels at least, numbered on from ``after``."""
 
-    def __init__(self, pair: WorkingPair, *, generator: torch.Generator) -> None:
+    def __init__(self, pair: WorkingPair, *, generator: torch.Generator, after: Step | None = None) -> None:
         self._pair = pair
         self._samples = pair.samples(_LEVEL, _POINTS, generator=generator)
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(0 if after is None else after.index + 1)
 
     def step(self, phase: str, transform: Affine, time: float = 0.0) -> Step:
         """Return the next step, with its mutual information (nat) and overlap (share of the fixed foreground)."""

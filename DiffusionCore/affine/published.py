@@ -145,24 +145,36 @@ class PublishedSampler:
         for state in self._states(*views, initial or _centered(*views), first):
             yield self._step(state, state.transform)
 
-    def corrected_steps(self, fixed: Volume, moving: Volume, *, initial: Affine | None = None) -> Iterator[Step]:
-        """Yield the steps of one pass, then those of the published correction: a second pass with swapped images."""
+    def corrected_steps(
+        self, fixed: Volume, moving: Volume, *, initial: Affine | None = None, first: int = 0
+    ) -> Iterator[Step]:
+        """Yield the steps of one pass, then those of the published correction: a second pass with swapped images.
+
+        To resume, as for ``steps``. Within the second pass what the first one found is not known any more: the given
+        transform takes its place, and what is left of it is corrected in the steps that are left.
+        """
         fixed_view, moving_view = self._view(fixed), self._view(moving)
         found = initial or _centered(fixed_view, moving_view)
-        for state in self._states(fixed_view, moving_view, found):
+        for state in self._states(fixed_view, moving_view, found, first):
             found = state.transform
             yield self._step(state, found)
+        count = len(self.times)
         warped_view = moving_view._replace(center=fixed_view.center, through=found)
-        for state in self._states(warped_view, fixed_view, Affine.identity()):
-            yield self._step(state, corrected(found, state.transform), after=len(self.times))
+        for state in self._states(warped_view, fixed_view, Affine.identity(), max(0, first - count)):
+            yield self._step(state, corrected(found, state.transform), after=count)
 
-    def averaged_steps(self, fixed: Volume, moving: Volume, *, initial: Affine | None = None) -> Iterator[Step]:
-        """Yield the means, in the group, of both ways: from fixed to moving, and the inverse of the other way."""
+    def averaged_steps(
+        self, fixed: Volume, moving: Volume, *, initial: Affine | None = None, first: int = 0
+    ) -> Iterator[Step]:
+        """Yield the means, in the group, of both ways: from fixed to moving, and the inverse of the other way.
+
+        To resume, as for ``steps``; both ways go on from the mean.
+        """
         fixed_view, moving_view = self._view(fixed), self._view(moving)
         start = initial or _centered(fixed_view, moving_view)
         ways = (
-            self._states(fixed_view, moving_view, start),
-            self._states(moving_view, fixed_view, start.inverse()),
+            self._states(fixed_view, moving_view, start, first),
+            self._states(moving_view, fixed_view, start.inverse(), first),
         )
         for there, back in zip(*ways, strict=True):
             try:

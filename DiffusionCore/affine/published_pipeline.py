@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import cast
 
 import torch
 
 from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.published import AffineDiffusionConfig, PublishedSampler, load_published
+from DiffusionCore.affine.resuming import affine_state, times_done
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.checks import ConfigError
-from DiffusionCore.diffusion.reverse import Graded, GroupUpdate, StdRatio, StraightUpdate, VarianceRatio, Weights
+from DiffusionCore.diffusion.reverse import (
+    Graded,
+    GroupUpdate,
+    StdRatio,
+    StraightUpdate,
+    VarianceRatio,
+    Weights,
+    spaced_times,
+)
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -61,15 +71,19 @@ class PublishedSettings:
     update: Fraction = Fraction.GROUP
     direction: Direction = Direction.ONE_WAY
 
-    def expected_steps(self) -> int:
-        """Return how many steps a registration has that does not end early.
+    def expected_steps(self, after: Step | None = None) -> int:
+        """Return how many steps a registration has that does not end early; those up to ``after`` count, too.
 
         Raises:
             CheckpointError: the model is not to be found, damaged or of another kind.
             ConfigError: the model has fewer times than ``count``.
         """
+        config = load_published(self.model)[1]
+        times = spaced_times(config.steps, _count(self, config))
         passes = 2 if self.direction is Direction.CORRECTED else 1
-        return 1 + passes * _count(self, load_published(self.model)[1])
+        if after is None:
+            return 1 + passes * len(times)
+        return after.index + 1 + max(1, passes * len(times) - _steps_done(times, config.steps, passes, after))
 
 
 class PublishedPipeline:
@@ -85,6 +99,7 @@ class PublishedPipeline:
         count = _count(settings, config)
         update = {Fraction.STRAIGHT: StraightUpdate, Fraction.GROUP: GroupUpdate}[settings.update]
         weights = _weights(settings.weights, config, count)
+        self._passes = 2 if settings.direction is Direction.CORRECTED else 1
         self._sampler = PublishedSampler(network, config, count=count, weights=weights, update=update)
         self._walk = {
             Direction.ONE_WAY: self._sampler.steps,
@@ -94,15 +109,43 @@ class PublishedPipeline:
 
     @torch.inference_mode()
     def steps(
-        self, fixed: Volume, moving: Volume, *, initial: Affine | None = None, generator: torch.Generator
+        self,
+        fixed: Volume,
+        moving: Volume,
+        *,
+        initial: Affine | None = None,
+        generator: torch.Generator,
+        after: Step | None = None,
     ) -> Iterator[Step]:
-        """Yield the steps from ``initial``, or from the alignment of the centers of both foregrounds."""
+        """Yield the steps from ``initial``, or from the alignment of the centers of both foregrounds.
+
+        With ``after``, go on from its transform, at the first time of the diffusion below its own; a step of another
+        method is a start like any other. Where no time is left, the step is given once more.
+
+        Raises:
+            ConfigError: the transform of ``after`` is not affine.
+        """
         pair = WorkingPair(fixed, moving, _SPACINGS)
-        account = StepAccount(pair, generator=generator)
-        start = initial or pair.centered()
-        yield account.step("center", start, 1.0)
-        for seen in self._walk(fixed, moving, initial=start):
-            yield account.step(seen.phase, seen.transform, seen.time)
+        account = StepAccount(pair, generator=generator, after=after)
+        if after is None:
+            start, first = initial or pair.centered(), 0
+            yield account.step("center", start, 1.0)
+        else:
+            start = affine_state(after)
+            first = _steps_done(self._sampler.times, self._sampler.config.steps, self._passes, after)
+            if first == self._passes * len(self._sampler.times):
+                yield account.step("diffusion", start)
+        for seen in self._walk(fixed, moving, initial=start, first=first):
+            yield account.step(seen.phase, cast(Affine, seen.transform), seen.time)
+
+
+def _steps_done(times: tuple[int, ...], total: int, passes: int, after: Step) -> int:
+    """Return how many steps of the diffusion lie behind ``after``; in which pass it is, its number tells."""
+    if after.phase != "diffusion":
+        return 0
+    done = times_done(times, total, after)
+    second = passes == 2 and after.index > len(times)
+    return len(times) + done if second else done
 
 
 def _count(settings: PublishedSettings, config: AffineDiffusionConfig) -> int:

@@ -55,7 +55,7 @@ class _Run:
         yield Progress("Loading the model...")
         settings, after = _settings(job), _step(job.resume)
         pipeline = _factory(job.factory)(settings, device)
-        expected = settings.expected_steps() if hasattr(settings, "expected_steps") else None
+        expected = settings.expected_steps(after) if hasattr(settings, "expected_steps") else None
         for step in self._steps(pipeline, job.seed, after):
             yield _made(step, expected, job)
         if self.last is None:
@@ -113,7 +113,7 @@ class _Run:
 
 def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | None) -> Iterator[Step]:
     generator = torch.Generator().manual_seed(seed)
-    return pipeline.steps(job.fixed, job.moving, initial=_affine(job.initial), generator=generator)
+    return pipeline.steps(job.fixed, job.moving, initial=_affine(job.initial), generator=generator, after=after)
 
 
 def _settings(job: RegistrationJob) -> Any:

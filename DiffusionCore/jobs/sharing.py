@@ -73,7 +73,7 @@ def writing(path: Path, array: NDArray) -> Iterator[None]:
     """
     with path.open("xb", buffering=0) as file:
         for slab in slabs(array):
-            part = memoryview(np.ascontiguousarray(array[slab])).cast("B")
+            part = np.ascontiguousarray(array[slab]).reshape(-1).view(np.uint8).data
             while part:
                 part = part[file.write(part) :]
             yield
