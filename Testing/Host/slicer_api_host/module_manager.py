@@ -13,6 +13,7 @@ from PySide6.QtCore import QFileInfo, QObject, Signal
 from slicer_api_host import pythonqt
 from slicer_api_host.module_classes import ModuleLoadError, qSlicerLoadableModule, qSlicerScriptedLoadableModule
 from slicer_api_host.scene import SceneParts
+from slicer_api_host.sequences_module import qSlicerSequencesModule
 
 
 class qSlicerModuleFactoryManager(QObject):
@@ -80,7 +81,8 @@ class qSlicerModuleFactoryManager(QObject):
 
     def _add_loadable(self, name: str, logic: Any) -> None:
         """Add a module of slicer-core whose ``logic`` works on the scene already."""
-        module = self._instances[name] = qSlicerLoadableModule(name, logic)
+        kind = qSlicerSequencesModule if name == "Sequences" else qSlicerLoadableModule
+        module = self._instances[name] = kind(name, logic)
         setattr(slicer.moduleNames, name, name)
         module.setMRMLScene(self._parts.scene)
         self._loaded.append(name)
