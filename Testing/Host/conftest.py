@@ -1,0 +1,48 @@
+"""The host, without a screen, for each of its own tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def application():
+    """Give ``slicer.app``; there is one per process."""
+    from slicer_api_host.application import start
+
+    return start()
+
+
+@pytest.fixture
+def scene(application):
+    """Give the scene of the application, empty; it is closed afterwards."""
+    application.mrmlScene().Clear(True)
+    yield application.mrmlScene()
+    application.mrmlScene().Clear(True)
+
+
+@pytest.fixture
+def qt(application):
+    import qt
+
+    return qt
+
+
+@pytest.fixture
+def ctk(qt):
+    import ctk
+
+    return ctk
+
+
+@pytest.fixture
+def slot_errors(monkeypatch):
+    """Give the exceptions that were raised in slots and event handlers, which Qt only prints."""
+    errors = []
+    monkeypatch.setattr(sys, "excepthook", lambda _type, error, _trace: errors.append(error))
+    return errors
