@@ -21,7 +21,6 @@ from PySide6.QtCore import Property, QObject, QProcessEnvironment, QSettings, QT
 from PySide6.QtWidgets import QApplication
 
 from slicer_api_host import pythonqt
-from slicer_api_host.declare import WIDGETS
 
 NAME = "Slicer-API host"
 FOLDER = Path(__file__).resolve().parent.parent  # Testing/Host: qt.py, ctk.py and this package
@@ -56,8 +55,8 @@ class qSlicerApplication(QApplication):
         self._settings = QSettings()
         self._options = qSlicerCommandOptions(self)
 
-    def _build(self) -> None:
-        """Make what needs ``slicer.app`` to be there: the scene, its logics, the modules."""
+    def _build(self, views: bool) -> None:
+        """Make what needs ``slicer.app`` to be there: the scene, its logics, the modules, the views."""
         from slicer_api_host.io_manager import qSlicerIOManager
         from slicer_api_host.module_manager import qSlicerModuleManager
         from slicer_api_host.scene import make_scene
@@ -66,7 +65,21 @@ class qSlicerApplication(QApplication):
         slicer.mrmlScene = self._parts.scene
         self._io_manager = qSlicerIOManager(self, self._parts)
         self._module_manager = qSlicerModuleManager(self, self._parts)
-        self.aboutToQuit.connect(self._module_manager.factoryManager().unloadModules)
+        if views:
+            from slicer_api_host.views import create_layout_manager
+
+            self._layout_manager = create_layout_manager(self._parts.application, self._parts.scene)
+        for kind in pythonqt.CPP_CLASSES:
+            if kind.__name__.startswith("q"):
+                setattr(slicer, kind.__name__, kind)
+        self.aboutToQuit.connect(self._close)
+
+    def _close(self) -> None:
+        """End what would outlive the application: the modules and the views."""
+        self._module_manager.factoryManager().unloadModules()
+        if self._layout_manager is not None:
+            self._layout_manager.setMRMLScene(None)
+            self._layout_manager = None
 
     slicerHome = Property(str, lambda self: str(self._home))
     revision = Property(str, lambda self: "0")
@@ -160,7 +173,11 @@ pythonqt.CPP_CLASSES.update({qSlicerApplication, qSlicerCommandOptions})
 
 
 def start(
-    python_folder: str | os.PathLike[str] | None = None, *, home: Path | None = None, testing: bool = True
+    python_folder: str | os.PathLike[str] | None = None,
+    *,
+    home: Path | None = None,
+    testing: bool = True,
+    views: bool = True,
 ) -> Any:
     """Start the host once per process and return ``slicer.app``.
 
@@ -169,6 +186,7 @@ def start(
             the folder Base/Python/slicer of a source tree of Slicer.
         home: where settings and temporary files are kept; by default a folder that goes with the process.
         testing: as Slicer's option --testing: questions are answered without a box.
+        views: whether there are slice views, and so a layout manager.
 
     Raises:
         RuntimeError: the host was started already with another ``python_folder``, or another application runs.
@@ -178,7 +196,7 @@ def start(
         raise RuntimeError(f"'{folder}' does not hold Slicer's own Python: there is no ScriptedLoadableModule.py in it")
     running = QApplication.instance()
     if isinstance(running, qSlicerApplication):
-        if str(folder) != slicer.__path__[-1]:
+        if python_folder is not None and str(folder) != slicer.__path__[-1]:
             raise RuntimeError(f"the host runs already, with the Python of '{slicer.__path__[-1]}'")
         return running
     if running is not None:
@@ -190,7 +208,8 @@ def start(
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
     application = slicer.app = qSlicerApplication(home, testing)
-    application._build()
+    application._build(views)
+    atexit.register(application._close)
     QTimer.singleShot(0, application.startupCompleted.emit)
     return application
 
@@ -214,9 +233,6 @@ def _complete_python(folder: Path) -> None:
         sys.modules[f"slicer.{name}"] = ModuleType(f"slicer.{name}")
         setattr(slicer, name, sys.modules[f"slicer.{name}"])
     slicer.__path__.append(str(folder))
-    for name, widget in WIDGETS.items():
-        if name.startswith("q"):
-            setattr(slicer, name, widget)
 
 
 def why_no_display() -> str:

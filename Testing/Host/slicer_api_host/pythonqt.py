@@ -80,9 +80,11 @@ def is_cpp_class(of: type) -> bool:
 
 
 def property_of(owner: QObject, name: str) -> QMetaProperty | None:
-    """Return the Qt property ``name`` of ``owner``; ``name`` itself is PythonQt's other name of objectName."""
+    """Return the Qt property ``name`` of ``owner``; ``name`` is PythonQt's other name of objectName."""
     declared = QObject.metaObject(owner) if shiboken6.isValid(owner) else type(owner).staticMetaObject
-    index = declared.indexOfProperty("objectName" if name == "name" else name)
+    index = declared.indexOfProperty(name)
+    if index < 0 and name == "name":
+        index = declared.indexOfProperty("objectName")
     return declared.property(index) if index >= 0 else None
 
 
