@@ -1,0 +1,56 @@
+"""The panels in the Slicer-API host, without a screen: one host per process; per test an empty scene, a fresh panel."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Testing" / "Host"))
+
+
+@pytest.fixture(scope="session")
+def app():
+    """Give ``slicer.app``; there is one per process."""
+    from slicer_api_host.application import start
+
+    return start()
+
+
+@pytest.fixture
+def scene(app):
+    """Give ``slicer.mrmlScene``, empty; what the test leaves in it goes."""
+    app.mrmlScene().Clear(False)
+    yield app.mrmlScene()
+    app.mrmlScene().Clear(False)
+    app.processEvents()
+
+
+@pytest.fixture
+def panel_of(app, scene):
+    """Give a function that loads a module of this repository by its name, shows its panel and returns the widget of it.
+
+    The widget is entered; ``.self()`` is the Python object behind it. After the test the module is left and unloaded.
+    """
+    from slicer_api_host.modules import load_module, unload_module
+
+    loaded = []
+
+    def panel(name, width=480, height=900):
+        module = load_module(ROOT / name / f"{name}.py")
+        loaded.append(name)
+        widget = module.widgetRepresentation()
+        widget.resize(width, height)
+        widget.show()
+        widget.enter()
+        app.processEvents()
+        return widget
+
+    yield panel
+    for name in loaded:
+        unload_module(name)
+    app.processEvents()
