@@ -20,10 +20,10 @@ def application():
 
 @pytest.fixture
 def scene(application):
-    """Give the scene of the application, empty; it is closed afterwards."""
-    application.mrmlScene().Clear(True)
+    """Give the scene of the application, empty; it is closed afterwards, as a user closes it: singleton nodes stay."""
+    application.mrmlScene().Clear(False)
     yield application.mrmlScene()
-    application.mrmlScene().Clear(True)
+    application.mrmlScene().Clear(False)
 
 
 @pytest.fixture

@@ -23,11 +23,18 @@ def app():
 
 @pytest.fixture
 def scene(app):
-    """Give ``slicer.mrmlScene``, empty; what the test leaves in it goes."""
-    app.mrmlScene().Clear(False)
+    """Give ``slicer.mrmlScene``, empty; what the test leaves in it goes, the parameters of modules too."""
+    _clear(app.mrmlScene())
     yield app.mrmlScene()
-    app.mrmlScene().Clear(False)
+    _clear(app.mrmlScene())
     app.processEvents()
+
+
+def _clear(scene):
+    """Close the scene, and forget the parameter nodes, which as singletons outlive it."""
+    scene.Clear(False)
+    while (node := scene.GetFirstNodeByClass("vtkMRMLScriptedModuleNode")) is not None:
+        scene.RemoveNode(node)
 
 
 @pytest.fixture
