@@ -17,6 +17,11 @@ NAMES = {
         addNode removeCurrentNode editCurrentNode renameCurrentNode currentNodeChanged currentNodeIDChanged nodeActivated
         nodeAdded nodeAddedByUser nodeAddedByUserAction nodeAboutToBeRemoved currentNodeRenamed nodeAboutToBeEdited""",
     ),
+    "qMRMLSpinBox": Real("ctkDoubleSpinBox", "quantity unitAwareProperties mrmlScene setMRMLScene setQuantity"),
+    "qMRMLSliderWidget": Real(
+        "ctkSliderWidget", "quantity unitAwareProperties orientation mrmlScene setMRMLScene setQuantity setOrientation"
+    ),
+    "qMRMLRangeWidget": Real("ctkRangeWidget", "quantity mrmlScene setMRMLScene setQuantity"),
     "qMRMLSequenceBrowserSeekWidget": Real(
         "qMRMLWidget", "slider setMRMLSequenceBrowserNode setSelectedItemNumber onIndexDisplayFormatModified"
     ),
