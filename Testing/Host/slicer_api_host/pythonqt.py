@@ -19,6 +19,7 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from PySide6.QtCore import QMetaProperty, QObject, SignalInstance
 
 from slicer_api_host import connections
+from slicer_api_host.connections import BoundSignal
 from slicer_api_host.values import accepted
 
 MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
@@ -107,14 +108,14 @@ def _read(owner: QObject, name: str) -> Any:
     if declared is not None and (id(owner), name) not in _being_read:
         return _read_property(owner, name, declared)
     try:
-        return native_attribute(owner, "exec" if name == "exec_" else name)
+        found = native_attribute(owner, "exec" if name == "exec_" else name)
     except AttributeError:
         if not shiboken6.isValid(owner):
             raise
         found = _read_late(owner, name)
         if found is None:
             raise
-        return found
+    return BoundSignal(owner, name, found) if isinstance(found, SignalInstance) else found
 
 
 def _read_property(owner: QObject, name: str, declared: QMetaProperty) -> Any:
@@ -164,7 +165,7 @@ def _write_property(owner: QObject, name: str, declared: QMetaProperty, value: A
         raise AttributeError(f"Property '{name}' of {type(owner).__name__} object is not writable")
     try:
         written = declared.write(owner, accepted(declared, owner, value))
-    except TypeError:
+    except (TypeError, ValueError):
         written = False
     if not written:
         raise AttributeError(

@@ -2,79 +2,86 @@
 
 from __future__ import annotations
 
-from enum import Enum
+import operator
+from collections.abc import Callable
+from enum import Enum, Flag
 from typing import Any
 
 from PySide6.QtCore import QMetaProperty, QObject
 from PySide6.QtGui import QColor
 
-_INTEGERS = {"int", "uint", "short", "ushort", "long", "ulong", "qlonglong", "qulonglong"}
-_REAL = {"double", "float"}
-_ANY = {"PyObject", "QVariant"}
-_LISTS = {"QStringList", "QVariantList"}
+_ANY = {"PyObject", "PySide::PyObjectWrapper", "QVariant"}
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    raise TypeError
+    number = value.value if isinstance(value, Enum) else value
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    return operator.index(number)
 
 
 def _real(value: Any) -> float:
-    if isinstance(value, Enum):
-        raise TypeError
-    return float(value) if hasattr(value, "__float__") or hasattr(value, "__index__") else _refuse()
-
-
-def _refuse() -> Any:
-    raise TypeError
+    return float(value if hasattr(value, "__float__") else operator.index(value))
 
 
 def _truth(value: Any) -> bool:
-    return bool(value) if isinstance(value, int) else _refuse()
-
-
-def _enumerator(of: type[Enum], value: Any) -> Enum:
-    try:
-        return of(_whole(value.value if isinstance(value, Enum) else value))
-    except ValueError:
-        return _refuse()
+    return bool(operator.index(value))
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _refuse()
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
-def _list(value: Any, of_text: bool) -> list:
+def _several(value: Any) -> list:
     if not isinstance(value, list | tuple):
-        raise TypeError
-    return [_text(item) for item in value] if of_text else list(value)
+        raise TypeError(f"{value!r} is no list")
+    return list(value)
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(item) for item in _several(value)]
+
+
+_TAKEN: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("int", "uint", "short", "ushort", "long", "ulong", "qlonglong", "qulonglong"), _whole),
+    **dict.fromkeys(("double", "float"), _real),
+    "bool": _truth,
+    "QString": _text,
+    "QStringList": _texts,
+    "QVariantList": _several,
+}
 
 
 def accepted(declared: QMetaProperty, owner: QObject, value: Any) -> Any:
     """Return ``value`` as the property ``declared`` of ``owner`` stores it.
 
     Raises:
-        TypeError: the property does not take such a value.
+        TypeError: the property does not take values of this type.
+        ValueError: the enum of the property has no such number.
     """
     name = declared.typeName()
     if name in _ANY or name.endswith("*"):
         return value
-    if value is None:
-        raise TypeError
-    if name in _INTEGERS:
-        return _whole(value.value if isinstance(value, Enum) else value)
-    if name in _REAL:
-        return _real(value)
-    if name == "bool":
-        return _truth(value)
-    if name == "QString":
-        return _text(value)
-    if name in _LISTS:
-        return _list(value, of_text=name == "QStringList")
-    stored = declared.read(owner)
+    if name in _TAKEN:
+        return _TAKEN[name](value)
+    return _as_stored(declared.read(owner), value)
+
+
+def _enumerator(of: type[Enum], number: int) -> Enum:
+    # PySide6 makes an enumerator of any number
+    if not issubclass(of, Flag) and number not in {member.value for member in of}:
+        raise ValueError(f"{number} is no {of.__name__}")
+    return of(number)
+
+
+def _as_stored(stored: Any, value: Any) -> Any:
     if isinstance(stored, Enum):
-        return _enumerator(type(stored), value)
-    if name == "QColor" and isinstance(value, QColor):
-        return QColor(value)  # QVariant does not know a subclass
-    return value
+        return _enumerator(type(stored), _whole(value))
+    if isinstance(stored, list):
+        return _several(value)
+    # PythonQt makes no icon of a path and no font of a name
+    if value is None or (stored is not None and not isinstance(value, type(stored))):
+        raise TypeError(f"{value!r} is no {type(stored).__name__}")
+    return QColor(value) if isinstance(value, QColor) else value  # QVariant does not know a subclass
