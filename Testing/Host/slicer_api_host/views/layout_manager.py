@@ -197,6 +197,7 @@ class qMRMLLayoutManager(QObject):
             logging.getLogger(__name__).exception("layout %d cannot be shown", self._arrangement())
         if self._root is not None:
             self._viewport.layout().addWidget(self._root)
+            self._root.visible = True  # now, and not when the event loop comes to it
         self.layoutChanged.emit(self._arrangement())
 
     def _find_views(self, element: Element, all_of_them: bool) -> list[QWidget]:
