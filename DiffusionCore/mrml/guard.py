@@ -7,26 +7,33 @@ from typing import Any
 
 import vtk
 
+from DiffusionCore.mrml.request import RegistrationRequest
+
 
 class Guard:
-    """Watches the nodes of a run while it is under way.
+    """Watches the volumes and outputs of a run while it is under way; ``on_loss`` is called once.
 
     Attributes:
-        lost: what the run calls the node that was deleted ("moving volume"); empty while all are there.
+        lost: what people call the node that was deleted ("moving volume"); empty while all are there.
         scene_closed: the scene was closed, or is about to be.
     """
 
-    def __init__(self, scene: Any, nodes: dict[str, Any], on_loss: Callable[[], None]) -> None:
+    def __init__(self, request: RegistrationRequest, on_loss: Callable[[], None]) -> None:
         self.lost, self.scene_closed = "", False
-        self._scene, self._on_loss = scene, on_loss
-        self._nodes = dict(nodes)
+        self._scene, self._on_loss = request.fixed.GetScene(), on_loss
+        self._nodes = {
+            "fixed volume": request.fixed,
+            "moving volume": request.moving,
+            "output transform": request.transform,
+            "output volume": request.volume,
+        }
         self._observers = [
-            scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_removed),
-            scene.AddObserver(scene.StartCloseEvent, self._closing),
+            self._scene.AddObserver(self._scene.NodeAboutToBeRemovedEvent, self._on_removal),
+            self._scene.AddObserver(self._scene.StartCloseEvent, self._on_closing),
         ]
 
     def watch(self, role: str, node: Any) -> None:
-        """Watch ``node`` too."""
+        """Watch ``node`` in ``role``."""
         self._nodes[role] = node
 
     def release(self) -> None:
@@ -36,13 +43,16 @@ class Guard:
         self._observers, self._nodes = [], {}
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
-    def _node_removed(self, _scene: Any, _event: str, node: Any) -> None:
+    def _on_removal(self, _scene: Any, _event: str, node: Any) -> None:
+        if self.lost or self.scene_closed:
+            return
         for role, watched in self._nodes.items():
-            if watched is node and not self.lost:
+            if watched is node:
                 self.lost = role
                 self._on_loss()
+                return
 
-    def _closing(self, *_: Any) -> None:
+    def _on_closing(self, *_: Any) -> None:
         if not self.scene_closed:
             self.scene_closed = True
             self._on_loss()

@@ -13,10 +13,12 @@ from slicer.util import VTKObservationMixin
 class ParameterPanel(VTKObservationMixin):
     """A form out of ``UI/<name>.ui``, bound to ``module.logic.getParameterNode()`` from ``enter`` to ``exit``.
 
-    Closing the scene unbinds it, and a new scene brings new parameters.
+    Closing the scene unbinds it, a new or loaded scene brings new parameters. A panel of its own fills in ``build``,
+    ``on_change`` and ``on_bind``.
 
     Attributes:
         ui: the widgets of the form by their names.
+        form: the form itself.
         parameters: the wrapped parameter node; None while nothing is bound.
         running: a computation is under way; the binding then outlives ``exit``.
     """
@@ -27,24 +29,34 @@ class ParameterPanel(VTKObservationMixin):
         self.parameters: Any = None
         self.running = False
         self._entered = False
-        form = slicer.util.loadUI(module.resourcePath(f"UI/{name}.ui"))
-        module.layout.addWidget(form)
-        self.ui = slicer.util.childWidgetVariables(form)
-        form.setMRMLScene(slicer.mrmlScene)
+        self.form = slicer.util.loadUI(module.resourcePath(f"UI/{name}.ui"))
+        module.layout.addWidget(self.form)
+        self.ui = slicer.util.childWidgetVariables(self.form)
+        self.form.setMRMLScene(slicer.mrmlScene)
+        self.build()
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
-        self.addObserver(scene, scene.EndCloseEvent, self._on_end_close)
+        self.addObserver(scene, scene.EndCloseEvent, self._on_new_scene)
+        self.addObserver(scene, scene.EndImportEvent, self._on_new_scene)
         self.enter()
+
+    def build(self) -> None:
+        """Complete the form by what its file cannot say; nothing is bound yet."""
 
     @abstractmethod
     def on_change(self) -> None:
         """Enable what the parameters allow, and say what is missing."""
+
+    def on_bind(self) -> None:
+        """Take note that ``parameters`` are others now, or none."""
 
     def enter(self) -> None:
         """Bind the form; the module is about to be shown."""
         self._entered = True
         if self.parameters is None:
             self._bind(self.logic.getParameterNode())
+        else:
+            self.on_change()
 
     def exit(self) -> None:
         """Unbind the form; another module is about to be shown."""
@@ -69,6 +81,8 @@ class ParameterPanel(VTKObservationMixin):
         if parameters is not None:
             self._connection = parameters.connectGui(self.ui)
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_modified)
+        self.on_bind()
+        if parameters is not None:
             self.on_change()
 
     def _on_modified(self, *_: Any) -> None:
@@ -77,6 +91,7 @@ class ParameterPanel(VTKObservationMixin):
     def _on_start_close(self, *_: Any) -> None:
         self._bind(None)
 
-    def _on_end_close(self, *_: Any) -> None:
+    def _on_new_scene(self, *_: Any) -> None:
         if self._entered:
+            self._bind(None)
             self._bind(self.logic.getParameterNode())

@@ -12,21 +12,20 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Progress, Started, StepMade
 from DiffusionCore.jobs.runner import Runner
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
+from DiffusionCore.mrml import messages
 from DiffusionCore.mrml.checks import Severity, findings
 from DiffusionCore.mrml.guard import Guard
-from DiffusionCore.mrml.nodes import add_node
-from DiffusionCore.mrml.outputs import TABLE, OutputNodes, output_of
+from DiffusionCore.mrml.labels import with_names
+from DiffusionCore.mrml.outputs import OutputNodes, Outputs
 from DiffusionCore.mrml.pace import Pace, remaining_seconds
+from DiffusionCore.mrml.preparation import Prepared, preparing
 from DiffusionCore.mrml.request import RegistrationRequest
-from DiffusionCore.mrml.sequences import KeptStep, StepSequence, base_name
-from DiffusionCore.mrml.tables import metrics_to_node
-from DiffusionCore.mrml.transforms import plain_from_node, plain_to_node, put_under, set_provenance, stands_under
+from DiffusionCore.mrml.sequences import KeptStep, StepSequence
 from DiffusionCore.mrml.undo import UndoPoint
-from DiffusionCore.mrml.volumes import volume_from_node, writing
-from DiffusionCore.space import Volume
-from DiffusionCore.space.plain import Matrix
 
-_PATIENCE = 0.03  # seconds that one poll may work on what can be cut in parts
+_PATIENCE = 0.02  # seconds that one poll may work on what can be cut in parts
+_NOTHING_CHANGED = "Stopped before the first step; nothing was changed."
+_UNEXPECTED = "The result could not be shown because of an error in the program. The log has the details."
 
 
 class RunState(Enum):
@@ -41,38 +40,36 @@ class RunState(Enum):
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will come."""
         return self in (RunState.STOPPED, RunState.FINISHED, RunState.FAILED)
 
 
 class LiveRun:
     """One registration, from the press of the button to its end. Nothing waits: call ``poll`` 10-20 times a second.
 
-    The constructor checks the request and changes nothing in the scene. The output transform (and the sequence of
-    steps) appear, and the moving volume goes under the output, with the first step; tables, plots and the moved volume
-    at the end. The output transform always holds the step that is shown.
+    The constructor checks the request and changes nothing in the scene. With the first step appear the output
+    transform, unless it was given, and the sequence of steps, and the moving volume goes under the output; at the end
+    come the moved volume, the tables, the chart and the uncertainty. The output always holds the step that is shown.
 
-    If a run ends without any step, the scene is as it was before; with steps, they are kept, also if it failed. If the
-    user deletes a node of the run or closes the scene, the worker is ended at once, and the next ``poll`` brings the
-    scene back to what it was, less what the user deleted.
+    A run that ends without any step leaves the scene as it was; otherwise its steps are kept, also if it failed. If the
+    user deletes a node that the run needs, or closes the scene, the worker is ended at once, and the next ``poll``
+    brings the scene back to what it was, less what the user deleted.
 
     Attributes:
+        request: what was asked for.
         state: changes only within ``poll``, ``stop``, ``force_stop`` and ``close``.
-        step: the newest step that was computed, from 0; None before the first.
+        step: the index of the newest step that was computed, from 0; None before the first.
         of: how many steps there will be; None if unknown.
         phase: what made the newest step; "" before it.
-        activity: what is being done now, in words, where no step says it ("Reading the volumes...").
+        activity: what is being done, in words, where no step says it ("Reading the volumes..."); else "".
         message: after the end: one or two sentences for the user; "" if there is nothing to say (scene closed).
         details: after a failure: for the log.
         log: lines that the computation printed, and its progress.
         history: what is known of each step so far, without transforms.
-        measures, seconds: of the result, after the end.
+        measures: of the result, after the end.
+        seconds: per phase, after the end.
         device: where it computes; "" until that is known.
-        nodes: what there is in the scene so far.
         scene_closed: the end came from closing the scene.
-        can_undo: the scene can be brought back to before this run.
-
-    Raises:
-        DiffusionCoreError: in the constructor: why this request cannot run.
     """
 
     def __init__(
@@ -84,9 +81,17 @@ class LiveRun:
         updates_per_second: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare a run of ``request``; ``resume`` is the item of the active branch of its transform to go on from.
+        """Prepare a run of ``request``; nothing starts before the first ``poll``.
 
-        ``runner_of`` makes the runner (ProcessRunner if None); the output follows at most ``updates_per_second``.
+        Args:
+            request: the nodes and settings.
+            runner_of: makes the runner of a job; None makes a worker process.
+            resume: the item (0 is the first) of the active branch of the output transform to go on from.
+            updates_per_second: how often the output follows at most.
+            clock: seconds, for the updates and the time that the run took.
+
+        Raises:
+            DiffusionCoreError: why this request cannot run; the text is for the user.
         """
         for finding in findings(request):
             if finding.severity is Severity.ERROR:
@@ -101,26 +106,36 @@ class LiveRun:
         self.measures: tuple[Measure, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scene_closed = False
-        self._undo_point = UndoPoint.of(request)
-        self._scene = request.fixed.GetScene()
-        self._nodes = OutputNodes(request.transform, request.volume)
+        resume_point = _resume_point(request, resume)
+        self._undo: UndoPoint | None = UndoPoint.of(request)
+        self._outputs = Outputs(request, self._undo, branch_at=resume)
         self._runner_of = runner_of or _process_runner
         self._runner: Runner | None = None
-        self._resume = self._resume_point(resume)
-        self._branch_at = resume
-        self._former = [] if resume is not None or request.transform is None else StepSequence.all_of(request.transform)
-        self._clock, self._pace = clock, Pace(updates_per_second, clock)
+        self._prepared: Prepared | None = None
+        self._clock, self._pace, self._since = clock, Pace(updates_per_second, clock), clock()
         self._waiting: list[StepMade] = []
         self._made_at: list[float] = []
         self._following, self._selected = True, -1
-        self._work: Iterator[None] | None = self._preparing()
         self._end: Finished | None = None
-        self._guard = Guard(self._scene, self._roles(), self._on_loss)
+        self._work: Iterator[None] | None = self._starting(resume_point)
+        self._guard = Guard(request, self._on_loss)
 
     @property
     def nodes(self) -> OutputNodes:
         """What there is in the scene so far."""
-        return self._nodes
+        return self._outputs.nodes
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._since
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will probably take; None while that cannot be said."""
+        if self.state.ended or self.of is None or self.step is None:
+            return None
+        return remaining_seconds(self._made_at, self.of - self.step - 1, now=time.time())
 
     @property
     def following(self) -> bool:
@@ -135,15 +150,10 @@ class LiveRun:
     def following(self, following: bool) -> None:
         self._notice_scrubbing()
         self._following = following
-        if following and self._steps_present():
-            self._show_newest()
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long it will probably take; None while that cannot be said."""
-        if self.state.ended or self.of is None or self.step is None:
-            return None
-        return remaining_seconds(self._made_at, self.of - self.step - 1, now=time.time())
+        steps = self._outputs.steps
+        if following and steps is not None:
+            steps.select(len(steps) - 1)
+            self._selected = steps.shown
 
     def poll(self) -> bool:
         """Take in what the worker has reported, within a few milliseconds; return whether anything has changed."""
@@ -156,9 +166,9 @@ class LiveRun:
         try:
             self._advance()
         except DiffusionCoreError as error:
-            self._fail(str(error), "")
+            self._fail(str(error))
         except Exception:  # whatever it is, the worker must not outlive it, and the user must hear of it
-            self._fail("Something unexpected happened while the result was shown.", traceback.format_exc())
+            self._fail(_UNEXPECTED, traceback.format_exc())
         return self._facts() != before
 
     def stop(self) -> None:
@@ -175,79 +185,61 @@ class LiveRun:
             if self._runner is not None:
                 self._runner.kill()
 
+    def close(self) -> None:
+        """End it now, leaving no process and no observer; the steps so far are kept. May be called twice."""
+        if not self.state.ended:
+            if self._guard.lost or self._guard.scene_closed:
+                self._abandon()
+            else:
+                self._fail("The registration was ended.")
+
     @property
     def can_undo(self) -> bool:
         """Whether ``undo`` would change anything: the run has ended and left something that is still there."""
-        left = self.history and self._nodes.transform is not None and self._scene.IsNodePresent(self._nodes.transform)
-        return bool(self.state.ended and self._undo_point is not None and left)
+        transform = self.nodes.transform
+        left = self._outputs.begun and transform is not None and transform.GetScene() is not None
+        return bool(self.state.ended and self._undo is not None and left)
 
     def undo(self) -> None:
         """Bring the scene back to what it was before this run; once."""
-        if self.can_undo:
-            self._undo_point.restore()
+        if self.can_undo and self._undo is not None:
+            self._undo.restore()
             self.forget()
 
     def forget(self) -> None:
         """Give up the possibility to undo, and with it the nodes that were held for it."""
-        self._undo_point = None
+        self._undo = None
 
-    def close(self) -> None:
-        """End it now, leaving no process and no observer; the steps so far are kept. May be called twice."""
-        if not self.state.ended:
-            self._fail("The registration was ended.", "")
-        self._release()
-
-    # what follows happens within poll
+    def _starting(self, resume: ResumePoint | None) -> Iterator[None]:
+        yield
+        self._prepared = yield from preparing(self.request, resume)
+        self.activity = "Starting..."
+        self._runner = self._runner_of(self._prepared.job)
 
     def _advance(self) -> None:
-        if self._runner is not None and self._end is None:
-            for event in self._runner.poll():
-                self._apply(event)
-        if self.state.ended:
+        if self.state is RunState.STOPPING and self._runner is None:
+            self._end_without_steps()
             return
         if self._work is not None:
             self._work_for_a_moment()
-        if self._waiting and (self._end is not None or self._pace.is_due()):
-            self._take_in_steps()
+        if self._runner is not None and self._end is None:
+            for event in self._runner.poll():
+                self._apply(event)
+                if self.state.ended:
+                    return
+        if self._waiting and self._end is None and self._pace.is_due():
+            self._take_in()
 
     def _work_for_a_moment(self) -> None:
         until = time.perf_counter() + _PATIENCE
-        while self._work is not None and time.perf_counter() < until:
+        while self._work is not None and not self.state.ended and time.perf_counter() < until:
             if next(self._work, self) is self:
                 self._work = None
-
-    def _preparing(self) -> Iterator[None]:
-        """Read the nodes part by part, then start the worker."""
-        request = self.request
-        yield
-        if self.state is RunState.STOPPING:
-            self._finish_without_steps()
-            return
-        below = request.transform if stands_under(request.moving, request.transform) else None
-        fixed, moving = volume_from_node(request.fixed), volume_from_node(request.moving, below=below)
-        yield
-        job = RegistrationJob(
-            fixed=fixed,
-            moving=moving,
-            method=request.method,
-            settings=request.settings,
-            seed=request.seed,
-            device=request.device,
-            initial=self._initial(below),
-            resume=self._resume,
-            samples=request.samples,
-            want_moved=request.volume is not None or request.make_volume,
-        )
-        self.activity = "Starting..."
-        self._fixed_grid = fixed.grid
-        self._runner = self._runner_of(job)
-        if self.state is RunState.STOPPING:
-            self._runner.stop()
 
     def _apply(self, event: Event) -> None:
         match event:
             case Started():
-                self.device, self.activity = event.device, ""
+                self.device = event.device
                 if self.state is RunState.STARTING:
                     self.state = RunState.RUNNING
             case Progress():
@@ -258,186 +250,121 @@ class LiveRun:
             case StepMade():
                 self._waiting.append(event)
                 self._made_at.append(event.made_at)
-                self.history.append(KeptStep(event.index, event.phase, event.time, event.metrics))
+                self.history.append(KeptStep(event.index, event.phase, event.time, dict(event.metrics)))
                 self.step, self.of, self.phase, self.activity = event.index, event.of, event.phase, ""
             case Finished():
+                self._let_runner_go()
                 self._end = event
-                self._runner.close()
                 self._work = self._finishing(event)
             case Failed():
-                self._runner.close()
+                self._let_runner_go()
                 if self.state is RunState.STOPPING and not self.history:
-                    self._finish_without_steps()
+                    self._end_without_steps()
                 else:
                     self._fail(event.message, event.details)
 
-    def _take_in_steps(self) -> None:
-        """Keep the steps that wait, and show the newest one if the user follows."""
-        steps, self._waiting = self._waiting, []
+    def _take_in(self) -> None:
+        """Bring the steps that wait into the scene."""
+        made, self._waiting = self._waiting, []
         self._pace.mark()
-        first = self._nodes.transform is None or self.history[0].index == steps[0].index
-        if first:
-            self._prepare_outputs()
         self._notice_scrubbing()
-        if self._steps_present():
-            self._nodes.steps.extend(steps, show=self._following)
-            self._selected = self._nodes.steps.shown
-        else:
-            plain_to_node(steps[-1].transform, self._nodes.transform)
-        if first and self.request.carry:
-            for node in (self.request.moving, self.request.moving_segmentation):
-                if node is not None:
-                    put_under(node, self._nodes.transform)
-
-    def _prepare_outputs(self) -> None:
-        """Add the output transform, if there is none, and the sequence of the steps."""
-        request, nodes = self.request, self._nodes
-        transform, steps = nodes.transform, None
-        if transform is None:
-            name = f"{request.moving.GetName()} to {request.fixed.GetName()} transform"
-            transform = self._undo_point.created(add_node(self._scene, "vtkMRMLTransformNode", name))
-            self._guard.watch("output transform", transform)
-        if request.keep_steps and self._branch_at is not None:
-            steps = StepSequence.active_of(transform).branch_from(self._branch_at)
-        elif request.keep_steps:
-            steps = StepSequence.create(transform)
-        if steps is not None:
-            self._undo_point.added(steps)
-            self._selected = steps.shown
-        self._nodes = OutputNodes(transform, nodes.volume, steps)
+        begun = self._outputs.begun
+        self._outputs.take_in(made, show=self._following)
+        if not begun:
+            self._guard.watch("output transform", self.nodes.transform)
+        steps = self._outputs.steps
+        self._selected = steps.shown if steps is not None else -1
 
     def _finishing(self, end: Finished) -> Iterator[None]:
-        """Write what a result consists of, part by part."""
         if self._waiting:
-            self._take_in_steps()
-        if not self.history:
-            self._finish_without_steps()
+            self._take_in()
+        if not self.history or self._prepared is None:
+            self._end_without_steps()
             return
-        request, nodes = self.request, self._nodes
-        self.measures, self.seconds = end.measures, end.seconds
-        volume = nodes.volume
-        if end.moved is not None:
-            self.activity = "Writing the moved volume..."
-            if volume is None:
-                name = f"{request.moving.GetName()} registered"
-                volume = self._undo_point.created(add_node(self._scene, request.moving.GetClassName(), name))
-            yield from writing(Volume(end.moved, self._fixed_grid), volume, display=request.moving)
-        table = output_of(
-            nodes.transform,
-            TABLE,
-            "vtkMRMLTableNode",
-            f"{base_name(nodes.transform)} metrics",
-            self._undo_point.created,
-        )
-        metrics_to_node(self.history, table)
-        for former in self._former:
-            former.remove()
-        set_provenance(nodes.transform, fixed=request.fixed, moving=request.moving)
-        steps = nodes.steps if self._steps_present() else None
-        self._nodes = OutputNodes(nodes.transform, volume, steps, table)
-        self.activity = ""
-        self.message = "Stopped." if end.stopped else "Done."
-        self._conclude(RunState.STOPPED if end.stopped else RunState.FINISHED)
+        yield
+        self.activity = "Writing the result..."
+        self.measures, self.seconds = with_names(end.measures, self._prepared.label_names), end.seconds
+        yield from self._outputs.finishing(end, self.measures, self.history, self._prepared.job.fixed.grid)
+        if end.stopped:
+            self.message = messages.stopped(self.history[-1].index, self.of)
+            self._conclude(RunState.STOPPED)
+        else:
+            self.message = messages.done(self.elapsed, self.measures)
+            self._conclude(RunState.FINISHED)
 
-    def _finish_without_steps(self) -> None:
-        self._undo_point.restore()
-        self.message = "Stopped before the first step; nothing was changed."
+    def _end_without_steps(self) -> None:
+        self._give_back()
+        self.message = _NOTHING_CHANGED
         self._conclude(RunState.STOPPED)
 
-    def _fail(self, message: str, details: str) -> None:
+    def _fail(self, message: str, details: str = "") -> None:
         """End with what there is: the steps are kept; without any, the scene is as it was."""
-        self.details = details
+        self.message, self.details = message, details
         try:
             if self._waiting:
-                self._take_in_steps()
-        except Exception:
+                self._take_in()
+            if self._outputs.begun:
+                self._outputs.conclude(self.history)
+        except Exception:  # the scene refuses what is to be kept; then it gets back what it had
             self.details = "\n".join(filter(None, (details, traceback.format_exc())))
-        if self.history and self._nodes.steps is not None:
-            for former in self._former:
-                former.remove()
-        elif not self.history:
-            self._undo_point.restore()
-            self._nodes = OutputNodes(self.request.transform, self.request.volume)
-        self.message = message
+            self._give_back()
+        if self._outputs.begun:
+            self.message = messages.kept(message, self.history, in_sequence=self._outputs.steps is not None)
+        else:
+            self._give_back()
         self._conclude(RunState.FAILED)
 
     def _abandon(self) -> None:
         """End because the user has taken away what the run needs."""
         self.scene_closed = self._guard.scene_closed
-        self.message = "" if self.scene_closed else f"Stopped: the {self._guard.lost} was removed."
         if not self.scene_closed:
-            self._undo_point.restore()
+            self.message = f"Stopped: the {self._guard.lost} was removed."
+            self._give_back()
         self.forget()
-        self._nodes = OutputNodes(None)
         self._conclude(RunState.FAILED)
 
-    def _conclude(self, state: RunState) -> None:
-        self.state = state
-        self._work, self._waiting = None, []
-        self._release()
+    def _give_back(self) -> None:
+        if self._undo is not None:
+            self._undo.restore(views=False)
+        self._outputs.forget()
 
-    def _release(self) -> None:
+    def _conclude(self, state: RunState) -> None:
+        self.state, self.activity = state, ""
+        self._work, self._waiting = None, []
+        self._let_runner_go()
         self._guard.release()
+        self._prepared = None  # its arrays are the memory of the nodes, or copies of it
+
+    def _let_runner_go(self) -> None:
         if self._runner is not None:
             self._runner.close()
 
     def _on_loss(self) -> None:
-        if self._runner is not None:
-            self._runner.close()
+        self._let_runner_go()
 
     def _notice_scrubbing(self) -> None:
-        if not self._steps_present():
-            return
-        steps = self._nodes.steps
-        if steps.shown != self._selected:
+        steps = self._outputs.steps
+        if steps is not None and self._outputs.begun and steps.shown != self._selected:
             self._selected = steps.shown
             self._following = steps.shown == len(steps) - 1 and not steps.browser.GetPlaybackActive()
 
-    def _show_newest(self) -> None:
-        self._nodes.steps.select(len(self._nodes.steps) - 1)
-        self._selected = self._nodes.steps.shown
-
-    def _steps_present(self) -> bool:
-        return self._nodes.steps is not None and self._nodes.steps.is_present()
-
-    def _initial(self, below: Any) -> Matrix | None:
-        if self.request.initial is not None:
-            return plain_from_node(self.request.initial)
-        if self.request.moving.GetParentTransformNode() is not below:
-            return Matrix([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-        return None
-
-    def _resume_point(self, number: int | None) -> ResumePoint | None:
-        if number is None:
-            return None
-        steps = StepSequence.active_of(self.request.transform) if self.request.transform is not None else None
-        if steps is None or not 0 <= number < len(steps):
-            raise DiffusionCoreError("There is no such step to resume from.")
-        kept = steps.step_of(number)
-        return ResumePoint(kept.index, kept.phase, kept.time, steps.transform_of(number))
-
-    def _roles(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "fixed volume": request.fixed,
-            "moving volume": request.moving,
-            "output transform": request.transform,
-            "output volume": request.volume,
-        }
-
     def _facts(self) -> tuple[Any, ...]:
-        return (
-            self.state,
-            self.step,
-            self.activity,
-            len(self.log),
-            self._following,
-            self._selected,
-            len(self._waiting),
-        )
+        following = (self._following, self._selected)
+        return self.state, self.step, self.activity, self.device, len(self.log), len(self._waiting), *following
+
+
+def _resume_point(request: RegistrationRequest, number: int | None) -> ResumePoint | None:
+    if number is None:
+        return None
+    steps = StepSequence.active_of(request.transform) if request.transform is not None else None
+    if steps is None or not 0 <= number < len(steps):
+        raise DiffusionCoreError("There is no such step to resume from.")
+    kept = steps.step_of(number)
+    return ResumePoint(kept.index, kept.phase, kept.time, steps.transform_of(number))
 
 
 def _process_runner(job: RegistrationJob) -> Runner:
     from DiffusionCore.jobs.process import ProcessRunner
+    from DiffusionCore.mrml.worker_command import worker_command
 
-    return ProcessRunner(job)
+    return ProcessRunner(job, *worker_command())

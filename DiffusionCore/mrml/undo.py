@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from DiffusionCore.mrml.nodes import nodes_of_class, remove_node
-from DiffusionCore.mrml.outputs import ROLES
+from DiffusionCore.mrml.curves import series_of
+from DiffusionCore.mrml.nodes import helpers_of, nodes_of_class, remove_node
 from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.roles import ROLES
 from DiffusionCore.mrml.sequences import StepSequence
 from DiffusionCore.mrml.transforms import top_of
 
@@ -26,9 +27,12 @@ class UndoPoint:
     def __init__(self, scene: Any) -> None:
         self._scene = scene
         self._created: list[Any] = []
+        self._aside: list[Any] = []
         self._steps_added: list[StepSequence] = []
+        self._steps_replaced: list[StepSequence] = []
+        self._active: StepSequence | None = None
         self._undoings: list[tuple[Any, Undoing]] = []
-        self._steps_before: list[tuple[StepSequence, bool]] = []
+        self._views: list[tuple[Any, Undoing]] = []
 
     @classmethod
     def of(cls, request: RegistrationRequest) -> UndoPoint:
@@ -36,18 +40,17 @@ class UndoPoint:
         point = cls(request.fixed.GetScene())
         if request.transform is not None:
             for role in ROLES:
-                point._keep(request.transform.GetNodeReference(role), _content)
-            point._keep(request.transform, _content)
-            point._steps_before = [(steps, steps.is_active) for steps in StepSequence.all_of(request.transform)]
+                point._keep_helper(request.transform.GetNodeReference(role))
+            point._keep(request.transform, _transform)
+            point._active = StepSequence.active_of(request.transform)
         for node in (request.moving, request.moving_segmentation):
             if node is not None:
                 point._keep(top_of(node, below=request.transform), _parent)
                 point._keep(node, _parent)
         point._keep(request.volume, _image)
         for volume in (request.fixed, request.moving, request.volume):
-            point._keep(volume and volume.GetDisplayNode(), _look)
-        for view in nodes_of_class(point._scene, "vtkMRMLSliceCompositeNode"):
-            point._keep(view, _layers)
+            point._keep_look(volume)
+        point._views += [(view, _layers(view)) for view in nodes_of_class(point._scene, "vtkMRMLSliceCompositeNode")]
         return point
 
     def created(self, node: Any) -> Any:
@@ -60,17 +63,30 @@ class UndoPoint:
         self._steps_added.append(steps)
         return steps
 
-    def restore(self) -> None:
-        """Bring the scene back; what the user has deleted since stays deleted."""
+    def replace(self, steps: StepSequence) -> None:
+        """Take the branch ``steps`` of the run before out of the scene; ``restore`` puts it back."""
+        if steps.is_present():
+            self._steps_replaced.append(steps)
+            steps.remove()
+
+    def set_aside(self, node: Any) -> None:
+        """Take ``node`` of the run before out of the scene; ``restore`` puts it back."""
+        for each in (node, *helpers_of(node)):
+            self._aside.append(each)
+            self._scene.RemoveNode(each)
+
+    def restore(self, *, views: bool = True) -> None:
+        """Bring the scene back; what the user has deleted since stays deleted. Without ``views``, those stay."""
+        for node in reversed(self._aside):  # a node finds its display again if that is there before it
+            self._scene.AddNode(node)
         for steps in self._steps_added:
             steps.remove()
-        for steps, _ in self._steps_before:
-            if self._scene.IsNodePresent(steps.output) and steps.sequence is not None and not steps.is_present():
+        for steps in self._steps_replaced:
+            if self._scene.IsNodePresent(steps.output):
                 _put_back(steps)
-        for steps, active in self._steps_before:
-            if active and steps.is_present():
-                steps.activate()
-        for node, undo in self._undoings:
+        if self._active is not None and self._active.is_present():
+            self._active.activate()
+        for node, undo in (*self._undoings, *(self._views if views else ())):
             if self._scene.IsNodePresent(node):
                 undo()
         for node in reversed(self._created):
@@ -80,31 +96,67 @@ class UndoPoint:
         if node is not None:
             self._undoings.append((node, kind(node)))
 
+    def _keep_look(self, volume: Any) -> None:
+        if volume is not None:
+            self._keep(volume.GetDisplayNode(), _look)
+
+    def _keep_helper(self, node: Any) -> None:
+        """Keep a table, a chart with its series, or the uncertainty of the run before."""
+        if node is None:
+            return
+        if node.IsA("vtkMRMLVolumeNode"):
+            self._keep(node, _image)
+            self._keep_look(node)
+        elif node.IsA("vtkMRMLPlotChartNode"):
+            for series in series_of(node):
+                self._keep(series, _content)
+            self._keep(node, _chart)
+        else:
+            self._keep(node, _content)
+
 
 def _content(node: Any) -> Undoing:
-    """Keep all of a transform, table or plot node; fields and tables are replaced by a run, matrices are edited."""
     former = node.CreateNodeInstance()
-    former.CopyContent(node, node.IsA("vtkMRMLTransformNode") and bool(node.IsLinear()))
-    references = {role: node.GetNodeReferenceID(role) for role in _roles(node)}
+    former.CopyContent(node, False)  # a run puts a new table into a node and lets the former one be
+    return lambda: node.CopyContent(former, False)
+
+
+def _chart(node: Any) -> Undoing:
+    undo_content, former = _content(node), series_of(node)
 
     def undo() -> None:
-        node.CopyContent(former, node.IsA("vtkMRMLTransformNode") and bool(former.IsLinear()))
-        for role in {*references, *_roles(node)}:
-            node.SetNodeReferenceID(role, references.get(role))
+        undo_content()
+        node.RemoveAllPlotSeriesNodeIDs()
+        for series in former:
+            if series.GetScene() is not None:
+                node.AddAndObservePlotSeriesNodeID(series.GetID())
 
     return undo
 
 
-def _roles(node: Any) -> list[str]:
-    roles = list(ROLES)
-    if node.IsA("vtkMRMLTransformNode"):
-        roles += [node.GetFixedNodeReferenceRole(), node.GetMovingNodeReferenceRole()]
-    return roles
+def _transform(node: Any) -> Undoing:
+    # A run gives the node new fields and lets the former ones be; matrices are edited in place by Slicer.
+    deep, former = bool(node.IsLinear()), node.CreateNodeInstance()
+    former.CopyContent(node, deep)
+    roles = (*ROLES, node.GetFixedNodeReferenceRole(), node.GetMovingNodeReferenceRole())
+    references = {role: node.GetNodeReferenceID(role) for role in roles}
+
+    def undo() -> None:
+        node.CopyContent(former, deep)
+        for role, identifier in references.items():
+            node.SetNodeReferenceID(role, identifier)
+
+    return undo
 
 
 def _parent(node: Any) -> Undoing:
-    former = node.GetTransformNodeID()
-    return lambda: node.SetAndObserveTransformNodeID(former)
+    former = node.GetParentTransformNode()
+
+    def undo() -> None:
+        present = former is not None and former.GetScene() is not None
+        node.SetAndObserveTransformNodeID(former.GetID() if present else None)
+
+    return undo
 
 
 def _image(node: Any) -> Undoing:

@@ -90,6 +90,7 @@ def writing(volume: Volume, node: Any, *, display: Any = None) -> Iterator[None]
         node.CreateDefaultDisplayNodes()
         if display is not None and display.GetDisplayNode() is not None:
             node.GetDisplayNode().CopyContent(display.GetDisplayNode())
+            node.GetDisplayNode().SetAndObserveColorNodeID(display.GetDisplayNode().GetColorNodeID())
 
 
 def new_image(shape: tuple[int, ...], dtype: Any, components: int = 1) -> Any:

@@ -1,0 +1,94 @@
+"""From the nodes of a request to the job that a worker is given, part by part, so that no window has to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
+from DiffusionCore.mrml.facts import facts_of
+from DiffusionCore.mrml.labels import common_numbers, reading_labels
+from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.transforms import plain_from_node, stands_under
+from DiffusionCore.mrml.volumes import PART, volume_from_node
+from DiffusionCore.space import Volume
+from DiffusionCore.space.plain import Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A job, and the names of its labels: segment name -> label."""
+
+    job: RegistrationJob
+    label_names: dict[str, int] = field(default_factory=dict)
+
+
+def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Generator[None, None, Prepared]:
+    """Return the job; yields after each part of the reading.
+
+    The moving volume is taken as the output transform receives it: what that node holds is about to be replaced.
+    Where another linear transform stands above it and no start is given, the registration starts where that puts it.
+
+    Raises:
+        DiffusionCoreError: a node cannot be read; the text is for the user.
+    """
+    below = request.transform if stands_under(request.moving, request.transform) else None
+    fixed, moving = volume_from_node(request.fixed), volume_from_node(request.moving, below=below)
+    initial = _initial(request, below)
+    yield
+    fixed = yield from _without_invalid(fixed, request.fixed)
+    moving = yield from _without_invalid(moving, request.moving)
+    labels: list[Volume | None] = [None, None]
+    numbers: dict[str, int] = {}
+    if request.fixed_segmentation is not None and request.moving_segmentation is not None:
+        numbers = common_numbers(request.fixed_segmentation, request.moving_segmentation)
+        above = request.transform if stands_under(request.moving_segmentation, request.transform) else None
+        labels[0] = yield from reading_labels(request.fixed_segmentation, fixed.grid, numbers)
+        labels[1] = yield from reading_labels(request.moving_segmentation, moving.grid, numbers, below=above)
+    job = RegistrationJob(
+        fixed=fixed,
+        moving=moving,
+        fixed_labels=labels[0],
+        moving_labels=labels[1],
+        method=request.method,
+        settings=dict(request.settings),
+        seed=request.seed,
+        device=request.device,
+        initial=initial,
+        resume=resume,
+        samples=request.samples,
+        want_moved=request.volume is not None or request.make_volume,
+    )
+    return Prepared(job, numbers)
+
+
+def _initial(request: RegistrationRequest, below: Any) -> Matrix | None:
+    if request.initial is not None:
+        if not request.initial.IsTransformToWorldLinear():
+            raise DiffusionCoreError(
+                f'The initial transform "{request.initial.GetName()}" is not linear. Choose another one.'
+            )
+        start = plain_from_node(request.initial)
+        assert isinstance(start, Matrix)
+        return start
+    parent = request.moving.GetParentTransformNode()
+    return None if parent is None or parent is below else Matrix(np.eye(4))
+
+
+def _without_invalid(volume: Volume, node: Any) -> Generator[None, None, Volume]:
+    """Return ``volume`` with its lowest value, the background, in place of what is not a number or not finite."""
+    facts = facts_of(node.GetImageData())
+    yield
+    if not facts.invalid:
+        return volume
+    values = np.empty_like(volume.values)
+    step = max(1, PART * values.shape[0] // max(1, values.nbytes))
+    for start in range(0, values.shape[0], step):
+        part = slice(start, start + step)
+        values[part] = np.where(np.isfinite(volume.values[part]), volume.values[part], facts.low)
+        yield
+    return Volume(values, volume.grid)
