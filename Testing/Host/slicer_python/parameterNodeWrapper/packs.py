@@ -12,7 +12,7 @@ from .kinds import Parameter, parameters_of
 class ParameterPack:
     """What every pack can do; its fields are checked when they are set."""
 
-    allParameters: ClassVar[dict[str, Parameter]]
+    allParameters: ClassVar[dict[str, Parameter]] = {}
     _is_parameterPack = True
     _onChange: Callable[[], None] | None = None
 

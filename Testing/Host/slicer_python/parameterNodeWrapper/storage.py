@@ -160,7 +160,7 @@ class UnionStorage(Storage):
             try:
                 member.validate(value)
             except (TypeError, ValueError) as error:
-                refusal = error
+                refusal = error.with_traceback(None)  # its frames would keep everything alive
             else:
                 return index
         raise refusal

@@ -19,7 +19,9 @@ class ParameterNode:
     """What every wrapped parameter node can do.
 
     Values are read again when the node says that it was modified, and not before: within ``StartModify`` and
-    ``EndModify`` only what was set through the wrapper is seen.
+    ``EndModify`` only what was set through the wrapper is seen. As in Slicer each parameter listens for itself, in the
+    order of declaration, and VTK calls the first observer of a node last: other observers still see the former value of
+    the first parameter when it was changed without the wrapper, for example by the removal of its node.
 
     Args:
         parameterNode: the vtkMRMLScriptedModuleNode. Parameters that it lacks get their defaults.
@@ -29,7 +31,7 @@ class ParameterNode:
         ValueError: the node holds a text that is no value of its parameter, or a default is out of its own bounds.
     """
 
-    allParameters: ClassVar[dict[str, Parameter]]
+    allParameters: ClassVar[dict[str, Parameter]] = {}
     _is_parameter_node_wrapper = True
 
     def __init__(self, parameterNode: Any, prefix: str | None = None) -> None:
@@ -38,11 +40,11 @@ class ParameterNode:
         self._bindings: dict[int, Binding] = {}
         self._nextBinding = 0
         self._values: dict[str, Any] = {}
-        self._refresh()
-        # the node outlives the wrapper, and must not keep it
-        me = weakref.ref(self)
-        tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: me()._refresh())
-        weakref.finalize(self, parameterNode.RemoveObserver, tag).atexit = False
+        me = weakref.ref(self)  # the node outlives the wrapper, and must not keep it
+        for name in self.allParameters:
+            self._refresh(name)
+            tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_, name=name: me()._refresh(name))
+            weakref.finalize(self, parameterNode.RemoveObserver, tag).atexit = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[:1] != "_" and name != "parameterNode" and name not in self.allParameters:
@@ -138,13 +140,12 @@ class ParameterNode:
             self.allParameters[name].storage.write(self.parameterNode, self._prefix + name, value)
             self._refresh(name)
 
-    def _refresh(self, *names: str) -> None:
-        """Read parameters from the node, all of them if none is named; what it does not hold gets its default."""
-        for name in names or self.allParameters:
-            parameter, stored = self.allParameters[name], self._prefix + name
-            if not parameter.storage.holds(self.parameterNode, stored):
-                parameter.storage.write(self.parameterNode, stored, parameter.default.value)
-            self._values[name] = parameter.storage.read(self.parameterNode, stored)
+    def _refresh(self, name: str) -> None:
+        """Read a parameter from the node; if it does not hold it, it gets the default."""
+        parameter, stored = self.allParameters[name], self._prefix + name
+        if not parameter.storage.holds(self.parameterNode, stored):
+            parameter.storage.write(self.parameterNode, stored, parameter.default.value)
+        self._values[name] = parameter.storage.read(self.parameterNode, stored)
 
 
 def parameterNodeWrapper(classtype: type | None = None) -> Any:
