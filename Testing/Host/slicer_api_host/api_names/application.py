@@ -7,11 +7,12 @@ NAMES = {
         "QApplication",
         """slicerHome defaultScenePath slicerSharePath temporaryPath cachePath startupWorkingPath extensionsInstallPath
         intDir isInstalled releaseType repositoryUrl repositoryRevision revision majorVersion minorVersion
-        applicationLocale applicationLocaleName documentationBaseUrl documentationVersion documentationLanguage platform
-        arch os mainApplicationName mainApplicationDisplayName startupEnvironment environment setEnvironmentVariable
-        mrmlScene applicationLogic moduleLogic extensionsManagerModel errorLogModel moduleManager coreIOManager
-        defaultSettings userSettings settings revisionUserSettings moduleDocumentationUrl testingEnabled restart
-        setRenderPaused pauseRender resumeRender loadFiles openUrl mrmlSceneChanged""",
+        applicationLocale applicationLocaleName documentationBaseUrl documentationVersion documentationLanguage
+        platform arch os mainApplicationName mainApplicationDisplayName startupEnvironment environment
+        setEnvironmentVariable mrmlScene applicationLogic moduleLogic extensionsManagerModel errorLogModel
+        moduleManager coreIOManager defaultSettings userSettings settings revisionUserSettings
+        moduleDocumentationUrl testingEnabled restart setRenderPaused pauseRender resumeRender loadFiles openUrl
+        mrmlSceneChanged""",
     ),
     "qSlicerApplication": Real(
         "qSlicerCoreApplication",
@@ -25,8 +26,8 @@ NAMES = {
         "QObject",
         """defaultSceneFileType fileType fileTypes fileDescriptions fileWriterFileType fileWriterExtensions loadNodes
         loadScene loadFile saveNodes exportNodes saveScene addDefaultStorageNodes registeredFileReaderCount
-        registeredFileWriterCount createAndAddDefaultStorageNode newFileLoaded fileSaved openDialog openLoadSceneDialog
-        openAddSceneDialog openAddDataDialog openAddVolumeDialog openSaveDataDialog""",
+        registeredFileWriterCount createAndAddDefaultStorageNode newFileLoaded fileSaved openDialog
+        openLoadSceneDialog openAddSceneDialog openAddDataDialog openAddVolumeDialog openSaveDataDialog""",
     ),
     "qSlicerModuleManager": Real("QObject", "factoryManager modulesNames module moduleLoaded moduleAboutToBeUnloaded"),
     "qSlicerModuleFactoryManager": Real(
@@ -38,8 +39,8 @@ NAMES = {
     "qSlicerAbstractCoreModule": Real(
         "QObject",
         """name title categories index hidden widgetRepresentationCreationEnabled helpText acknowledgementText
-        contributors defaultDocumentationLink dependencies path isInstalled isBuiltIn associatedNodeTypes logic mrmlScene
-        setMRMLScene widgetRepresentation createNewWidgetRepresentation""",
+        contributors defaultDocumentationLink dependencies path isInstalled isBuiltIn associatedNodeTypes logic
+        mrmlScene setMRMLScene widgetRepresentation createNewWidgetRepresentation""",
     ),
     "qSlicerLoadableModule": Real("qSlicerAbstractCoreModule", "icon"),
     "qSlicerSequencesModule": Real(
