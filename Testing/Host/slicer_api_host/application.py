@@ -25,6 +25,7 @@ from slicer_api_host import pythonqt
 NAME = "Slicer-API host"
 FOLDER = Path(__file__).resolve().parent.parent  # Testing/Host: qt.py, ctk.py and this package
 SLICER_PYTHON = FOLDER / "slicer_python"  # what slicer-core lacks of the application's own Python
+SLICER_MODULES = FOLDER / "slicer_modules"  # modules of Slicer that are written in Python
 
 # Names under which Slicer's own Python files import the libraries that slicer-core keeps in one package.
 _LIBRARIES = {
@@ -59,6 +60,7 @@ class qSlicerApplication(QApplication):
         """Make what needs ``slicer.app`` to be there: the scene, its logics, the modules, the views."""
         from slicer_api_host.io_manager import qSlicerIOManager
         from slicer_api_host.module_manager import qSlicerModuleManager
+        from slicer_api_host.modules import load_module
         from slicer_api_host.scene import make_scene
 
         self._parts = make_scene(self._home)
@@ -72,6 +74,8 @@ class qSlicerApplication(QApplication):
         for kind in pythonqt.CPP_CLASSES:
             if kind.__name__.startswith("q"):
                 setattr(slicer, kind.__name__, kind)
+        for file in sorted(SLICER_MODULES.glob("*.py")):
+            load_module(file)
         self.aboutToQuit.connect(self._close)
 
     def _close(self) -> None:
