@@ -158,7 +158,8 @@ class StepSequence:
         self._set_active(False)
         for step in steps:
             self._keep(step)
-        self._keep_to_budget({str(steps[-1].index + 1), selected})
+        newest = str(steps[-1].index + 1)
+        self._keep_to_budget({newest} if show else {newest, selected})
         if not show and selected:
             self.browser.SetSelectedItemNumber(self.sequence.GetItemNumberFromIndexValue(selected))
         self.browser.EndModify(modified)

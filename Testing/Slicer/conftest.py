@@ -20,6 +20,8 @@ LOGICS = {
     "Tables": slicer.vtkSlicerTablesLogic,
     "Sequences": slicer.vtkSlicerSequencesLogic,
     "Markups": slicer.vtkSlicerMarkupsLogic,
+    "Plots": slicer.vtkSlicerPlotsLogic,
+    "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
 }
 
 
@@ -56,8 +58,10 @@ def scene(vtk_messages, tmp_path):
         application.SetModuleLogic(name, logic)
     yield scene
     scene.Clear(True)
+    vtk.vtkObject.GlobalWarningDisplayOff()  # the logic of the segmentations complains that it is let go
     for logic in scene.logics.values():
         logic.SetMRMLScene(None)
+    vtk.vtkObject.GlobalWarningDisplayOn()
     scene.logics.clear()
 
 

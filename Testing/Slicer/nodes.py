@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,14 @@ import torch
 import vtk
 from vtk.util import numpy_support
 
-from DiffusionCore.mrml.bridge import volume_to_node
+from DiffusionCore.jobs.events import StepMade
+from DiffusionCore.mrml.transforms import plain_to_node
+from DiffusionCore.mrml.volumes import volume_from_node, volume_to_node
+from DiffusionCore.mrml.warping import warp
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.displacement import Displacement
+from DiffusionCore.transforms.plain import to_plain
 
 LOGIC_FILE = Path(__file__).resolve().parents[2] / "SpatialDiffusion" / "SpatialDiffusionLib" / "Logic.py"
 _TURN = Affine.exponential((0.3, -0.2, 0.5, 0, 0, 0)).matrix[:3, :3].numpy()
@@ -25,15 +28,9 @@ LEFT_HANDED = Grid((13, 14, 12), (2.3, 2.0, 2.2), (10.0, 17.0, 25.0), tuple(map(
 POSE = Affine.exponential((0.15, -0.1, 0.1, 3, -2, 2), OBLIQUE.center)
 
 
-@dataclass(frozen=True)
-class ScriptedStep:
-    """Stands for a Step of the core, so that the conventions are tested without weights."""
-
-    index: int
-    phase: str
-    time: float
-    transform: object
-    metrics: dict = field(default_factory=dict)
+def made(index: int, transform, phase="search", time=0.5, metrics=None, of=None, made_at=0.0) -> StepMade:
+    """Return the step that a worker would report."""
+    return StepMade(index, of, phase, time, to_plain(transform, OBLIQUE), metrics or {}, made_at)
 
 
 def blobs(grid: Grid, dtype=np.float32) -> Volume:
@@ -59,6 +56,16 @@ def add_volume(scene, volume: Volume, name="volume", class_name="vtkMRMLScalarVo
 
 def add_transform(scene, name="transform", class_name="vtkMRMLTransformNode"):
     return scene.AddNewNodeByClass(class_name, name)
+
+
+def transform_to_node(transform, node, grid: Grid = OBLIQUE) -> None:
+    plain_to_node(to_plain(transform, grid), node)
+
+
+def resample_to_node(moving, fixed, transform, output) -> None:
+    """Write the ``moving`` volume node through ``transform`` on the grid of the ``fixed`` one into ``output``."""
+    warped = warp(moving, volume_from_node(moving), transform, volume_from_node(fixed).grid)
+    volume_to_node(warped, output, display=moving)
 
 
 def array_of(node) -> np.ndarray:

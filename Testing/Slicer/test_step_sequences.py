@@ -3,24 +3,22 @@ import math
 import numpy as np
 import pytest
 import slicer
-import torch
 import vtk
 from nodes import (
     LEFT_HANDED,
     OBLIQUE,
-    ScriptedStep,
     add_transform,
     add_volume,
     blobs,
     contents,
     from_world,
+    made,
     smooth_field,
     watch,
 )
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.sequences import StepSequence
-from DiffusionCore.mrml.tables import metrics_to_node
+from DiffusionCore.mrml.sequences import KeptStep, StepSequence
 from DiffusionCore.space import Frame
 from DiffusionCore.transforms.affine import Affine
 
@@ -33,34 +31,55 @@ def shift(index):
 
 
 def affine_step(index, count=12):
-    return ScriptedStep(index, "search", 1 - index / (count - 1), shift(index))
+    return made(index, shift(index), "search", 1 - index / (count - 1), {"overlap": index / 7})
 
 
 def field_step(index):
-    return ScriptedStep(index, "field", 0.5, smooth_field(OBLIQUE, 0.1 * index))
+    return made(index, smooth_field(OBLIQUE, 0.1 * index), "field", 0.5, {"mutual information": 1e-12})
 
 
 def fill(steps, transforms):
     for step in transforms:
-        steps.append(step, grid=OBLIQUE)
+        steps.append(step)
 
 
 def shown_shift(node):
     return (from_world(node, POINT) - POINT)[0, 0]
 
 
-def test_steps_are_in_numeric_order(scene):
+def test_steps_are_in_numeric_order_and_counted_as_people_count(scene):
     steps = StepSequence.create(add_transform(scene))
     fill(steps, [affine_step(index) for index in range(12)])
     indices = [float(steps.sequence.GetNthIndexValue(number)) for number in range(12)]
-    assert indices == list(range(12))
-    assert (steps.sequence.GetIndexName(), steps.sequence.GetIndexTypeAsString()) == ("step", "numeric")
+    assert indices == list(range(1, 13))
+    assert (steps.sequence.GetIndexName(), steps.sequence.GetIndexTypeAsString()) == ("Step", "numeric")
+    assert [steps.step_of(number).number for number in (0, 11)] == [1, 12]
 
 
-def test_each_item_knows_its_phase_and_its_time(scene):
+def test_each_item_knows_what_the_step_said_about_itself(scene):
     steps = StepSequence.create(add_transform(scene))
     fill(steps, [affine_step(0, 3), affine_step(1, 3), field_step(2)])
-    assert [steps.step_of(number) for number in range(3)] == [(0, "search", 1), (1, "search", 0.5), (2, "field", 0.5)]
+    assert [steps.step_of(number) for number in range(3)] == [
+        KeptStep(0, "search", 1, {"overlap": 0}),
+        KeptStep(1, "search", 0.5, {"overlap": 1 / 7}),
+        KeptStep(2, "field", 0.5, {"mutual information": 1e-12}),
+    ]
+
+
+def test_the_transform_of_a_step_comes_back_as_it_was(scene):
+    steps = StepSequence.create(add_transform(scene))
+    fill(steps, [affine_step(0), field_step(1)])
+    assert np.array_equal(steps.transform_of(0).values, shift(0).matrix)
+    field = steps.transform_of(1)
+    assert np.array_equal(field.vectors, field_step(1).transform.vectors)
+    assert field.grid.is_close(OBLIQUE, tolerance=1e-9)
+
+
+def test_the_nodes_are_named_after_what_they_register(scene):
+    steps = StepSequence.create(add_transform(scene, "CT to MR transform"))
+    fill(steps, [affine_step(index) for index in range(3)])
+    assert steps.name == "CT to MR steps"
+    assert steps.branch_from(1).name == "CT to MR steps, from step 2"
 
 
 def test_the_proxy_is_the_very_node_of_the_user(scene):
@@ -121,7 +140,7 @@ def test_a_new_step_is_shown_at_once(scene):
     output = add_transform(scene)
     steps = StepSequence.create(output)
     for index in range(4):
-        steps.append(affine_step(index), grid=OBLIQUE)
+        steps.append(affine_step(index))
         assert np.isclose(shown_shift(output), index + 1)
 
 
@@ -130,11 +149,36 @@ def test_a_new_step_does_not_disturb_who_looks_at_an_earlier_one(scene):
     steps = StepSequence.create(output)
     fill(steps, [affine_step(0), affine_step(1), affine_step(2)])
     steps.select(1)
-    steps.append(affine_step(3), grid=OBLIQUE)
+    fired, heard = watch(output), watch(steps.browser, vtk.vtkCommand.ModifiedEvent)
+    steps.append(affine_step(3), show=False)
     assert np.isclose(shown_shift(output), 2)
-    steps.select(len(steps) - 1)
-    steps.append(affine_step(4), grid=OBLIQUE)
-    assert np.isclose(shown_shift(output), 5)
+    assert (len(steps), steps.shown, fired) == (4, 1, [])
+    assert heard  # the slider learns how long it is
+    for number in (3, 0):
+        steps.select(number)
+        assert np.isclose(shown_shift(output), number + 1)
+
+
+def test_several_steps_at_once_are_one_update_that_ends_on_the_newest(scene):
+    output = add_transform(scene)
+    steps = StepSequence.create(output)
+    fired = watch(output)
+    for batch in ([0, 1, 2], [3], [4, 5]):
+        fired.clear()
+        steps.extend([affine_step(index) for index in batch])
+        assert len(fired) == 1
+        assert np.isclose(shown_shift(output), batch[-1] + 1)
+    assert len(steps) == 6
+
+
+def test_an_edit_of_the_output_is_not_undone_by_steps_that_are_not_shown(scene):
+    output = add_transform(scene)
+    steps = StepSequence.create(output)
+    fill(steps, [affine_step(0), affine_step(1)])
+    steps.select(0)
+    output.SetAndObserveTransformFromParent(vtk.vtkTransform())
+    steps.append(affine_step(2), show=False)
+    assert np.isclose(shown_shift(output), 0)
 
 
 def test_attributes_and_references_of_the_user_survive_scrubbing(scene):
@@ -175,21 +219,35 @@ def test_fields_beyond_the_budget_are_thinned_and_the_newest_stays(scene):
     output = add_transform(scene)
     steps = StepSequence.create(output, budget=5 * FIELD_BYTES)
     for index in range(23):
-        steps.append(field_step(index), grid=OBLIQUE)
+        steps.append(field_step(index))
         assert len(steps) <= 5
-        assert steps.step_of(len(steps) - 1)[0] == index
+        assert steps.step_of(len(steps) - 1).index == index
         assert steps.browser.GetSelectedItemNumber() == len(steps) - 1
         expected = smooth_field(OBLIQUE, 0.1 * index).vectors[:, 3, 4, 5].numpy()
         assert np.allclose(from_world(output, POINT) - POINT, expected, atol=1e-5)
-    assert [steps.step_of(number)[0] for number in range(len(steps))] == [0, 8, 16, 22]
+    assert [steps.step_of(number).index for number in range(len(steps))] == [0, 8, 16, 22]
+
+
+def test_the_step_that_is_looked_at_is_not_thinned_away(scene):
+    output = add_transform(scene)
+    steps = StepSequence.create(output, budget=3 * FIELD_BYTES)
+    fill(steps, [field_step(index) for index in range(3)])
+    steps.select(1)
+    for index in range(3, 15):
+        steps.append(field_step(index), show=False)
+        assert steps.step_of(steps.shown).index == 1
+        assert steps.step_of(len(steps) - 1).index == index
+    assert len(steps) <= 4
+    expected = smooth_field(OBLIQUE, 0.1).vectors[:, 3, 4, 5].numpy()
+    assert np.allclose(from_world(output, POINT) - POINT, expected, atol=1e-5)
 
 
 def test_affine_steps_are_never_thinned(scene):
     steps = StepSequence.create(add_transform(scene), budget=FIELD_BYTES)
     fill(steps, [affine_step(index, 40) for index in range(20)])
     fill(steps, [field_step(index) for index in range(20, 27)])
-    assert [steps.step_of(number)[0] for number in range(20)] == list(range(20))
-    assert steps.step_of(len(steps) - 1)[0] == 26
+    assert [steps.step_of(number).index for number in range(20)] == list(range(20))
+    assert steps.step_of(len(steps) - 1).index == 26
     assert len(steps) <= 22
 
 
@@ -214,47 +272,3 @@ def test_without_the_module_sequences_the_message_names_it():
     scene = slicer.vtkMRMLScene()
     with pytest.raises(DiffusionCoreError, match="module Sequences is not loaded"):
         StepSequence.create(add_transform(scene))
-
-
-@pytest.mark.parametrize("kind", ["affine", "field", "both"])
-def test_a_saved_scene_brings_everything_back(scene, logics, tmp_path, kind):
-    output, moving = add_transform(scene, "result"), add_volume(scene, blobs(LEFT_HANDED), "moving")
-    moving.SetAndObserveTransformNodeID(output.GetID())
-    steps = StepSequence.create(output)
-    makers = {"affine": [affine_step] * 5, "field": [field_step] * 5, "both": [affine_step] * 2 + [field_step] * 3}[
-        kind
-    ]
-    fill(steps, [make(index) for index, make in enumerate(makers)])
-    steps.select(3)
-    expected, table = from_world(output, POINT), [steps.step_of(number) for number in range(5)]
-    assert scene.WriteToMRB(str(tmp_path / "case.mrb"))
-    scene.Clear(False)
-    assert scene.ReadFromMRB(str(tmp_path / "case.mrb"), True)
-    output, moving = scene.GetFirstNodeByName("result"), scene.GetFirstNodeByName("moving")
-    (steps,) = StepSequence.all_of(output)
-    steps.interpolate_linearly()
-    assert [steps.step_of(number) for number in range(len(steps))] == table
-    assert steps.browser.GetSelectedItemNumber() == 3
-    assert moving.GetParentTransformNode() is output
-    assert np.allclose(from_world(output, POINT), expected, atol=1e-5)
-    steps.select(4)
-    last = makers[4](4).transform
-    assert np.allclose(from_world(output, POINT), last.map(torch.from_numpy(POINT)), atol=1e-5)
-
-
-def test_metrics_become_a_table_with_a_row_per_step(scene):
-    node = scene.AddNewNodeByClass("vtkMRMLTableNode", "metrics")
-    steps = [
-        ScriptedStep(0, "center", 1.0, shift(0), {"mutual information": 0.2}),
-        ScriptedStep(1, "polish", 0.0, shift(1), {"mutual information": 0.5, "overlap": 0.9}),
-    ]
-    metrics_to_node(steps, node)
-    metrics_to_node(steps, node)
-    assert [node.GetColumnName(i) for i in range(node.GetNumberOfColumns())] == [
-        "step", "phase", "time", "mutual information", "overlap",
-    ]  # fmt: skip
-    assert node.GetNumberOfRows() == 2
-    assert [node.GetCellText(row, 1) for row in range(2)] == ["center", "polish"]
-    values = node.GetTable()
-    assert math.isnan(values.GetValueByName(0, "overlap").ToDouble())
-    assert values.GetValueByName(1, "mutual information").ToDouble() == 0.5
