@@ -50,7 +50,8 @@ class qMRMLNodeComboBox(QWidget):
         self._list.rowsInserted.connect(self._on_rows_inserted)
         self._list.rowsAboutToBeRemoved.connect(self._on_rows_about_to_be_removed)
         self._list.rowsRemoved.connect(self._on_rows_removed)
-        self._combo.currentTextChanged.connect(self._on_choice)
+        self._list.dataChanged.connect(self._on_renamed)
+        self._combo.currentIndexChanged.connect(self._on_choice)
         self._combo.activated.connect(self._on_activated)
         view.clicked.connect(self._on_clicked)
         self._update_texts()
@@ -278,10 +279,14 @@ class qMRMLNodeComboBox(QWidget):
         self.setCurrentNode(node)
         self.nodeAddedByUserAction.emit(node)
 
-    def _on_choice(self, _text: str) -> None:
+    def _on_renamed(self, first: QModelIndex, last: QModelIndex) -> None:
+        if first.row() <= self._combo.currentIndex <= last.row():
+            self._on_choice(self._combo.currentIndex)
+
+    def _on_choice(self, row: int) -> None:
         if self._switching:
             return
-        node, row = self.currentNode(), self._combo.currentIndex
+        node = self.currentNode()
         if node is None and row != (0 if self.noneEnabled else -1):
             # Qt chose a row that is none of ours to choose, because the chosen node went
             last = self.nodeFromIndex(self.nodeCount() - 1)
