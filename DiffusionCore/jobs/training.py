@@ -19,10 +19,10 @@ from typing import Any
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.jobs.process_tree import kill_tree, tree_options
 from DiffusionCore.jobs.training_log import TrainingLog
+from DiffusionCore.jobs.worker_process import worker_environment
 from DiffusionCore.storage.checkpoint import read_description
 from DiffusionCore.training.folder import LOG, OUTPUT, STATE, STOP, WEIGHTS, TrainingRecord, is_in_use, read_record
 
-_ROOT = Path(__file__).resolve().parents[2]  # where the package lies
 _TAIL = 8000  # bytes of the output that are looked at
 _PATIENCE = 5.0  # seconds until a process that was killed is given up
 _DEFECT = "unexpected "  # how the shell begins what is a mistake of the program
@@ -87,8 +87,8 @@ class TrainingRun:
             settings: "key=value" each.
             device: "auto", "cpu", "cuda" or "cuda:i".
             minutes: time limit; None for none.
-            python: the interpreter; default: the one that runs this.
-            environment: of the process; default: that of this one.
+            python: the interpreter; by default this one. Inside Slicer it is ``PythonSlicer``.
+            environment: of the process; by default that of this one.
 
         Raises:
             DiffusionCoreError: a training runs there, or the process cannot be started.
@@ -270,7 +270,6 @@ class TrainingRun:
 
 def _spawn(command: list[str], folder: Path, output: Any, environment: Mapping[str, str]) -> subprocess.Popen:
     _started[:] = [process for process in _started if process.poll() is None]
-    paths = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
     try:
         process = subprocess.Popen(
             command,
@@ -278,7 +277,7 @@ def _spawn(command: list[str], folder: Path, output: Any, environment: Mapping[s
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
+            env=worker_environment(environment),
             **tree_options(),
         )
     except OSError as error:

@@ -1,6 +1,7 @@
 """Stands where Python does in ``python -m DiffusionCore train``: the same command, which knows the recipe "line", too.
 
-It is that of ``line_recipe``; the setting ``pause`` makes each batch wait, in seconds.
+It is that of ``line_recipe``; the setting ``pause`` makes each batch wait, in seconds. "affine" is this recipe, too,
+for panels that offer no other one.
 """
 
 import sys
@@ -33,5 +34,5 @@ class PausedRecipe(LineRecipe):
 OFTEN = replace(SETTINGS, log_every=1, save_every=5)
 
 if __name__ == "__main__":
-    RECIPES["line"] = Entry(PausedRecipe, PausedConfig(), OFTEN, "a line")
+    RECIPES["line"] = RECIPES["affine"] = Entry(PausedRecipe, PausedConfig(), OFTEN, "a line")
     sys.exit(main(sys.argv[sys.argv.index("DiffusionCore") + 1 :]))

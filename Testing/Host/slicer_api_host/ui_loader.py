@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 
-from PySide6 import QtWidgets
-from PySide6.QtCore import QBuffer, QIODevice, QObject
+from PySide6.QtCore import QBuffer, QIODevice, QObject, qInstallMessageHandler
 from PySide6.QtUiTools import QUiLoader as NativeLoader
 from PySide6.QtWidgets import QWidget
 
-from slicer_api_host import pythonqt
+from slicer_api_host import pythonqt, ui_file
 from slicer_api_host.connections import connect
 from slicer_api_host.declare import WIDGETS
 
-Element = ElementTree.Element
-
 
 class QUiLoader(NativeLoader):
-    """Load .ui files; a class, a static property, a sender or a receiver that does not exist is an error."""
+    """Load .ui files; a class, a static property, a value, a sender or a receiver that does not exist is an error."""
 
     def createWidget(self, class_name: str, parent: QWidget | None = None, name: str = "") -> QWidget:
         if class_name not in WIDGETS:
@@ -33,53 +29,44 @@ class QUiLoader(NativeLoader):
         Raises:
             ValueError: the file is no .ui file or names what does not exist.
         """
-        if not device.isOpen():
-            device.open(QIODevice.OpenModeFlag.ReadOnly)
-        try:
-            root = ElementTree.fromstring(bytes(device.readAll()))
-        except ElementTree.ParseError as error:
-            raise ValueError(f"The .ui file cannot be read: {error}.") from error
-        _check_classes(root)
+        if not device.isOpen() and not device.open(QIODevice.OpenModeFlag.ReadOnly):
+            raise ValueError(f"The .ui file cannot be opened: {device.errorString()}.")
+        root = ui_file.read(bytes(device.readAll()))
         # Python wires the connections: Qt does not know signals that carry MRML nodes
-        links = root.find("connections")
-        if links is not None:
-            root.remove(links)
+        links, enumerators = ui_file.take_links(root), ui_file.take_enumerators(root)
+        widget = self._load_native(root, parent)
+        for setting in ui_file.settings(root):
+            _check(setting, _named(widget, setting.object_name))
+        for setting in enumerators:
+            owner = _named(widget, setting.object_name)
+            _check(setting, owner)
+            setattr(owner, setting.property_name, ui_file.enumerated(setting.value.text or ""))
+        for link in links:
+            connect(_named(widget, link.sender), link.signal, _named(widget, link.receiver), link.slot)
+        return widget
+
+    def _load_native(self, root: ElementTree.Element, parent: QWidget | None) -> QWidget:
         buffer = QBuffer()
         buffer.setData(ElementTree.tostring(root))
         buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-        widget = super().load(buffer, parent)
-        if widget is None:
-            raise ValueError(f"The .ui file cannot be loaded: {self.errorString()}")
-        _check_properties(root, widget)
-        for link in () if links is None else links:
-            sender, signal, receiver, slot = (link.findtext(k, "") for k in ("sender", "signal", "receiver", "slot"))
-            connect(_named(widget, sender), signal, _named(widget, receiver), slot)
+        said: list[str] = []
+        former = qInstallMessageHandler(lambda _kind, _context, message: said.append(message))
+        try:
+            widget = super().load(buffer, parent)
+        finally:
+            qInstallMessageHandler(former)
+        if widget is None or said:
+            raise ValueError(f"The .ui file cannot be loaded: {' '.join(said) or self.errorString()}")
         return widget
 
 
-def _check_classes(root: Element) -> None:
-    used = {element.get("class", "") for element in root.iter("widget")}
-    unknown = sorted(name for name in used if name not in WIDGETS and not hasattr(QtWidgets, name) and name != "Line")
-    if unknown:
-        raise ValueError(f"The .ui file uses widget classes that the host does not know: {', '.join(unknown)}.")
-
-
-def _static_properties(root: Element) -> Iterator[tuple[Element, str]]:
-    for element in root.iter("widget"):
-        for declared in element.findall("property"):
-            if declared.get("stdset") != "0":
-                yield element, declared.get("name", "")
-
-
-def _check_properties(root: Element, widget: QWidget) -> None:
-    for element, name in _static_properties(root):
-        # a Line is a frame that Qt's loader calls a line; its orientation is the loader's own
-        if element.get("class") == "Line" and name == "orientation":
-            continue
-        if pythonqt.property_of(_named(widget, element.get("name", "")), name) is None:
-            raise ValueError(
-                f"The .ui file sets '{name}' on {element.get('name')}: {element.get('class')} has no such property."
-            )
+def _check(setting: ui_file.Setting, owner: QObject) -> None:
+    declared = pythonqt.property_of(owner, setting.property_name)
+    where = f"The .ui file sets '{setting.property_name}' on {setting.object_name}"
+    if declared is None:
+        raise ValueError(f"{where}: {setting.class_name} has no such property.")
+    if not ui_file.fits(setting, declared.typeName()):
+        raise ValueError(f"{where} to a {setting.value.tag}: it is a {declared.typeName()}.")
 
 
 def _named(widget: QWidget, name: str) -> QObject:

@@ -1,0 +1,104 @@
+"""The list of models: those in use, and those that were trained in a folder and could be. No torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from .TrainingRecipes import purposeOf
+
+_MOST = 200  # trainings in a folder that are looked at
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One row of the table.
+
+    Attributes:
+        name, purpose, checked, size, where: what its columns say.
+        path: its weights.
+        inUse: it is among the models already.
+        shipped: it came with the extension.
+    """
+
+    name: str
+    purpose: str
+    checked: str
+    size: str
+    where: str
+    path: Path
+    inUse: bool
+    shipped: bool
+
+
+def modelRows(folder: Path | None) -> list[ModelRow]:
+    """Return the trainings in ``folder`` that have weights and are not in use as they are, then the models in use."""
+    from DiffusionCore.models import list_models
+
+    cards = list_models()
+    inUse = {_identity(card) for card in cards}
+    trained = [] if folder is None else [card for card in _trained(folder) if _identity(card) not in inUse]
+    return [*(_row(card, inUse=False) for card in trained), *(_row(card, inUse=True) for card in cards)]
+
+
+def _trained(folder: Path) -> list[Any]:
+    """Return the cards of the trainings in ``folder``, named after their folders."""
+    from dataclasses import replace
+
+    from DiffusionCore.checks import StorageError
+    from DiffusionCore.models import read_card
+    from DiffusionCore.training.folder import WEIGHTS
+
+    cards = []
+    try:
+        places = sorted(place for place in folder.iterdir() if (place / WEIGHTS).is_file())
+    except OSError:
+        return []
+    for place in places[:_MOST]:
+        try:
+            cards.append(replace(read_card(place / WEIGHTS), name=place.name))
+        except StorageError:  # half written by another program, or no weights of ours
+            continue
+    return cards
+
+
+def _identity(card: Any) -> tuple[str, ...]:
+    """Return what two copies of one model share, and a model that was trained further does not."""
+    return card.name, card.kind, card.steps, card.seed
+
+
+def _row(card: Any, *, inUse: bool) -> ModelRow:
+    places = {True: _("Shipped"), False: _("Installed")}
+    return ModelRow(
+        name=card.name,
+        purpose=purposeOf(card.kind),
+        checked=_checked(card, inUse),
+        size=_sizeText(card.path.stat().st_size),
+        where=places[card.shipped] if inUse else _("Output folder"),
+        path=card.path,
+        inUse=inUse,
+        shipped=card.shipped,
+    )
+
+
+def _sizeText(count: int) -> str:
+    if count < 1e5:
+        return _("{size} kB").format(size=count // 1000)
+    return _("{size} MB").format(size=f"{count / 1e6:.1f}")
+
+
+def _checked(card: Any, inUse: bool) -> str:
+    """Return the result that the card states; of a training the best check in its log."""
+    if card.results:
+        name, value = card.results[0]
+        return f"{name}: {value}" if name else value
+    if inUse:
+        return _("Not stated")
+    from DiffusionCore.jobs.training import TrainingRun
+
+    run = TrainingRun.find(card.path.parent)
+    if run is None or run.best is None:
+        return _("Not yet")
+    step, loss = run.best
+    return _("{loss} at step {step}").format(loss=f"{loss:.3g}", step=step)

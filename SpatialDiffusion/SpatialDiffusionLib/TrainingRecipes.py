@@ -1,0 +1,64 @@
+"""What can be trained, in words for the user. No torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One line of the list.
+
+    Attributes:
+        key: its name in the table of recipes of the core; saved with the scene.
+        text: what the user reads.
+        description: the gray line below: what it learns from what, and how long that takes.
+    """
+
+    key: str
+    text: str
+    description: str
+
+
+def recipes() -> list[Recipe]:
+    """Return what can be trained, the most useful first."""
+    return [
+        Recipe(
+            "affine",
+            _("Affine registration"),
+            _(
+                "Learns the pose of heads and brains in any contrast. Needs no data: the images are synthetic. "
+                "About 3 hours on two CPU cores."
+            ),
+        ),
+        Recipe(
+            "comparison",
+            _("Comparison of two images"),
+            _(
+                "Learns small affine differences between two images; measured to help on brains only. Needs no data: "
+                "the heads and shapes are synthetic. About an hour on a CPU core."
+            ),
+        ),
+        Recipe(
+            "published-affine",
+            _("Published affine diffusion"),
+            _(
+                "Learns to undo random affines step by step, as published. Needs no data: the images are synthetic. "
+                "A day or more on a CPU core; set a time limit, or choose a GPU."
+            ),
+        ),
+    ]
+
+
+def defaultTrainingFolder() -> Path:
+    """Return where trainings are kept unless the user chooses another folder: beside the models."""
+    from DiffusionCore.models import models_folder
+
+    return models_folder().absolute().parent / "trainings"
+
+
+def purposeOf(kind: str) -> str:
+    """Return what weights of the ``kind`` are for; a kind that is new stays as it is."""
+    known = {"pose": _("Affine registration"), "published-affine": _("Published affine diffusion")}
+    return known.get(kind, kind)
