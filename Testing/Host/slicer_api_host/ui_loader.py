@@ -19,7 +19,9 @@ class QUiLoader(NativeLoader):
     def createWidget(self, class_name: str, parent: QWidget | None = None, name: str = "") -> QWidget:
         if class_name not in WIDGETS:
             return super().createWidget(class_name, parent, name)
-        widget = WIDGETS[class_name](parent)
+        # a parent that watches its children would meet this one before it is complete, and Python would lose it
+        widget = WIDGETS[class_name]()
+        widget.setParent(parent)
         widget.setObjectName(name)
         return widget
 
