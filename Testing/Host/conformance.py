@@ -3,7 +3,7 @@
     python Testing/Host/conformance.py PYTHON_FOLDER REPORT PYTEST_ARGUMENT...
 
 ``PYTHON_FOLDER`` completes the package ``slicer``: our own ``slicer_python``, or Base/Python/slicer of a source tree of
-Slicer. What became of each test is written to ``REPORT`` as JSON.
+Slicer, whose module SampleData is then taken as well. What became of each test is written to ``REPORT`` as JSON.
 """
 
 from __future__ import annotations
@@ -81,12 +81,16 @@ class NotBuilt:
 def main(python_folder: str, report: str, *arguments: str) -> None:
     sys.path.insert(0, os.fspath(HOST))
     import slicer
-    from slicer_api_host import application
+    from slicer_api_host import application, modules
 
     application.start(python_folder)
     for name in NOT_BUILT:
         if not hasattr(slicer, name):
             setattr(slicer, name, type(name, (NotBuilt,), {}))
+    sample_data = Path(python_folder, *[os.pardir] * 3, "Modules", "Scripted", "SampleData", "SampleData.py").resolve()
+    if sample_data.is_file():
+        modules.unload_module("SampleData")
+        modules.load_module(sample_data)
     recorder = Recorder()
     pytest.main([*arguments, "-p", "no:cacheprovider"], plugins=[recorder])
     Path(report).write_text(json.dumps(recorder.outcomes), encoding="utf-8")

@@ -93,11 +93,15 @@ def test_a_file_that_is_not_to_be_loaded_is_a_path(file):
     assert Path(path).read_bytes() == file.read_bytes()
 
 
-def test_a_wrong_checksum_is_an_error(file):
-    LOGIC.registerCustomSampleDataSource(
-        "Tests", "Wrong", file.as_uri(), file.name, "x", checksums="SHA256:" + 64 * "0"
-    )
-    with pytest.raises(ValueError, match=file.name):
+@pytest.mark.parametrize("wrong", ["checksum", "address", "type"])
+def test_a_sample_that_cannot_be_had_is_left_out_and_logged(file, caplog, wrong):
+    uri = (file if wrong != "address" else file.with_name("absent")).as_uri()
+    kind = "VolumeFile" if wrong != "type" else "ModelFile"
+    digest = "SHA256:" + 64 * "0" if wrong == "checksum" else None
+    LOGIC.registerCustomSampleDataSource("Tests", "Wrong", uri, file.name, "x", loadFileTypes=kind, checksums=digest)
+    assert SampleData.downloadSamples("Wrong") == []
+    assert "ERROR" in {record.levelname for record in caplog.records}
+    with pytest.raises(IndexError):
         SampleData.downloadSample("Wrong")
 
 
@@ -120,7 +124,7 @@ def test_the_panel_has_a_button_for_every_sample(file, qt):
     LOGIC.registerCustomSampleDataSource("Tests", "Made", "made:", "made", "made", customDownloader=made.append)
     LOGIC.registerCustomSampleDataSource("Tests", "Read", file.as_uri(), file.name, "read")
     panel = slicer.modules.sampledata.createNewWidgetRepresentation()
-    named = {button.name: button for button in panel.findChildren(qt.QPushButton)}
+    named = {button.name: button for button in panel.findChildren(qt.QAbstractButton)}
     named["MadePushButton"].click()
     named["ReadPushButton"].click()
     assert [source.sampleName for source in made] == ["Made"]

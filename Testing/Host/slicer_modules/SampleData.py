@@ -19,7 +19,11 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadab
 
 
 def downloadSample(sampleName: str) -> Any:
-    """Return the first node of the source of this name."""
+    """Return the first node of the source of this name.
+
+    Raises:
+        IndexError: there is no such source, or nothing of it could be loaded.
+    """
     return SampleDataLogic().downloadSample(sampleName)
 
 
@@ -165,7 +169,7 @@ class SampleDataLogic:
         """Bring the files of ``source`` into the cache of the scene and load them.
 
         A file without the name of a node, where others have one, is not loaded; nor is one whose ``loadFiles`` is
-        False. Returns the nodes, or the paths if nothing is to be loaded.
+        False. What cannot be had is logged and left out. Returns the nodes, or the paths if nothing is to be loaded.
         """
         nodes, paths = [], []
         unnamed = all(name is None for name in source.nodeNames)
@@ -173,23 +177,26 @@ class SampleDataLogic:
         columns += (source.loadFiles, source.loadFileTypes)
         for uri, file, name, checksum, load, kind in zip(*columns, strict=True):
             path = self._fetch(uri, file or os.path.basename(uri), checksum)
+            if path is None:
+                continue
             wanted = name or (os.path.splitext(os.path.basename(path))[0] if unnamed else None)
             if load is False or wanted is None:
                 paths.append(path)
-            else:
-                nodes.append(self._load(path, wanted, kind, source.loadFileProperties))
+            elif (node := self._load(path, wanted, kind, source.loadFileProperties)) is not None:
+                nodes.append(node)
         return nodes or paths
 
     def logMessage(self, message: str, logLevel: int = logging.DEBUG) -> None:
         logging.log(logLevel, message)
 
-    def _fetch(self, uri: str, name: str, checksum: str | None) -> str:
+    def _fetch(self, uri: str, name: str, checksum: str | None) -> str | None:
         folder = slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()
         os.makedirs(folder, exist_ok=True)
         path = f"{folder}/{name}"
         self.logMessage(f"Requesting {name} from {uri}")
         if not slicer.util.downloadFile(uri, path, checksum):
-            raise ValueError(f"{uri} could not be downloaded to {path}.")
+            self.logMessage(f"{uri} could not be downloaded to {path}.", logging.ERROR)
+            return None
         return path
 
     def _load(self, path: str, name: str, kind: str | None, properties: dict[str, Any]) -> Any:
