@@ -1,26 +1,55 @@
-"""What the panel asks for; saved with the scene."""
+"""What the panel asks for and shows; saved with the scene."""
 
+from pathlib import Path
+from typing import Annotated
+
+import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
-from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
+
+from .TrainingRecipes import defaultTrainingFolder
 
 
 @parameterNodeWrapper
 class Parameters:
+    """The whole state of the panel.
+
+    Attributes:
+        preset: the key of a preset (Presets.py).
+        device: "auto", "cpu" or "cuda:0".
+        steps: of the diffusion; 0 leaves the number to the preset.
+        live: follow the newest step of a run.
+        fade: opacity of the moving volume over the fixed one.
+        before, grid, colors, uncertainty, sideBySide: what the views show beside the result.
+        trainingRecipe: the key of a recipe (TrainingRecipes.py).
+        trainingFolder, trainingName: a training lies in the folder trainingFolder / trainingName.
+        trainingMinutes: its time limit; 0 for none.
+        trainingDevice: "auto", "cpu" or "cuda".
+    """
+
     fixedVolume: vtkMRMLScalarVolumeNode
     movingVolume: vtkMRMLScalarVolumeNode
+    preset: str = "automatic"
+    fixedSegmentation: slicer.vtkMRMLSegmentationNode
+    movingSegmentation: slicer.vtkMRMLSegmentationNode
+    initialTransform: vtkMRMLTransformNode
     outputTransform: vtkMRMLTransformNode
     outputVolume: vtkMRMLScalarVolumeNode
-
-
-def problem(parameters) -> str:
-    """Return why a registration cannot start, in words for the user; empty when it can."""
-    if parameters is None or parameters.fixedVolume is None:
-        return _("Select a fixed volume.")
-    if parameters.movingVolume is None:
-        return _("Select a moving volume.")
-    if parameters.fixedVolume is parameters.movingVolume:
-        return _("Fixed and moving are the same volume.")
-    if parameters.outputVolume in (parameters.fixedVolume, parameters.movingVolume):
-        return _("The moved volume would overwrite an input. Select another one.")
-    return ""
+    device: str = "auto"
+    steps: Annotated[int, WithinRange(0, 100)] = 0
+    samples: Annotated[int, WithinRange(1, 16)] = 1
+    seed: Annotated[int, WithinRange(0, 999999)] = 0
+    keepSteps: bool = True
+    live: bool = True
+    fade: Annotated[float, WithinRange(0, 1)] = 0.5
+    before: bool = False
+    grid: bool = False
+    colors: bool = False
+    uncertainty: bool = False
+    sideBySide: bool = False
+    trainingRecipe: str = "affine"
+    trainingFolder: Annotated[Path, Default(generator=defaultTrainingFolder)]
+    trainingName: str = "my-affine-1"
+    trainingMinutes: Annotated[int, WithinRange(0, 100000)] = 0
+    trainingDevice: str = "auto"
+    trainingLogAxis: bool = False

@@ -1,0 +1,30 @@
+"""The section Advanced: device and packages; its numbers are bound to the parameters by the form."""
+
+from slicer.i18n import tr as _
+
+from DiffusionCore.mrml.install import installed_versions
+
+from .Choices import Choice
+
+# What Restore defaults sets back, beside the presets
+RESTORED = ("preset", "device", "steps", "samples", "seed", "keepSteps")
+
+
+class AdvancedSection:
+    """Fills in what the file of the form cannot say."""
+
+    def __init__(self, ui, onDevice, onInstall, onRestore) -> None:
+        self._ui = ui
+        self.devices = Choice(ui.deviceSelector, onDevice)
+        # without torch nobody knows which GPUs there are; a run on one that is missing says so
+        self.devices.fill(
+            [("auto", _("Automatic")), ("cpu", _("CPU")), ("cuda:0", _("CUDA 0")), ("cuda:1", _("CUDA 1"))]
+        )
+        ui.installButton.clicked.connect(onInstall)
+        ui.restoreButton.clicked.connect(onRestore)
+        self.listPackages()
+
+    def listPackages(self) -> None:
+        """Show the versions of the packages, or which are missing."""
+        parts = [f"{name} {version or _('missing')}" for name, version in installed_versions().items()]
+        self._ui.packagesLabel.setText(", ".join(parts))

@@ -1,0 +1,51 @@
+"""How long a registration will take, and in how much memory: from the sizes of the images and the last run."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from .Words import durationText, memoryText
+
+_SETTING = "SpatialDiffusion/SecondsPerWork/{method}"
+_DEVICE = "SpatialDiffusion/LastDevice"
+_START_SECONDS = 4.0  # the worker, torch and the model
+_SECONDS_PER_WORK = 8.0  # one core of a laptop, without a GPU
+_START_MEGABYTES = 450.0  # the worker, torch and the model
+_BYTES_PER_VOXEL = 30.0  # measured: working copies of the default pipeline
+
+
+def workOf(fixed, moving, samples: int) -> float:
+    """Return how much there is to do, 1 for a pair of heads at 1 mm: most of it does not depend on the size."""
+    return samples * (0.7 + 0.3 * (_voxels(fixed) + _voxels(moving)) / 14e6)
+
+
+def estimateText(fixed, moving, method: str, device: str, samples: int) -> str:
+    """Return the sentence after "Ready."."""
+    rate = slicer.util.settingsValue(_SETTING.format(method=method), _SECONDS_PER_WORK, converter=float)
+    seconds = _START_SECONDS + rate * workOf(fixed, moving, samples)
+    megabytes = _START_MEGABYTES + _BYTES_PER_VOXEL * (_voxels(fixed) + _voxels(moving)) / 1e6
+    place = deviceText(device if device != "auto" else slicer.util.settingsValue(_DEVICE, ""))
+    sentence = _("About {time} on this computer ({place}), {memory}.") if place else _("About {time}, {memory}.")
+    return sentence.format(time=durationText(_rounded(seconds)), place=place, memory=memoryText(megabytes))
+
+
+def remember(fixed, moving, method: str, device: str, samples: int, seconds: float) -> None:
+    """Note how long a whole run took; the next estimate is made from it."""
+    settings = slicer.app.userSettings()
+    work = workOf(fixed, moving, samples)
+    settings.setValue(_SETTING.format(method=method), max(0.1, seconds - _START_SECONDS) / work)
+    settings.setValue(_DEVICE, device)
+
+
+def deviceText(device: str) -> str:
+    """Return what people call a device of torch: "CPU", "CUDA 0"."""
+    return device.upper().replace(":", " ")
+
+
+def _rounded(seconds: float) -> float:
+    """Return ``seconds`` as rough as the estimate is."""
+    return seconds if seconds < 10 else round(seconds / 5) * 5
+
+
+def _voxels(volume) -> int:
+    image = volume.GetImageData()
+    return 0 if image is None else image.GetNumberOfPoints()

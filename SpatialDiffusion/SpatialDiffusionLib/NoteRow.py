@@ -1,0 +1,52 @@
+"""The row above the inputs: what is missing or noteworthy, with one button that mends it; hidden otherwise."""
+
+from dataclasses import dataclass
+
+from .States import Icon
+from .Texts import showIcon
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """One sentence or two.
+
+    Attributes:
+        text: what the user reads.
+        icon: how much it matters.
+        button: the text of the button; empty for none.
+        tip: what the button does.
+        action: called with nothing when it is pressed.
+    """
+
+    text: str
+    icon: Icon = Icon.NONE
+    button: str = ""
+    tip: str = ""
+    action: object = None
+
+
+class NoteRow:
+    """Shows one note at a time."""
+
+    def __init__(self, ui) -> None:
+        self._ui, self._note = ui, None
+        ui.noteButton.clicked.connect(self._onButton)
+
+    def show(self, note: Note | None) -> None:
+        """Show ``note``, or nothing for None."""
+        ui, self._note = self._ui, note
+        ui.noteRow.setVisible(note is not None)
+        if note is None:
+            return
+        showIcon(ui.noteIcon, note.icon)
+        ui.noteLabel.setText(note.text)
+        ui.noteButton.setVisible(bool(note.button))
+        ui.noteButton.setText(note.button)
+        ui.noteButton.setToolTip(note.tip)
+
+    def setButtonEnabled(self, enabled: bool) -> None:
+        self._ui.noteButton.setEnabled(enabled)
+
+    def _onButton(self, *_arguments) -> None:
+        if self._note is not None and self._note.action is not None:
+            self._note.action()

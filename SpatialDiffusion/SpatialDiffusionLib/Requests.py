@@ -1,0 +1,39 @@
+"""From the parameters of the panel to what the logic is asked for."""
+
+from DiffusionCore.mrml.request import RegistrationRequest
+
+from . import Presets
+
+
+def requestOf(parameters, preset) -> RegistrationRequest:
+    """Return what Register asks for now."""
+    return RegistrationRequest(
+        fixed=parameters.fixedVolume,
+        moving=parameters.movingVolume,
+        transform=parameters.outputTransform,
+        volume=parameters.outputVolume,
+        fixed_segmentation=parameters.fixedSegmentation,
+        moving_segmentation=parameters.movingSegmentation,
+        initial=parameters.initialTransform,
+        method=preset.method,
+        settings=Presets.settingsOf(preset, parameters.steps),
+        device=parameters.device,
+        seed=parameters.seed,
+        samples=parameters.samples,
+        keep_steps=parameters.keepSteps,
+    )
+
+
+def signatureOf(parameters) -> tuple:
+    """Return what distinguishes one request from another: if it changes, the last result is no longer the answer."""
+    nodes = (
+        parameters.fixedVolume,
+        parameters.movingVolume,
+        parameters.fixedSegmentation,
+        parameters.movingSegmentation,
+        parameters.initialTransform,
+        parameters.outputTransform,
+        parameters.outputVolume,
+    )
+    choices = (parameters.preset, parameters.device, parameters.steps, parameters.samples, parameters.seed)
+    return (*(None if node is None else node.GetID() for node in nodes), *choices, parameters.keepSteps)

@@ -1,0 +1,49 @@
+"""From a run (DiffusionCore.mrml.run.LiveRun) to the facts that the appearance depends on."""
+
+from DiffusionCore.jobs.events import FOLDING, SIMILARITY
+from DiffusionCore.mrml.run import RunState
+
+from .States import End, Facts, Phase
+
+_PHASES = {
+    RunState.STARTING: Phase.STARTING,
+    RunState.RUNNING: Phase.RUNNING,
+    RunState.STOPPING: Phase.STOPPING,
+}
+_ENDS = {RunState.STOPPED: End.STOPPED, RunState.FINISHED: End.FINISHED, RunState.FAILED: End.FAILED}
+
+
+def runFacts(run, resumedFrom, stopSeconds, places) -> Facts:
+    """Return what holds while ``run`` is under way; ``places`` are facts that do not come from it."""
+    return Facts(
+        phase=_PHASES[run.state],
+        activity=run.activity,
+        step=_number(run),
+        of=run.of,
+        stepPhase=run.phase,
+        secondsLeft=run.seconds_left,
+        resumedFrom=resumedFrom,
+        stopSeconds=stopSeconds if run.state is RunState.STOPPING else 0.0,
+        **places,
+    )
+
+
+def endFacts(run, seconds) -> Facts:
+    """Return what holds after ``run`` has ended, ``seconds`` after it began."""
+    measures = {measure.name: measure for measure in run.measures}
+    similarity, folding = measures.get(SIMILARITY), measures.get(FOLDING)
+    known = similarity is not None and None not in (similarity.before, similarity.after)
+    return Facts(
+        end=_ENDS[run.state],
+        step=_number(run),
+        of=run.of,
+        failure=run.message,
+        hasDetails=bool(run.details),
+        seconds=seconds,
+        similarity=(similarity.before, similarity.after) if known else None,
+        folding=None if folding is None else folding.after,
+    )
+
+
+def _number(run) -> int | None:
+    return None if run.step is None else run.step + 1

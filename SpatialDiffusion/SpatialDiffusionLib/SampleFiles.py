@@ -1,0 +1,2 @@
+def registerSampleData():
+    pass

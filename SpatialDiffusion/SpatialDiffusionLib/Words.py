@@ -1,0 +1,46 @@
+"""Numbers as people say them."""
+
+from slicer.i18n import tr as _
+
+
+def durationText(seconds: float) -> str:
+    """Return ``seconds`` with the precision that somebody who waits needs: "9 s", "2 min", "1 h 20 min"."""
+    if seconds < 90:
+        return _("{seconds} s").format(seconds=max(1, round(seconds)))
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("{minutes} min").format(minutes=minutes)
+    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
+
+
+def memoryText(megabytes: float) -> str:
+    """Return an amount of memory: "640 MB", "1.4 GB"."""
+    if megabytes < 1000:
+        return _("{megabytes} MB").format(megabytes=max(10, round(megabytes, -1)).__int__())
+    return _("{gigabytes} GB").format(gigabytes=f"{megabytes / 1000:.1f}")
+
+
+def measuredText(value: float) -> str:
+    """Return a measured ``value`` with two or three digits: "0.83", "12.4", "120"."""
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def phaseText(phase: str) -> str:
+    """Return what the core calls ``phase`` in the language of the user; a name that is new stays as it is."""
+    known = {
+        "center": _("centers aligned"),
+        "pose": _("pose"),
+        "search": _("search"),
+        "caution": _("no safe pose found: centers aligned"),
+        "compare": _("comparison"),
+        "polish": _("polish"),
+        "diffusion": _("diffusion"),
+    }
+    return known.get(phase, phase)
+
+
+def metricText(name: str) -> str:
+    """Return what the core calls a metric ``name`` in the language of the user."""
+    known = {"mutual_information": _("mutual information"), "overlap": _("overlap")}
+    return known.get(name, name.replace("_", " "))
