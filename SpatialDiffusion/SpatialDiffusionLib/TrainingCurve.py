@@ -32,9 +32,18 @@ class TrainingCurve:
             self._build()
         if (losses, checks) != self._shown:
             self._shown = (losses, checks)
-            _fill(self._nodes["LossesTable"], _thinned(_smoothed(losses)))
-            _fill(self._nodes["ChecksTable"], _thinned(checks))
+            self._showLine("Losses", _thinned(_smoothed(losses)))
+            self._showLine("Checks", _thinned(checks))
         self._chart.SetYAxisLogScale(logarithmic)
+
+    def _showLine(self, name: str, points: Points) -> None:
+        """Show a line; VTK complains about one without points, and draws none of a single one."""
+        series = self._nodes[name]
+        _fill(self._nodes[f"{name}Table"], points if len(points) != 1 else [*points, *points])
+        if not points:
+            self._chart.RemovePlotSeriesNodeID(series.GetID())
+        elif not self._chart.HasPlotSeriesNodeID(series.GetID()):
+            self._chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
     def remove(self) -> None:
         """Take the nodes out of the scene."""
@@ -78,7 +87,6 @@ class TrainingCurve:
         series.SetMarkerStyle(getattr(series, marker))
         series.SetMarkerSize(6)
         series.SetColor(*color)
-        self._chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
     def _add(self, className: str, name: str, parent: Any = None) -> Any:
         node = slicer.mrmlScene.CreateNodeByClass(className)

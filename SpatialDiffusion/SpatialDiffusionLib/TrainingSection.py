@@ -156,6 +156,7 @@ class TrainingSection(VTKObservationMixin):
 
         self._run = None if self._place is None else TrainingRun.find(self._place)
         self._stopAsked = None
+        self._models.refresh()
 
     def _problem(self) -> str:
         chosen = self._parameters

@@ -1,0 +1,420 @@
+"""The section Training in a window of its own: real parameters, real trainings of a recipe that takes seconds."""
+
+import os
+import re
+import signal
+import stat
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from clicking import choose, click, grab, type_text, wait_until
+from PySide6.QtCore import QPoint
+
+ROOT = Path(__file__).resolve().parents[2]
+FORM = ROOT / "SpatialDiffusion" / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
+TRAINER = ROOT / "Testing" / "Core" / "line_trainer.py"
+LIMIT = 60.0  # seconds; far more than anything here takes
+CHECKS = (191, 89, 0)  # RGB of the thick line
+
+
+@pytest.fixture
+def python_slicer(tmp_path, monkeypatch):
+    """Put a program PythonSlicer on the path, which trains a tiny recipe; give a function that changes its settings."""
+    program = tmp_path / "bin" / "PythonSlicer"
+    program.parent.mkdir()
+
+    def set_up(*settings, script=TRAINER):
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@" {" ".join(settings)}\n')
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SPATIALDIFFUSION_MODELS", str(tmp_path / "models"))
+    set_up("log_every=1", "pause=0.03")
+    return set_up
+
+
+class Host:
+    """What the section needs of a panel, with the panel's own parameters."""
+
+    def __init__(self, scene, app):
+        import qt
+        import slicer
+        from SpatialDiffusionLib.Parameters import Parameters
+        from SpatialDiffusionLib.TrainingSection import TrainingSection
+
+        self.running, self.listed, self.app = False, 0, app
+        node = slicer.mrmlScene.GetSingletonNode("Panel", "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.vtkMRMLScriptedModuleNode()
+            node.SetSingletonTag("Panel")
+            node = scene.AddNode(node)
+        self.node, self.wrapper = node, Parameters
+        self.parameters = Parameters(node)
+        self.window = qt.QWidget()
+        self.window.resize(460, 760)
+        self.section = TrainingSection(self.window, self)
+        self.window.show()
+        app.processEvents()
+
+    def listPresets(self):  # noqa: N802
+        self.listed += 1
+
+    def __getattr__(self, name):
+        import qt
+
+        widget = self.window.findChild(qt.QWidget, f"training{name[:1].upper()}{name[1:]}")
+        if widget is None:
+            raise AttributeError(name)
+        return widget
+
+    @property
+    def status(self):
+        return self.statusLabel.text
+
+    @property
+    def models(self):
+        table = self.modelsTable
+        return [[table.item(row, column).text() for column in range(5)] for row in range(table.rowCount)]
+
+    def until(self, condition):
+        return wait_until(lambda: condition(self), LIMIT)
+
+    def close(self):
+        self.section.cleanup()
+        self.window.delete()
+        self.app.processEvents()
+
+
+@pytest.fixture
+def host_of(app, scene, python_slicer, monkeypatch):
+    """Give a function that opens the section; its trainings end with the test."""
+    monkeypatch.syspath_prepend(str(ROOT / "SpatialDiffusion"))
+    hosts = []
+
+    def open_section():
+        hosts.append(Host(scene, app))
+        return hosts[-1]
+
+    yield open_section
+    for host in hosts:
+        if host.section.running:
+            host.section._run.kill()
+        if host.window is not None:
+            host.close()
+
+
+@pytest.fixture
+def host(host_of):
+    return host_of()
+
+
+def started(host, step=3):
+    click(host.startButton)
+    host.until(lambda host: host.section._run.step >= step or not host.section.running)
+    assert host.section.running, host.status
+    return host
+
+
+def stopped(host):
+    click(host.startButton)
+    host.until(lambda host: not host.section.running)
+    return host
+
+
+def plot_nodes(scene):
+    classes = ("vtkMRMLPlotViewNode", "vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLTableNode")
+    return [node for name in classes for node in scene.GetNodesByClass(name)]
+
+
+def share_of(picture, color):
+    return float((np.abs(picture.astype(int) - color).max(-1) < 40).mean())
+
+
+def test_what_is_offered_is_what_can_be_trained(host):
+    from SpatialDiffusionLib.TrainingRecipes import recipes
+
+    from DiffusionCore.training.recipes import RECIPES
+
+    assert sorted(recipe.key for recipe in recipes()) == sorted(RECIPES)
+    for recipe in recipes():
+        choose(host.recipeSelector, recipe.text)
+        assert host.parameters.trainingRecipe == recipe.key
+        assert host.recipeLabel.text == recipe.description
+        assert "needs no data" in recipe.description.lower()
+
+
+def test_a_training_can_be_started_at_once(host, tmp_path):
+    assert host.startButton.isEnabled()
+    assert host.parameters.trainingFolder == tmp_path / "trainings"
+    assert not host.bar.isVisible()
+    assert not host.resumeButton.isVisible()
+    assert not host.curveBody.isVisible()
+
+
+def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_path):
+    started(host)
+    assert host.startButton.text == "Stop"
+    assert not host.recipeSelector.isEnabled()
+    host.until(lambda host: "best check" in host.status)
+    assert re.fullmatch(r"Step \d+ of 60, [\d.]+ per s, \d+ s left, best check [\d.]+ at \d+", host.status)
+    assert (host.bar.isVisible(), host.bar.maximum, host.bar.value) == (True, 60, host.section._run.step)
+    click(host.startButton)
+    assert (host.startButton.text, host.startButton.isEnabled()) == ("Stopping...", False)
+    host.until(lambda host: not host.section.running)
+    assert host.status.startswith("Stopped; the last checkpoint is step ")
+    assert host.resumeButton.text == f"Resume from step {host.section._run.resumable}"
+    assert not host.startButton.isEnabled()
+    assert "unfinished" in host.startButton.toolTip
+    click(host.resumeButton)
+    assert not host.resumeButton.isVisible()
+    host.until(lambda host: not host.section.running)
+    assert host.status.startswith("Done after 60 steps, best check ")
+    assert host.startButton.text == "Start training"
+    assert not host.resumeButton.isVisible()
+    assert not host.bar.isVisible()
+    (name, _purpose, checked, _size, where) = host.models[0]
+    assert (name, where) == ("my-affine-1", "Output folder")
+    assert " at step " in checked
+    assert not host.useButton.isEnabled()
+    host.modelsTable.selectRow(0)
+    click(host.useButton)
+    assert (tmp_path / "models" / "my-affine-1.safetensors").is_file()
+    assert (tmp_path / "models" / "my-affine-1.md").is_file()
+    assert host.listed == 1
+    assert [row[4] for row in host.models if row[0] == "my-affine-1"] == ["Installed"]
+
+
+def test_a_model_of_the_right_kind_becomes_the_chosen_preset(host, tmp_path):
+    import torch
+
+    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+
+    place = tmp_path / "trainings" / "my heads"
+    place.mkdir(parents=True)
+    save_checkpoint(place / "weights.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 3}))
+    type_text(host.nameEdit, "my heads")
+    assert host.models[0][:2] == ["my heads", "Affine registration"]
+    host.modelsTable.selectRow(0)
+    click(host.useButton)
+    assert host.parameters.preset == "model:my heads"
+
+
+def test_a_running_registration_keeps_its_preset(host, tmp_path):
+    import torch
+
+    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+
+    (tmp_path / "models").mkdir()
+    save_checkpoint(tmp_path / "models" / "mine.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {}))
+    type_text(host.nameEdit, "other")
+    host.section._models.refresh()
+    host.section._update()
+    host.running = True
+    host.modelsTable.selectRow([row[0] for row in host.models].index("mine"))
+    click(host.useButton)
+    assert host.parameters.preset == "automatic"
+    host.running = False
+    click(host.useButton)
+    assert host.parameters.preset == "model:mine"
+
+
+def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path, monkeypatch):
+    import slicer
+    import torch
+
+    from DiffusionCore.models import read_card
+    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+
+    place = tmp_path / "trainings" / "mine"
+    place.mkdir(parents=True)
+    (tmp_path / "models").mkdir()
+    installed = tmp_path / "models" / "mine.safetensors"
+    save_checkpoint(installed, Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 1}))
+    save_checkpoint(place / "weights.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 2}))
+    type_text(host.nameEdit, "mine")
+    assert [(row[0], row[4]) for row in host.models][:2] == [("mine", "Output folder"), ("mine", "Installed")]
+    asked = []
+    for answer, steps in ((False, "1"), (True, "2")):
+        monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, a=answer: asked.append(text) or a)
+        host.modelsTable.selectRow(0)
+        click(host.useButton)
+        assert read_card(installed).steps == steps
+    assert asked == ["There is a model 'mine' already. Replace it?"] * 2
+    assert host.listed == 1
+
+
+def test_shipped_models_are_listed_and_need_no_use(host):
+    assert [row[4] for row in host.models] == ["Shipped"]
+    host.modelsTable.selectRow(0)
+    assert not host.useButton.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"trainingName": ""}, "Enter a name for the model."),
+        ({"trainingName": "a/b"}, "This cannot be the name of a model."),
+        ({"trainingName": "pose"}, "'pose' is the name of a model that is shipped."),
+        ({"trainingFolder": Path("relative")}, "Choose an output folder."),
+        ({"trainingRecipe": "unknown"}, "Select what to train."),
+    ],
+)
+def test_what_keeps_a_training_from_starting_is_said(host, change, text):
+    for name, value in change.items():
+        setattr(host.parameters, name, value)
+    assert not host.startButton.isEnabled()
+    assert host.status.startswith(text)
+    assert host.startButton.toolTip == host.status
+    assert not host.icon.isVisible()
+
+
+def test_a_training_that_is_killed_says_so_with_an_icon_and_can_be_resumed(host):
+    started(host, step=7)
+    os.kill(host.section._run.record.pid, signal.SIGKILL)
+    host.until(lambda host: not host.section.running)
+    assert host.status.startswith("The training ended unexpectedly after step ")
+    assert re.search(r"The last checkpoint is step \d+\.", host.status)
+    assert host.icon.isVisible()
+    assert host.resumeButton.text == f"Resume from step {host.section._run.resumable}"
+    assert host.startButton.text == "Start training"
+
+
+def test_a_training_that_cannot_run_says_why_and_can_be_started_again(host, python_slicer):
+    python_slicer("nonsense=1")
+    click(host.startButton)
+    host.until(lambda host: not host.section.running)
+    assert host.status.startswith("'nonsense=1' changes nothing")
+    assert host.icon.isVisible()
+    assert host.startButton.isEnabled()
+    python_slicer("log_every=1", "pause=0.03")
+    started(host)
+    assert not host.icon.isVisible()
+
+
+def test_a_folder_that_cannot_be_written_is_said(host, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    host.parameters.trainingFolder = tmp_path / "file"
+    click(host.startButton)
+    assert host.status.startswith("No training can be kept in")
+    assert host.icon.isVisible()
+    host.parameters.trainingFolder = tmp_path / "trainings"
+    assert host.status.startswith("Ready.")
+
+
+def test_a_training_that_does_not_stop_can_be_forced(host, monkeypatch, python_slicer):
+    from SpatialDiffusionLib import TrainingStates
+
+    monkeypatch.setattr(TrainingStates, "_PATIENCE", 0.5)
+    python_slicer("log_every=1", "pause=0.03")
+    started(host, step=6)
+    os.kill(host.section._run.record.pid, signal.SIGSTOP)  # it hears nothing
+    click(host.startButton)
+    host.until(lambda host: host.startButton.text == "Force stop")
+    click(host.startButton)
+    host.until(lambda host: not host.section.running)
+    assert re.match(r"Stopped; the last checkpoint is step \d+ of 60", host.status)
+    assert host.resumeButton.isVisible()
+
+
+def test_the_training_runs_on_when_the_section_goes_and_is_found_by_the_next_one(host_of):
+    first = started(host_of())
+    first.close()
+    first.window = None
+    second = host_of()
+    assert second.section.running
+    assert second.startButton.text == "Stop"
+    stopped(second)
+    assert second.resumeButton.isVisible()
+
+
+def test_the_training_runs_on_when_the_scene_is_closed_and_stays_in_view(host, scene):
+    started(host)
+    host.parameters.trainingName = "my-affine-1"
+    host.until(lambda host: host.curveBody.isVisible())
+    scene.Clear(False)
+    assert plot_nodes(scene) == []
+    host.parameters = host.wrapper(host.node)
+    host.parameters.trainingName = "another"
+    host.section.bind(host.parameters)
+    assert host.section.running
+    assert host.parameters.trainingName == "my-affine-1"
+    host.until(lambda host: len(plot_nodes(scene)) == 6)
+    stopped(host)
+
+
+def test_the_curve_shows_both_lines_and_follows_the_training(host, capfd):
+    started(host)
+    host.until(lambda host: host.section._run.checks)
+    host.until(lambda host: share_of(grab(host.section._curve.view), CHECKS) > 0)
+    before = grab(host.section._curve.view)
+    host.until(lambda host: len(host.section._run.checks) == 2)
+    host.until(lambda host: share_of(grab(host.section._curve.view), CHECKS) > share_of(before, CHECKS))
+    assert host.section._curve.view.height == 180
+    stopped(host)
+    assert "ERR" not in capfd.readouterr().err  # VTK complains about lines without points
+
+
+def test_the_logarithmic_axis_is_a_choice_that_is_kept(host, scene):
+    started(host)
+    host.until(lambda host: host.curveBody.isVisible())
+    (chart,) = scene.GetNodesByClass("vtkMRMLPlotChartNode")
+    assert not chart.GetYAxisLogScale()
+    click(host.logAxisCheckBox, QPoint(8, host.logAxisCheckBox.height // 2))
+    assert host.parameters.trainingLogAxis
+    assert chart.GetYAxisLogScale()
+    stopped(host)
+
+
+def test_the_curve_leaves_no_clutter(host_of, scene, tmp_path):
+    before = plot_nodes(scene)
+    host = stopped(started(host_of()))
+    nodes = [node for node in plot_nodes(scene) if node not in before]
+    assert len(nodes) == 6
+    assert all(node.GetHideFromEditors() and not node.GetSaveWithScene() for node in nodes)
+    tags = [node.GetSingletonTag() for node in nodes]
+    assert len(set(tags)) == 6
+    assert all(tag.startswith("SpatialDiffusionTraining") for tag in tags)
+    (view,) = (node for node in nodes if node.IsA("vtkMRMLPlotViewNode"))
+    assert view.GetParentLayoutNode() is not None
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Commit()
+    assert "SpatialDiffusionTrainingChart" not in (tmp_path / "scene.mrml").read_text()
+    host.close()
+    host.window = None
+    assert plot_nodes(scene) == before
+
+
+def test_the_choices_are_kept_in_the_parameters(host, tmp_path):
+    choose(host.deviceSelector, "CPU")
+    type_text(host.nameEdit, "heads 2")
+    type_text(host.minutesSpinBox, "30")
+    host.folderEdit.setCurrentPath(str(tmp_path / "elsewhere"))
+    kept = host.wrapper(host.node)
+    assert (kept.trainingDevice, kept.trainingName, kept.trainingMinutes) == ("cpu", "heads 2", 30)
+    assert kept.trainingFolder == tmp_path / "elsewhere"
+
+
+def test_the_choices_reach_the_training(host, tmp_path):
+    choose(host.deviceSelector, "CPU")
+    type_text(host.nameEdit, "heads 2")
+    type_text(host.minutesSpinBox, "30")
+    started(host)
+    record = host.section._run.record
+    assert (record.recipe, record.device, record.minutes) == ("affine", "cpu", 30)
+    assert host.section._run.folder == tmp_path / "trainings" / "heads 2"
+    stopped(host)
+
+
+def test_every_control_has_a_tooltip_of_its_own():
+    controls = {"QComboBox", "QLineEdit", "ctkPathLineEdit", "QSpinBox", "QPushButton", "QCheckBox", "QTableWidget"}
+    texts = []
+    for widget in ElementTree.parse(FORM).getroot().iter("widget"):
+        if widget.get("class") in controls:
+            texts += ["".join(p.itertext()).strip() for p in widget.findall("property") if p.get("name") == "toolTip"]
+    found = sum(widget.get("class") in controls for widget in ElementTree.parse(FORM).getroot().iter("widget"))
+    assert len(texts) == found == len(set(texts))
+    assert all(text.endswith(".") for text in texts)
