@@ -84,4 +84,5 @@ def _as_stored(stored: Any, value: Any) -> Any:
     # PythonQt makes no icon of a path and no font of a name
     if value is None or (stored is not None and not isinstance(value, type(stored))):
         raise TypeError(f"{value!r} is no {type(stored).__name__}")
-    return QColor(value) if isinstance(value, QColor) else value  # QVariant does not know a subclass
+    # QVariant does not know a subclass, nor does the constructor of QColor
+    return value.convertTo(value.spec()) if isinstance(value, QColor) else value
