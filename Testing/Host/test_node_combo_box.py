@@ -234,6 +234,19 @@ def test_a_user_renames_the_chosen_node(scene, selector):
     assert node.GetName() == "b"
 
 
+def test_the_tab_key_passes_it_over_as_in_slicer(scene, selector, qt):
+    panel = qt.QWidget()
+    rows = qt.QVBoxLayout(panel)
+    before, after = qt.QLineEdit(), qt.QLineEdit()
+    for widget in (before, selector, after):
+        rows.addWidget(widget)
+    panel.show()
+    before.setFocus()
+    QTest.keyClick(before, Qt.Key.Key_Tab)
+    assert panel.focusWidget() is after
+    selector.setParent(None)
+
+
 def test_a_row_below_the_nodes_is_never_chosen(scene, selector, said):
     add(scene, "a")
     choose_with_keys(selector, "Delete current Volume")

@@ -36,9 +36,11 @@ def write_node(node: Any, path: str, given: Mapping[str, Any]) -> bool:
     """Write the data of ``node`` through its storage node, which remembers the file."""
     if node is None or not node.IsA("vtkMRMLStorableNode"):
         return False
-    if node.GetStorageNode() is None and not node.AddDefaultStorageNode():
-        return False
+    if node.GetStorageNode() is None:
+        node.AddDefaultStorageNode()
     storage = node.GetStorageNode()
+    if storage is None:
+        return False
     if "useCompression" in given:
         storage.SetUseCompression(given["useCompression"])
     storage.SetFileName(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, QSizePolicy, QWidget
 
@@ -41,7 +41,9 @@ class qMRMLNodeComboBox(QWidget):
         self._combo = WIDGETS["ctkComboBox"](self)
         view = self._combo.view()  # before the model comes: then Qt answers to its rows first
         self._combo.setModel(self._list)
-        self._combo.setFocusProxy(self)
+        self._combo.setFocusPolicy(
+            Qt.FocusPolicy.NoFocus
+        )  # in Slicer its focus goes to the widget, which takes no keys
         self._combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout = QHBoxLayout(self)
