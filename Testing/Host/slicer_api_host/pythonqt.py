@@ -26,6 +26,7 @@ MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
 CPP_CLASSES: set[type] = set()  # the host's classes that stand for a C++ class of Slicer
 
 _native_read: dict[type, Any] = {}  # some classes of PySide6 have a reader of their own
+_names: dict[type, set[str]] = {}  # the properties of the classes seen so far; a destroyed object cannot tell its own
 # sizeHint is a property and a virtual method: reading it makes PySide6 look for a Python method of that name, here
 _being_read: set[tuple[int, str]] = set()
 _native_find_children = QObject.findChildren
@@ -82,7 +83,9 @@ def is_cpp_class(of: type) -> bool:
 
 def property_of(owner: QObject, name: str) -> QMetaProperty | None:
     """Return the Qt property ``name`` of ``owner``; ``name`` is PythonQt's other name of objectName."""
-    declared = QObject.metaObject(owner) if shiboken6.isValid(owner) else type(owner).staticMetaObject
+    declared = QObject.metaObject(owner)
+    if type(owner) not in _names:
+        _names[type(owner)] = {declared.property(i).name() for i in range(declared.propertyCount())} | {"name"}
     index = declared.indexOfProperty(name)
     if index < 0 and name == "name":
         index = declared.indexOfProperty("objectName")
@@ -104,23 +107,27 @@ def _read(owner: QObject, name: str) -> Any:
         return native_attribute(owner, name)
     if name in _METHODS:
         return MethodType(_METHODS[name], owner)
+    if not shiboken6.isValid(owner):
+        return _read_destroyed(owner, name)
     declared = None if _defined_in_python(owner, name) else property_of(owner, name)
     if declared is not None and (id(owner), name) not in _being_read:
         return _read_property(owner, name, declared)
     try:
         found = native_attribute(owner, "exec" if name == "exec_" else name)
     except AttributeError:
-        if not shiboken6.isValid(owner):
-            raise
         found = _read_late(owner, name)
         if found is None:
             raise
     return BoundSignal(owner, name, found) if isinstance(found, SignalInstance) else found
 
 
-def _read_property(owner: QObject, name: str, declared: QMetaProperty) -> Any:
-    if not shiboken6.isValid(owner):
+def _read_destroyed(owner: QObject, name: str) -> Any:
+    if name in _names.get(type(owner), ()):
         raise ValueError(f"Trying to read property '{name}' from a destroyed {type(owner).__name__} object")
+    return native_attribute(owner, name)
+
+
+def _read_property(owner: QObject, name: str, declared: QMetaProperty) -> Any:
     _being_read.add((id(owner), name))
     try:
         return _as_python(declared.read(owner))
@@ -144,10 +151,13 @@ def _write(owner: QObject, name: str, value: Any) -> None:
     if name.startswith("__") or isinstance(value, SignalInstance):
         _write_plain(owner, name, value)
         return
-    declared = property_of(owner, name)
+    is_valid = shiboken6.isValid(owner)
+    if not is_valid and name in _names.get(type(owner), ()):
+        raise AttributeError(f"Trying to set property '{name}' on a destroyed {type(owner).__name__} object")
+    declared = property_of(owner, name) if is_valid else None
     if declared is not None:
         _write_property(owner, name, declared, value)
-    elif shiboken6.isValid(owner) and QObject.property(owner, name) is not None:
+    elif is_valid and QObject.property(owner, name) is not None:
         QObject.setProperty(owner, name, value)
     elif is_cpp_class(type(owner)) and not (name.startswith("_") and type(owner) in CPP_CLASSES):
         raise AttributeError(
@@ -159,8 +169,6 @@ def _write(owner: QObject, name: str, value: Any) -> None:
 
 
 def _write_property(owner: QObject, name: str, declared: QMetaProperty, value: Any) -> None:
-    if not shiboken6.isValid(owner):
-        raise AttributeError(f"Trying to set property '{name}' on a destroyed {type(owner).__name__} object")
     if not declared.isWritable():
         raise AttributeError(f"Property '{name}' of {type(owner).__name__} object is not writable")
     try:

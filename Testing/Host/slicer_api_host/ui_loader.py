@@ -16,13 +16,17 @@ from slicer_api_host.declare import WIDGETS
 class QUiLoader(NativeLoader):
     """Load .ui files; a class, a static property, a value, a sender or a receiver that does not exist is an error."""
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._made: list[QWidget] = []  # in the order of the file
+
     def createWidget(self, class_name: str, parent: QWidget | None = None, name: str = "") -> QWidget:
-        if class_name not in WIDGETS:
-            return super().createWidget(class_name, parent, name)
-        # a parent that watches its children would meet this one before it is complete, and Python would lose it
-        widget = WIDGETS[class_name]()
-        widget.setParent(parent)
-        widget.setObjectName(name)
+        if class_name in WIDGETS:
+            widget = WIDGETS[class_name](parent)
+            widget.setObjectName(name)
+        else:
+            widget = super().createWidget(class_name, parent, name)
+        self._made.append(widget)
         return widget
 
     def load(self, device: QIODevice, parent: QWidget | None = None) -> QWidget:
@@ -37,12 +41,11 @@ class QUiLoader(NativeLoader):
         # Python wires the connections: Qt does not know signals that carry MRML nodes
         links, enumerators = ui_file.take_links(root), ui_file.take_enumerators(root)
         widget = self._load_native(root, parent)
-        for setting in ui_file.settings(root):
-            _check(setting, _named(widget, setting.object_name))
+        for setting in (*ui_file.settings(root), *enumerators):
+            _check(setting, self._made[setting.place])
         for setting in enumerators:
-            owner = _named(widget, setting.object_name)
-            _check(setting, owner)
-            setattr(owner, setting.property_name, ui_file.enumerated(setting.value.text or ""))
+            setattr(self._made[setting.place], setting.property_name, ui_file.enumerated(setting.value.text or ""))
+        self._made = []
         for link in links:
             connect(_named(widget, link.sender), link.signal, _named(widget, link.receiver), link.slot)
         return widget
@@ -64,11 +67,11 @@ class QUiLoader(NativeLoader):
 
 def _check(setting: ui_file.Setting, owner: QObject) -> None:
     declared = pythonqt.property_of(owner, setting.property_name)
-    where = f"The .ui file sets '{setting.property_name}' on {setting.object_name}"
+    where = f"The .ui file sets '{setting.property_name}' on {setting.object_name or 'a widget without a name'}"
     if declared is None:
         raise ValueError(f"{where}: {setting.class_name} has no such property.")
     if not ui_file.fits(setting, declared.typeName()):
-        raise ValueError(f"{where} to a {setting.value.tag}: it is a {declared.typeName()}.")
+        raise ValueError(f"{where} to a {setting.value.tag}: it takes a {declared.typeName()}.")
 
 
 def _named(widget: QWidget, name: str) -> QObject:

@@ -34,17 +34,14 @@ class Collapsing:
         self._open_height = LARGEST
 
     def childEvent(self, event: QChildEvent) -> None:
-        child = event.child()
-        if event.type() == QEvent.Type.ChildAdded and child.isWidgetType():
-            if isinstance(child, QWidget) and child.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide):
-                child.setProperty(_WANTED, not child.isHidden())
-            child.installEventFilter(self)
-            self._arrange(child)
+        # a child that was just added is still under construction; to touch it would make a second object in Python
+        if event.type() == QEvent.Type.ChildPolished:
+            event.child().installEventFilter(self)
         super().childEvent(event)
 
     def eventFilter(self, child: QObject, event: QEvent) -> bool:
         changed = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
-        if changed and shiboken6.isValid(self) and not self._arranging:
+        if changed and shiboken6.isValid(self) and not self._arranging and child.parent() is self:
             shown = event.type() == QEvent.Type.ShowToParent
             child.setProperty(_WANTED, shown)
             if shown:
@@ -68,9 +65,12 @@ class Collapsing:
         # before the first show, Qt itself decides what to show
         if not isinstance(child, QWidget) or not self.testAttribute(Qt.WidgetAttribute.WA_WState_Created):
             return
-        wanted = child.property(_WANTED) is not False
+        wanted = child.property(_WANTED)
+        if wanted is None:
+            wanted = not (child.isHidden() and child.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide))
+            child.setProperty(_WANTED, wanted)
         visible = wanted and not self.collapsed
-        # a child under construction shows itself when it is done
+        # a child that was never shown shows itself when its time comes
         if not visible or child.testAttribute(Qt.WidgetAttribute.WA_WState_Created):
             self._arranging = True
             child.setVisible(visible)
