@@ -98,10 +98,10 @@ class qSlicerModuleFactoryManager(QObject):
             return self._instances[name]
         if name not in self._files:
             raise ModuleLoadError(f"there is no module {name}; there are: {', '.join(sorted(self._loaded))}")
-        module = self._instances[name] = qSlicerScriptedLoadableModule(self._files[name])
         try:
+            module = self._instances[name] = qSlicerScriptedLoadableModule(self._files[name])
             self._check(module)
-        except ModuleLoadError:
+        except Exception:
             self._forget(name)
             raise
         self._loaded.append(name)
@@ -132,10 +132,19 @@ class qSlicerModuleFactoryManager(QObject):
         self.moduleUnloaded.emit(name)
 
     def _forget(self, name: str) -> None:
-        module = self._instances.pop(name)
+        """Delete a module and its widgets, and take its names out of ``slicer``."""
+        module = self._instances.pop(name, None)
         if self._files.pop(name, None) is not None:
             sys.modules.pop(name, None)
-        for widget in (*module._widgets, module):
+        for place, attribute in (
+            (slicer.modules, name.lower()),
+            (slicer.modules, name + "Instance"),
+            (slicer.modules, name + "Widget"),
+            (slicer.moduleNames, name),
+        ):
+            vars(place).pop(attribute, None)
+        getattr(slicer, "selfTests", {}).pop(name, None)
+        for widget in () if module is None else (*module._widgets, module):
             if shiboken6.isValid(widget):
                 shiboken6.delete(widget)
 
@@ -150,7 +159,7 @@ class qSlicerModuleManager(QObject):
         super().__init__(parent)
         self._factory = qSlicerModuleFactoryManager(self, parts)
         self._factory.moduleLoaded.connect(self._offer)
-        self._factory.moduleAboutToBeUnloaded.connect(self._withdraw)
+        self._factory.moduleAboutToBeUnloaded.connect(self.moduleAboutToBeUnloaded)
         for name, logic in parts.modules.items():
             self._factory._add_loadable(name, logic)
 
@@ -166,17 +175,6 @@ class qSlicerModuleManager(QObject):
     def _offer(self, name: str) -> None:
         setattr(slicer.modules, name.lower(), self.module(name))
         self.moduleLoaded.emit(name)
-
-    def _withdraw(self, name: str) -> None:
-        self.moduleAboutToBeUnloaded.emit(name)
-        for place, attribute in (
-            (slicer.modules, name.lower()),
-            (slicer.modules, name + "Instance"),
-            (slicer.modules, name + "Widget"),
-            (slicer.moduleNames, name),
-        ):
-            vars(place).pop(attribute, None)
-        getattr(slicer, "selfTests", {}).pop(name, None)
 
 
 pythonqt.CPP_CLASSES.update({qSlicerModuleFactoryManager, qSlicerModuleManager})
