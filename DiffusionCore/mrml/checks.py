@@ -1,4 +1,4 @@
-"""What speaks against a registration, in words for the user, before it begins; cheap enough for every click."""
+"""What is to be said about a registration before it begins, in words for the user; cheap enough for every click."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
+from DiffusionCore.checks import GeometryError
+from DiffusionCore.mrml.facts import facts_of
+from DiffusionCore.mrml.labels import reference_size
+from DiffusionCore.mrml.output_checks import problems_with_outputs
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.transforms import stands_under
+from DiffusionCore.mrml.volumes import grid_of
+from DiffusionCore.space import Frame, Grid
+
+_LEAST = 4  # voxels along each side
 
 
 class Severity(Enum):
-    """How much a finding matters: an ERROR prevents the registration, the others are said."""
+    """How much a finding matters: an ERROR prevents the registration, the others are only said."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -20,16 +30,16 @@ class Severity(Enum):
 
 
 class FixAction(Enum):
-    """What a button beside a finding does; ``Fix.target`` says with what."""
+    """What the button beside a finding does, with ``Fix.target``."""
 
-    OPEN_MODULE = "open module"  # target: the name of the module
-    IGNORE_TRANSFORM = "ignore transform"  # target: the volume node to take out of its transforms
+    OPEN_MODULE = "open module"  # target: its name
+    IGNORE_TRANSFORM = "ignore transform"  # target: the node to take out of the transforms above it
     ACCEPT = "accept"  # nothing to do: the user has read it
 
 
 @dataclass(frozen=True, eq=False)
 class Fix:
-    """A button: its ``text`` and what it does."""
+    """A button: its ``text``, and what it does."""
 
     text: str
     action: FixAction
@@ -38,7 +48,7 @@ class Fix:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One sentence or two about the choice of the user, and the button that mends it, if there is one."""
+    """One or two sentences about the choice of the user, and the button that mends it, if there is one."""
 
     severity: Severity
     text: str
@@ -48,53 +58,102 @@ class Finding:
 def findings(request: RegistrationRequest) -> list[Finding]:
     """Return what is to be said about ``request``, errors first; nothing in the scene changes.
 
-    Values are looked at once per image: a second call with the same images costs next to nothing.
+    The values of an image are looked at once: until they are modified, further calls take well below a millisecond.
     """
-    found = list(_about_nodes(request))
+    found = list(_about_choice(request))
+    if not found:
+        found += _about_images(request)
+    found += [Finding(Severity.ERROR, text) for text in problems_with_outputs(request)]
     return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
 
-def _about_nodes(request: RegistrationRequest) -> Iterator[Finding]:
+def overlap(fixed: Grid, moving: Grid) -> bool:
+    """Return whether the two boxes have space in common; edge against edge counts as common at times."""
+    for own, other in ((fixed, moving), (moving, fixed)):
+        corners = own.map(other.corners(), Frame.RAS, Frame.UNIT)
+        if (corners.min(axis=0) > 1).any() or (corners.max(axis=0) < -1).any():
+            return False
+    return True
+
+
+def _about_choice(request: RegistrationRequest) -> Iterator[Finding]:
     for role, node in {"fixed": request.fixed, "moving": request.moving}.items():
         if node is None:
             yield Finding(Severity.ERROR, f"Select a {role} volume.")
         elif not node.IsA("vtkMRMLScalarVolumeNode") or node.GetScene() is None:
-            yield Finding(
-                Severity.ERROR, f'The {role} volume must be a volume of the scene; "{node.GetName()}" is not.'
-            )
+            text = f'The {role} volume must be a volume of the scene; "{node.GetName()}" is not.'
+            yield Finding(Severity.ERROR, text)
     if request.fixed is not None and request.fixed is request.moving:
         yield Finding(Severity.ERROR, "Fixed and moving are the same volume.")
-    for text in (*_about_transform(request), *_about_volume(request)):
+    if request.initial is not None and not request.initial.IsTransformToWorldLinear():
+        text = f'The initial transform "{request.initial.GetName()}" is not linear. Choose another one.'
         yield Finding(Severity.ERROR, text)
 
 
-def _about_transform(request: RegistrationRequest) -> Iterator[str]:
-    transform, fixed = request.transform, request.fixed
-    if transform is None or fixed is None:
+def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
+    found = [*_about_image("Fixed volume", request.fixed), *_about_image("Moving volume", request.moving)]
+    yield from found
+    if any(finding.severity is Severity.ERROR for finding in found):
         return
-    parent, problem = transform.GetParentTransformNode(), None
-    if transform.GetClassName() != "vtkMRMLTransformNode":
-        problem = f"is of the old class {transform.GetClassName()}, which cannot hold every step."
-    elif transform.GetScene() is not fixed.GetScene():
-        problem = "is not in the scene."
-    elif parent is not None:
-        problem = f'lies under "{parent.GetName()}".'
-    elif stands_under(fixed, transform):
-        problem = f'holds the fixed volume "{fixed.GetName()}", which would move with it.'
-    if problem:
-        yield f'The output transform "{transform.GetName()}" {problem} Choose another one.'
+    below = request.transform if stands_under(request.moving, request.transform) else None
+    try:
+        fixed, moving = grid_of(request.fixed), grid_of(request.moving, below=below)
+    except GeometryError as error:
+        yield Finding(Severity.ERROR, str(error))
+        return
+    parent = request.moving.GetParentTransformNode()
+    if request.initial is None and not overlap(fixed, moving):
+        distance = float(np.linalg.norm(fixed.center - moving.center))
+        text = f"The volumes do not overlap (centers {distance:.0f} mm apart). They will be aligned at their centers"
+        yield Finding(Severity.INFO, f"{text} first.")
+    elif request.initial is None and parent is not None and parent is not below:
+        text = f"Moving volume is under '{parent.GetName()}'. It is used as the initial transform."
+        yield Finding(Severity.INFO, text, Fix("Ignore it", FixAction.IGNORE_TRANSFORM, request.moving))
+    yield from _about_segmentation(request.fixed_segmentation, fixed)
+    yield from _about_segmentation(request.moving_segmentation, moving)
 
 
-def _about_volume(request: RegistrationRequest) -> Iterator[str]:
-    volume, fixed, moving = request.volume, request.fixed, request.moving
-    if volume is None or fixed is None or moving is None:
+def _about_image(name: str, node: Any) -> Iterator[Finding]:
+    image = node.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
+        yield Finding(Severity.ERROR, f"{name} holds no image. Load it again, or choose another one.")
         return
-    parent, problem = volume.GetParentTransformNode(), None
-    if volume is fixed or volume is moving:
-        problem = "is one of the inputs."
-    elif volume.GetClassName() != moving.GetClassName() or volume.GetScene() is not fixed.GetScene():
-        problem = f'is not a volume of the same kind and scene as "{moving.GetName()}".'
-    elif parent is not None:
-        problem = f'lies under "{parent.GetName()}" and would be shown displaced.'
-    if problem:
-        yield f'The output volume "{volume.GetName()}" {problem} Choose another one.'
+    components = image.GetNumberOfScalarComponents()
+    if components in (3, 4):
+        fix = Fix("Open module", FixAction.OPEN_MODULE, "VectorToScalarVolume")
+        text = f"{name} has {components} color channels. Use Vector to Scalar Volume first."
+        yield Finding(Severity.ERROR, text, fix)
+    elif components != 1:
+        text = f"{name} has {components} values per voxel (4D). Take one of them out first."
+        yield Finding(Severity.ERROR, text)
+    elif min(image.GetDimensions()) < _LEAST:
+        text = f"{name} has {_times(image.GetDimensions())} voxels. A 3D volume of at least {_LEAST} a side is needed."
+        yield Finding(Severity.ERROR, text)
+    else:
+        yield from _about_values(name, image)
+
+
+def _about_values(name: str, image: Any) -> Iterator[Finding]:
+    facts = facts_of(image)
+    if facts.low == facts.high:
+        yield Finding(Severity.ERROR, f"{name} is empty: every voxel is {facts.low:g}.")
+    elif not facts.low < facts.high:
+        yield Finding(Severity.ERROR, f"{name} is empty: every voxel is invalid (NaN).")
+    elif facts.invalid:
+        voxels = "voxel" if facts.invalid == 1 else "voxels"
+        count = "It counts" if facts.invalid == 1 else "They count"
+        text = f"{name} has {facts.invalid} invalid {voxels} (NaN). {count} as background."
+        yield Finding(Severity.WARNING, text, Fix("OK", FixAction.ACCEPT))
+
+
+def _about_segmentation(node: Any, grid: Grid) -> Iterator[Finding]:
+    size = reference_size(node) if node is not None else None
+    if size is not None and size != grid.size:
+        # a segmentation is placed in space and can be read on any grid; a label map of another size is a mistake
+        severity = Severity.WARNING if node.IsA("vtkMRMLSegmentationNode") else Severity.ERROR
+        text = f"Segmentation and volume differ in size: {_times(size)} and {_times(grid.size)}."
+        yield Finding(severity, f"{text} Select the segmentation that was drawn on this volume.")
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))

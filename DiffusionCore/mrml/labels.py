@@ -44,6 +44,17 @@ def segment_names(node: Any) -> dict[int, str]:
     return {value: colors.GetColorName(value) for value in named if colors.GetColorName(value) != "(none)"}
 
 
+def reference_size(node: Any) -> tuple[int, int, int] | None:
+    """Return the size (i, j, k) of the image that a segmentation or label map ``node`` was made on; None if unknown."""
+    if not node.IsA("vtkMRMLSegmentationNode"):
+        return node.GetImageData().GetDimensions() if node.GetImageData() is not None else None
+    name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    geometry, written = slicer.vtkOrientedImageData(), node.GetSegmentation().GetConversionParameter(name)
+    if not written or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(written, geometry, False):
+        return None
+    return geometry.GetDimensions()
+
+
 def common_numbers(*nodes: Any) -> dict[str, int]:
     """Return a number from 1 for every segment name in ``nodes``, so that equal names get equal labels.
 

@@ -90,13 +90,12 @@ class Outputs:
         self, end: Finished, measures: Sequence[Measure], history: Sequence[KeptStep], grid: Grid
     ) -> Iterator[None]:
         """Write the moved volume, which lies on ``grid``, tables, plot and uncertainty; yields after each part."""
-        if end.moved is not None:
-            volume = self.nodes.volume or self._add(
-                self._request.moving.GetClassName(), f"{self._request.moving.GetName()} registered"
-            )
-            moved = Volume(end.moved, grid)
-            yield from writing(moved, volume, display=self._request.moving)
-            self.nodes = replace(self.nodes, volume=volume)
+        moved = end.moved_labels if self._request.moving_is_labels else end.moved
+        if moved is not None and self._request.wants_volume:
+            if self.nodes.volume is None:
+                name = f"{self._request.moving.GetName()} registered"
+                self.nodes = replace(self.nodes, volume=self._add(self._request.moving.GetClassName(), name))
+            yield from writing(Volume(moved, grid), self.nodes.volume, display=self._request.moving)
         yield
         produced = {RESULTS: bool(measures), SPREAD: end.spread is not None}
         self.conclude(history, {role for role, there in produced.items() if there})

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
+from DiffusionCore.mrml.checks import overlap
 from DiffusionCore.mrml.facts import facts_of
 from DiffusionCore.mrml.labels import common_numbers, reading_labels
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.transforms import plain_from_node, stands_under
 from DiffusionCore.mrml.volumes import PART, volume_from_node
-from DiffusionCore.space import Volume
+from DiffusionCore.space import Grid, Volume
 from DiffusionCore.space.plain import Matrix
 
 
@@ -32,19 +32,22 @@ def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Gener
 
     The moving volume is taken as the output transform receives it: what that node holds is about to be replaced.
     Where another linear transform stands above it and no start is given, the registration starts where that puts it.
+    A label map as moving volume goes as labels, too, and comes back as such; segmentations are left out then.
 
     Raises:
         DiffusionCoreError: a node cannot be read; the text is for the user.
     """
     below = request.transform if stands_under(request.moving, request.transform) else None
     fixed, moving = volume_from_node(request.fixed), volume_from_node(request.moving, below=below)
-    initial = _initial(request, below)
+    initial = _initial(request, fixed.grid, moving.grid, below)
     yield
     fixed = yield from _without_invalid(fixed, request.fixed)
     moving = yield from _without_invalid(moving, request.moving)
     labels: list[Volume | None] = [None, None]
     numbers: dict[str, int] = {}
-    if request.fixed_segmentation is not None and request.moving_segmentation is not None:
+    if request.moving_is_labels:
+        labels[1] = moving
+    elif request.fixed_segmentation is not None and request.moving_segmentation is not None:
         numbers = common_numbers(request.fixed_segmentation, request.moving_segmentation)
         above = request.transform if stands_under(request.moving_segmentation, request.transform) else None
         labels[0] = yield from reading_labels(request.fixed_segmentation, fixed.grid, numbers)
@@ -61,22 +64,19 @@ def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Gener
         initial=initial,
         resume=resume,
         samples=request.samples,
-        want_moved=request.volume is not None or request.make_volume,
+        want_moved=request.wants_volume and not request.moving_is_labels,
     )
     return Prepared(job, numbers)
 
 
-def _initial(request: RegistrationRequest, below: Any) -> Matrix | None:
+def _initial(request: RegistrationRequest, fixed: Grid, moving: Grid, below: Any) -> Matrix | None:
     if request.initial is not None:
-        if not request.initial.IsTransformToWorldLinear():
-            raise DiffusionCoreError(
-                f'The initial transform "{request.initial.GetName()}" is not linear. Choose another one.'
-            )
         start = plain_from_node(request.initial)
         assert isinstance(start, Matrix)
         return start
     parent = request.moving.GetParentTransformNode()
-    return None if parent is None or parent is below else Matrix(np.eye(4))
+    placed = parent is not None and parent is not below and overlap(fixed, moving)
+    return Matrix(np.eye(4)) if placed else None
 
 
 def _without_invalid(volume: Volume, node: Any) -> Generator[None, None, Volume]:

@@ -38,3 +38,13 @@ class RegistrationRequest:
     keep_steps: bool = True
     make_volume: bool = False
     carry: bool = True
+
+    @property
+    def wants_volume(self) -> bool:
+        """Whether the moving volume is to be resampled on the fixed grid."""
+        return self.volume is not None or self.make_volume
+
+    @property
+    def moving_is_labels(self) -> bool:
+        """Whether the moving volume is a label map, whose values must not be mixed."""
+        return bool(self.moving.IsA("vtkMRMLLabelMapVolumeNode"))

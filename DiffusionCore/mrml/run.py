@@ -227,7 +227,7 @@ class LiveRun:
                 self._apply(event)
                 if self.state.ended:
                     return
-        if self._waiting and self._end is None and self._pace.is_due():
+        if self._waiting and (self._end is not None or self._pace.is_due()):
             self._take_in()
 
     def _work_for_a_moment(self) -> None:
@@ -276,8 +276,6 @@ class LiveRun:
         self._selected = steps.shown if steps is not None else -1
 
     def _finishing(self, end: Finished) -> Iterator[None]:
-        if self._waiting:
-            self._take_in()
         if not self.history or self._prepared is None:
             self._end_without_steps()
             return

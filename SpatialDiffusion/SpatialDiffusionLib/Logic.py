@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -81,7 +82,7 @@ class SpatialDiffusionLogic:
     ) -> Any:
         """Align ``movingVolume`` to ``fixedVolume``, wait for it, and return the nodes of the result (OutputNodes).
 
-        ``outputTransform`` follows the steps while the registration runs. Outputs that are not given are created. A
+        ``outputTransform`` follows every step while the registration runs. Outputs that are not given are created. A
         former result in ``outputTransform`` is replaced, with its steps.
 
         Args:
@@ -97,7 +98,7 @@ class SpatialDiffusionLogic:
             device: "auto", "cpu", "cuda" or "cuda:i".
             seed: of all chance in the run.
             samples: how many runs with different seeds; more than one gives the uncertainty in mm.
-            onStep: called with every step (DiffusionCore.mrml.sequences.KeptStep) after the scene shows it.
+            onStep: called with every step (DiffusionCore.mrml.sequences.KeptStep) once the scene has it.
             shouldStop: asked after that; True keeps the last step as the result.
             keepSteps: keep every step in a sequence.
             carry: put the moving volume and its segmentation under the output.
@@ -126,7 +127,7 @@ class SpatialDiffusionLogic:
             make_volume=True,
             carry=carry,
         )
-        run = self._start(request, runnerOf=runnerOf)
+        run = self._start(request, runnerOf=runnerOf, updatesPerSecond=math.inf)
         try:
             self._waitFor(run, onStep or (lambda step: None), shouldStop or (lambda: False))
         except BaseException:
@@ -145,13 +146,15 @@ class SpatialDiffusionLogic:
         if self.run is not None:
             self.run.close()
 
-    def _start(self, request: Any, *, resume: int | None = None, runnerOf: Any = None) -> Any:
+    def _start(
+        self, request: Any, *, resume: int | None = None, runnerOf: Any = None, updatesPerSecond: float = 10.0
+    ) -> Any:
         from DiffusionCore.checks import DiffusionCoreError
         from DiffusionCore.mrml.run import LiveRun
 
         if self.running:
             raise DiffusionCoreError("A registration is under way. Stop it first.")
-        run = LiveRun(request, runnerOf or self.runnerOf, resume=resume)
+        run = LiveRun(request, runnerOf or self.runnerOf, resume=resume, updates_per_second=updatesPerSecond)
         if self.run is not None:
             self.run.forget()
         self.run = run

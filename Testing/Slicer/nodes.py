@@ -135,3 +135,11 @@ def watch(node, event=slicer.vtkMRMLTransformableNode.TransformModifiedEvent) ->
     fired = []
     node.AddObserver(event, lambda *_: fired.append(1))
     return fired
+
+
+def watch_content(node) -> list:
+    """Return a list that grows by one whenever anything about ``node`` changes."""
+    fired, events = watch(node, vtk.vtkCommand.ModifiedEvent), node.GetContentModifiedEvents()
+    for number in range(events.GetNumberOfValues()):
+        node.AddObserver(events.GetValue(number), lambda *_: fired.append(1))
+    return fired

@@ -1,11 +1,20 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from nodes import OBLIQUE, POSE, add_transform, add_volume, contents, from_world, smooth_field
+from nodes import OBLIQUE, POSE, add_transform, add_volume, contents, from_world, smooth_field, transform_to_node
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.bridge import transform_to_node
-from DiffusionCore.registration import AffineSettings
+from DiffusionCore.jobs.in_process import InProcessRunner
+from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.run import LiveRun, RunState
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.resample import resample
@@ -19,7 +28,11 @@ def head(grid):
     return Volume(values.T.astype(np.int16), grid)
 
 
-def test_the_registration_of_the_core_aligns_coarse_volumes_within_a_voxel(scene, logic):
+CLASSICAL = {"model": None}  # without the network: what is tested is the way there and back
+
+
+@pytest.mark.parametrize("runner_of", [None, InProcessRunner], ids=["worker process", "this process"])
+def test_the_registration_of_the_core_aligns_coarse_volumes_within_a_voxel(scene, logic, runner_of):
     fixed = head(Grid((44, 48, 40), (4, 4, 4.5), (-90, -95, -85), ((1, 0, 0), (0, 0.8, -0.6), (0, 0.6, 0.8))))
     grid = Grid((50, 46, 42), (3.8, 4.2, 4), (100, -90, -80), ((-1, 0, 0), (0, 1, 0), (0, 0, 1)))
     pose = Affine.exponential((0.12, -0.08, 0.15, 8, -6, 5))
@@ -29,27 +42,30 @@ def test_the_registration_of_the_core_aligns_coarse_volumes_within_a_voxel(scene
         add_volume(scene, fixed, "fixed"),
         add_volume(scene, moving, "moving"),
         output,
-        settings=AffineSettings(model=None),
+        settings=CLASSICAL,
         onStep=seen.append,
+        runnerOf=runner_of,
     )
     points = np.random.default_rng(1).uniform(-35, 35, (50, 3))
     assert np.linalg.norm(from_world(output, points) - pose.map(torch.from_numpy(points)).numpy(), axis=1).max() < 4
-    assert result.browser.GetNumberOfItems() == result.table.GetNumberOfRows() == len(seen) > 3
-    assert [step.index for step in result.registration.steps] == list(range(len(seen)))
+    assert len(result.steps) == result.table.GetNumberOfRows() == len(seen) > 3
+    assert [step.index for step in seen] == list(range(len(seen)))
     assert {"mutual_information", "overlap"} <= {
         result.table.GetColumnName(column) for column in range(result.table.GetNumberOfColumns())
     }
+    similarity = logic.run.measures[0]
+    assert similarity.after > similarity.before
 
 
 def test_the_registration_of_the_core_starts_where_it_is_told(scene, logic, pair):
     start = add_transform(scene, "start")
     transform_to_node(POSE, start)
     seen = []
-    logic.register(
-        *pair, initialTransform=start, settings=AffineSettings(model=None), onStep=seen.append, shouldStop=lambda: True
+    result = logic.register(
+        *pair, initialTransform=start, settings=CLASSICAL, onStep=seen.append, shouldStop=lambda: True
     )
-    assert np.allclose(seen[0].transform.matrix, POSE.matrix)
-    assert len(seen) == 1
+    assert np.allclose(result.steps.transform_of(0).values, POSE.matrix)
+    assert seen[0].index == 0
 
 
 def test_a_field_to_start_from_is_refused(scene, logic, pair):
@@ -61,9 +77,35 @@ def test_a_field_to_start_from_is_refused(scene, logic, pair):
     assert contents(scene) == before
 
 
-def test_a_constant_volume_is_refused_by_the_core(scene, logic, pair):
-    constant = add_volume(scene, Volume(np.full(OBLIQUE.shape, 7, np.int16), OBLIQUE), "constant")
+def test_what_the_core_refuses_leaves_the_scene_as_it_was(scene, logic, pair):
     before = contents(scene)
-    with pytest.raises(DiffusionCoreError, match="constant"):
-        logic.register(pair[0], constant, settings=AffineSettings(model=None))
+    with pytest.raises(DiffusionCoreError, match="nonsense"):
+        logic.register(*pair, settings={"nonsense": 1})
     assert contents(scene) == before
+
+
+def test_a_worker_that_dies_leaves_its_steps(scene, pair):
+    run = LiveRun(RegistrationRequest(*pair, settings=CLASSICAL))
+    wait_for(run, lambda: run.history)
+    os.kill(run._runner.pid, signal.SIGKILL)
+    wait_for(run, lambda: run.state.ended)
+    assert run.state is RunState.FAILED
+    assert re.search(r"ended unexpectedly after step \d+ .*(is|are) kept\.", run.message)
+    assert len(run.nodes.steps) == len(run.history) >= 1
+    assert pair[1].GetParentTransformNode() is run.nodes.transform
+    run.undo()
+    assert pair[1].GetParentTransformNode() is None
+
+
+def test_the_process_of_slicer_never_loads_torch(tmp_path):
+    done = subprocess.run([sys.executable, Path(__file__).parent / "register_without_torch.py"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"FINISHED" in done.stdout
+
+
+def wait_for(run, condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        run.poll()
+        time.sleep(0.001)
