@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -87,3 +89,18 @@ def test_torch_comes_from_the_pytorch_extension(monkeypatch, torch_module, outco
     else:
         with pytest.raises(DiffusionCoreError, match="not installed"):
             install.ensure_packages("SpatialDiffusion")
+
+
+def test_the_versions_are_told_without_loading_anything():
+    listing = (
+        "import sys; from DiffusionCore.mrml.install import installed_versions, missing_packages; "
+        "assert missing_packages() == []; assert installed_versions()['torch'][0].isdigit(); "
+        "sys.exit(bool({'torch', 'nibabel', 'safetensors'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", listing], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_what_is_missing_is_said_in_words(absent):
+    assert install.missing_packages() == ["nibabel"]
+    absent.add("torch")
+    assert install.missing_packages() == ["PyTorch", "nibabel"]
