@@ -66,9 +66,7 @@ def choose(combo: QWidget, text: str) -> None:
         AssertionError: there is no such row, or it cannot be clicked.
     """
     box = _combo_box(combo)
-    _check_reachable(box)
-    click(box)
-    view = box.view()
+    view = _open(box)
     index = _row(box, text)
     view.scrollTo(index)
     QTest.mouseMove(view.viewport(), view.visualRect(index).center())
@@ -80,9 +78,7 @@ def choose(combo: QWidget, text: str) -> None:
 def choose_with_keys(combo: QWidget, text: str) -> None:
     """Open a combo box with the mouse, go to the row that reads ``text`` with the arrow keys, and press Return."""
     box = _combo_box(combo)
-    _check_reachable(box)
-    click(box)
-    view, row = box.view(), _row(box, text).row()
+    view, row = _open(box), _row(box, text).row()
     for _ in range(box.count):
         current = view.currentIndex().row()
         if current == row:
@@ -129,6 +125,18 @@ def grab(widget: QWidget) -> NDArray[np.uint8]:
 
 def _combo_box(combo: QWidget) -> QComboBox:
     return combo if isinstance(combo, QComboBox) else combo.findChild(QComboBox)
+
+
+def _open(box: QComboBox) -> QWidget:
+    """Open the list of a combo box; it takes no click before the time of a double click is over, made short here."""
+    usual = QApplication.doubleClickInterval()
+    QApplication.setDoubleClickInterval(1)
+    click(box)
+    wait_until(lambda: box.view().isVisible())
+    time.sleep(0.005)
+    QApplication.processEvents()
+    QApplication.setDoubleClickInterval(usual)
+    return box.view()
 
 
 def _row(box: QComboBox, text: str) -> Any:

@@ -21,6 +21,7 @@ from PySide6.QtCore import Property, QObject, QProcessEnvironment, QSettings, QT
 from PySide6.QtWidgets import QApplication
 
 from slicer_api_host import pythonqt
+from slicer_api_host.style import HostStyle, apply_theme
 
 NAME = "Slicer-API host"
 FOLDER = Path(__file__).resolve().parent.parent  # Testing/Host: qt.py, ctk.py and this package
@@ -49,6 +50,8 @@ class qSlicerApplication(QApplication):
         self.setApplicationName(NAME)
         self.setOrganizationName(NAME)
         self._home, self._testing = home, testing
+        self._style = HostStyle()  # Qt does not keep a style of Python alive
+        self.setStyle(self._style)
         self._temporary, self._default_scene = str(home / "temporary"), str(Path.home())
         self._environment = QProcessEnvironment.systemEnvironment()
         self._layout_manager = None
@@ -182,6 +185,7 @@ def start(
     home: Path | None = None,
     testing: bool = True,
     views: bool = True,
+    theme: str = "light",
 ) -> Any:
     """Start the host once per process and return ``slicer.app``.
 
@@ -191,6 +195,7 @@ def start(
         home: where settings and temporary files are kept; by default a folder that goes with the process.
         testing: as Slicer's option --testing: questions are answered without a box.
         views: whether there are slice views, and so a layout manager.
+        theme: the colors, "light" or "dark".
 
     Raises:
         RuntimeError: the host was started already with another ``python_folder``, or another application runs.
@@ -212,6 +217,7 @@ def start(
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
     application = slicer.app = qSlicerApplication(home, testing)
+    apply_theme(theme)
     application._build(views)
     atexit.register(application._close)
     QTimer.singleShot(0, application.startupCompleted.emit)
