@@ -1,99 +1,114 @@
-"""CTK's buttons and boxes that are Qt's with an option more."""
+"""CTK's push buttons: with aligned text, with a check box, with a menu."""
 
 from __future__ import annotations
 
-import enum
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QIcon, QMouseEvent, QPaintEvent, QPalette
+from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QStyle, QStyleOptionComboBox, QStylePainter
+from slicer_api_host.declare import Property, Signal, register, stored_property
 
-from slicer_api_host.declare import Property, Signal, Slot, register, stored_property
-
-_CENTERED = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
+_MIDDLE = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
 @register
 class ctkPushButton(QPushButton):
-    """A button whose text and icon can be aligned."""
+    """A button whose text and icon are aligned each for itself."""
 
-    buttonTextAlignment = stored_property(Qt.AlignmentFlag, "buttonTextAlignment", _CENTERED)
-    iconAlignment = stored_property(Qt.AlignmentFlag, "iconAlignment", _LEFT)
-    elideMode = stored_property(Qt.TextElideMode, "elideMode", Qt.TextElideMode.ElideNone)
+    buttonTextAlignment = stored_property(Qt.AlignmentFlag, "buttonTextAlignment", _MIDDLE, after="update")
+    iconAlignment = stored_property(Qt.AlignmentFlag, "iconAlignment", _LEFT, after="update")
+    elideMode = stored_property(Qt.TextElideMode, "elideMode", Qt.TextElideMode.ElideNone, after="update")
+
+    def _icon_place(self) -> QRect:
+        margin = self.style().pixelMetric(QStyle.PixelMetric.PM_ButtonMargin, None, self)
+        room = self.rect.adjusted(margin, 0, -margin, 0)
+        return QStyle.alignedRect(self.layoutDirection, self.iconAlignment, self.iconSize, room)
+
+    def _draw_icon(self, painter: QStylePainter, option: QStyleOptionButton) -> bool:
+        """Draw what stands beside the text; return whether there is anything."""
+        mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
+        option.icon.paint(painter, self._icon_place(), mode=mode)
+        return not option.icon.isNull()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        painter = QStylePainter(self)
+        try:
+            painter.drawControl(QStyle.ControlElement.CE_PushButtonBevel, option)
+            place = self._icon_place()
+            room = self.rect.adjusted(place.left(), 0, -place.left(), 0)
+            if self._draw_icon(painter, option) and self.iconAlignment & Qt.AlignmentFlag.AlignLeft:
+                room.setLeft(place.right() + place.left())
+            text = self.fontMetrics().elidedText(option.text, self.elideMode, room.width())
+            flags = int(self.buttonTextAlignment.value) | int(Qt.TextFlag.TextShowMnemonic.value)
+            role = QPalette.ColorRole.ButtonText
+            painter.drawItemText(room, flags, option.palette, self.isEnabled(), text, role)
+        finally:
+            painter.end()
 
 
 @register
 class ctkCheckablePushButton(ctkPushButton):
-    """A button with a check box in it."""
+    """A button with a check box; the check box makes the button checkable, or is on its own."""
 
     checkBoxToggled = Signal(bool)
     checkStateChanged = Signal(Qt.CheckState)
 
-    def _set_check_state(self, state: Qt.CheckState) -> None:
-        if state != self._state:
-            self._state = state
-            checked = state == Qt.CheckState.Checked
-            if self.checkBoxControlsButton:
-                self.setCheckable(checked)
-            if checked and self.checkBoxControlsButtonToggleState:
-                self.setChecked(True)
-            self.checkStateChanged.emit(state)
-            self.checkBoxToggled.emit(checked)
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self._state = Qt.CheckState.Unchecked
 
-    _state = Qt.CheckState.Unchecked
+    def _set_check_state(self, state: Qt.CheckState) -> None:
+        if state == self._state:
+            return
+        self._state = Qt.CheckState(state)
+        checked = self._state == Qt.CheckState.Checked
+        if self.checkBoxControlsButton:
+            was_checked = self.checked
+            self.setCheckable(checked)
+            if was_checked != self.checked:
+                self.toggled.emit(self.checked)
+            if self.checkBoxControlsButtonToggleState:
+                self.setChecked(checked)
+        self.checkStateChanged.emit(self._state)
+        self.checkBoxToggled.emit(checked)
+        self.update()
+
+    def _synchronize(self) -> None:
+        if self.checkBoxControlsButton:
+            self._set_check_state(Qt.CheckState.Checked if self.isCheckable() else Qt.CheckState.Unchecked)
+
     checkState = Property(Qt.CheckState, lambda self: self._state, _set_check_state)
-    indicatorAlignment = stored_property(Qt.AlignmentFlag, "indicatorAlignment", _LEFT)
-    checkBoxControlsButton = stored_property(bool, "checkBoxControlsButton", True)
-    checkBoxControlsButtonToggleState = stored_property(bool, "checkBoxControlsButtonToggleState", True)
-    checkBoxUserCheckable = stored_property(bool, "checkBoxUserCheckable", True)
+    checkBoxControlsButton = stored_property(bool, "checkBoxControlsButton", True, after="_synchronize")
+    checkBoxControlsButtonToggleState = stored_property(bool, "checkBoxControlsButtonToggleState", False)
+    checkBoxUserCheckable = stored_property(bool, "checkBoxUserCheckable", True, after="update")
+    indicatorAlignment = stored_property(Qt.AlignmentFlag, "indicatorAlignment", _LEFT, after="update")
+
+    def _draw_icon(self, painter: QStylePainter, option: QStyleOptionButton) -> bool:
+        self._synchronize()  # setCheckable is not announced
+        box = QStyleOptionButton()
+        box.initFrom(self)
+        box.rect = self._icon_place()
+        if not self.checkBoxUserCheckable:
+            box.state &= ~QStyle.StateFlag.State_Enabled
+        is_on = self._state == Qt.CheckState.Checked
+        box.state |= QStyle.StateFlag.State_On if is_on else QStyle.StateFlag.State_Off
+        painter.drawPrimitive(QStyle.PrimitiveElement.PE_IndicatorCheckBox, box)
+        return True
+
+    def hitButton(self, position: QPoint) -> bool:
+        return not self._icon_place().contains(position) and super().hitButton(position)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self.checkBoxUserCheckable and self._icon_place().contains(event.position().toPoint()):
+            is_on = self._state == Qt.CheckState.Checked
+            self._set_check_state(Qt.CheckState.Unchecked if is_on else Qt.CheckState.Checked)
+        else:
+            super().mousePressEvent(event)
 
 
 @register
 class ctkMenuButton(QPushButton):
-    """A button with an arrow that opens its menu."""
-
-
-@register
-class ctkCheckBox(QCheckBox):
-    """A check box with an icon in place of the tick."""
-
-    indicatorIcon = stored_property(QIcon, "indicatorIcon", QIcon, after="update")
-    indicatorIconSize = stored_property(QSize, "indicatorIconSize", QSize, after="update")
-
-
-@register
-class ctkComboBox(QComboBox):
-    """A combo box that shows a text of its own while nothing is chosen."""
-
-    class ScrollEffect(enum.IntEnum):
-        NeverScroll = 0
-        AlwaysScroll = 1
-        ScrollWithFocus = 2
-        ScrollWithNoVScrollBar = 3
-
-    NeverScroll, AlwaysScroll, ScrollWithFocus, ScrollWithNoVScrollBar = ScrollEffect
-
-    defaultText = stored_property(str, "defaultText", "", after="update")
-    defaultIcon = stored_property(QIcon, "defaultIcon", QIcon, after="update")
-    forceDefault = stored_property(bool, "forceDefault", False, after="update")
-    elideMode = stored_property(Qt.TextElideMode, "elideMode", Qt.TextElideMode.ElideNone, after="update")
-    scrollWheelEffect = stored_property(int, "scrollWheelEffect", int(ScrollEffect.AlwaysScroll))
-
-    @Slot(str)
-    def setCurrentUserDataAsString(self, user_data: str) -> None:
-        self.setCurrentIndex(self.findData(user_data))
-
-    currentUserDataAsString = Property(str, lambda self: str(self.currentData or ""), setCurrentUserDataAsString)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        if self.currentIndex == -1 or self.forceDefault:
-            option.currentText, option.currentIcon = self.defaultText, self.defaultIcon
-        painter = QStylePainter(self)
-        try:
-            painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-            painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        finally:
-            painter.end()
+    """A button with a menu; the whole button opens it here, in CTK its arrow does."""

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from slicer_api_host.ctk_widgets.parts import parent_among, text_among
 from slicer_api_host.declare import Property, Signal, register, stored_property
 
 LARGEST = (1 << 24) - 1  # QWIDGETSIZE_MAX
@@ -93,14 +94,14 @@ class ctkCollapsibleButton(Collapsing, QAbstractButton):
     contentsCollapsed = Signal(bool)
 
     def __init__(self, *arguments: str | QWidget | None) -> None:
-        super().__init__(next((a for a in arguments if isinstance(a, QWidget)), None))
+        super().__init__(parent_among(arguments))
         self._start_collapsing()
         self._collapsed = False
         self.setCheckable(True)
         self.setChecked(True)
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
         self.setBackgroundRole(QPalette.ColorRole.Window)
-        self.setText(next((a for a in arguments if isinstance(a, str)), ""))
+        self.setText(text_among(arguments))
         self.setContentsMargins(0, self._bar_size().height(), 0, 0)
         self.toggled.connect(self._follow)
 
@@ -218,9 +219,9 @@ class ctkCollapsibleGroupBox(Collapsing, QGroupBox):
     """A group box that folds when its title is clicked."""
 
     def __init__(self, *arguments: str | QWidget | None) -> None:
-        super().__init__(next((a for a in arguments if isinstance(a, QWidget)), None))
+        super().__init__(parent_among(arguments))
         self._start_collapsing()
-        self.setTitle(next((a for a in arguments if isinstance(a, str)), ""))
+        self.setTitle(text_among(arguments))
         self.setCheckable(True)
         self._arrows = _ArrowStyle()
         self.setStyle(self._arrows)

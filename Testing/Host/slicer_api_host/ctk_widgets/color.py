@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
 from PySide6.QtWidgets import QColorDialog, QPushButton, QStyle, QStyleOptionButton, QStylePainter, QWidget
 
+from slicer_api_host.ctk_widgets.parts import parent_among, text_among
 from slicer_api_host.declare import Property, Signal, Slot, register, stored_property
 
 
@@ -17,9 +18,9 @@ class ctkColorPickerButton(QPushButton):
     colorNameChanged = Signal(str)
 
     def __init__(self, *arguments: QWidget | QColor | str | None) -> None:
-        super().__init__(next((a for a in arguments if isinstance(a, QWidget)), None))
+        super().__init__(parent_among(arguments))
         self._color, self._named = QColor(0, 0, 0), ""
-        self.setText(next((a for a in arguments if isinstance(a, str)), ""))
+        self.setText(text_among(arguments))
         self.setCheckable(True)
         self.toggled.connect(self._open)
         for color in (a for a in arguments if isinstance(a, QColor)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
+from fnmatch import fnmatch
 
 from PySide6.QtCore import QDir, QSettings, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QComboBox, QFileDialog, QPushButton, QSizePolicy, QStyle, QToolButton, QWidget
 
-from slicer_api_host.ctk_widgets.numbers import parent_among, row_of
+from slicer_api_host.ctk_widgets.parts import parent_among, row_of, text_among
 from slicer_api_host.declare import Property, Signal, Slot, forwarded_property, register, stored_property
 
 _REMEMBERED = 5
@@ -36,6 +38,12 @@ class _Filter(enum.IntFlag):
     NoDotAndDotDot = 0x1000
     NoDot = 0x2000
     NoDotDot = 0x4000
+
+
+def _patterns(name_filter: str) -> list[str]:
+    """Return the patterns of a filter of file names, which may stand in brackets after a text for people."""
+    inside = re.search(r"\(([^)]*)\)", name_filter)
+    return (inside.group(1) if inside else name_filter).split()
 
 
 @register
@@ -72,9 +80,10 @@ class ctkPathLineEdit(QWidget):
             self.validInputChanged.emit(self._valid)
 
     def _is_valid(self) -> bool:
-        """Return whether the path is one of the kind asked for; CTK does not look whether it exists."""
-        path = self.currentPath
-        return bool(path) and "\0" not in path
+        """Return whether the path looks like one that is asked for; CTK does not look whether it exists."""
+        patterns = [pattern for name_filter in self.nameFilters for pattern in _patterns(name_filter)]
+        path = self.currentPath.lower()
+        return bool(path) and (not patterns or any(fnmatch(path, f"*{pattern.lower()}") for pattern in patterns))
 
     @Slot(str)
     def setCurrentPath(self, path: str) -> None:
@@ -115,7 +124,6 @@ class ctkPathLineEdit(QWidget):
             self.setCurrentPath(path)
         self.blockSignals(was_blocked)
 
-    @Slot()
     def comboBox(self) -> QComboBox:
         return self._combo
 
@@ -126,7 +134,7 @@ class ctkPathLineEdit(QWidget):
     currentPath = Property(str, lambda self: self._combo.currentText, setCurrentPath)
     settingKey = Property(str, lambda self: getattr(self, "_key", ""), _set_key)
     label = stored_property(str, "label", "")
-    nameFilters = stored_property("QStringList", "nameFilters", list)
+    nameFilters = stored_property("QStringList", "nameFilters", list, after="_check")
     filters = stored_property(
         int, "filters", int(_Filter.AllEntries | _Filter.NoDotAndDotDot | _Filter.Readable | _Filter.Executable)
     )
@@ -148,13 +156,13 @@ class ctkDirectoryButton(QWidget):
 
     def __init__(self, *arguments: QWidget | QIcon | str | None) -> None:
         super().__init__(parent_among(arguments))
-        self._directory, self._text = ".", ""
+        self._text = ""
         self._button = QPushButton()
         self._button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirIcon))
         self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._button.clicked.connect(self.browse)
         row_of(self, self._button)
-        self._directory = next((a for a in arguments if isinstance(a, str)), ".")
+        self._directory = text_among(arguments) or "."
         self._show()
 
     def _show(self) -> None:

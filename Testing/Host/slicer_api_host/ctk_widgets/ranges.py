@@ -6,7 +6,8 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QStylePainter, QWidget
 
-from slicer_api_host.ctk_widgets.numbers import ctkDoubleSpinBox, parent_among, row_of
+from slicer_api_host.ctk_widgets.double_spin_box import ctkDoubleSpinBox
+from slicer_api_host.ctk_widgets.parts import parent_among, row_of
 from slicer_api_host.declare import Property, Signal, Slot, forwarded_property, register, stored_property
 
 _STEPS = 1000  # of the handles on the screen

@@ -4,58 +4,66 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QSettings, QSize, QUrl
+from PySide6.QtCore import QSettings, QSize, QTimer, QUrl
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QSizePolicy, QTextBrowser, QWidget
 
 from slicer_api_host.declare import Property, Slot, register, stored_property
 
+_MORE, _LESS = "show_details", "hide_details"
+
 
 @register
 class ctkFittedTextBrowser(QTextBrowser):
-    """A text without scroll bars; what follows its first <br> can be folded away."""
+    """A text as high as it needs; what follows its first line can be folded away."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._text: str | None = None
+        self._text, self._is_html = "", False
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.textChanged.connect(self.updateGeometry)
         self.anchorClicked.connect(self._fold)
 
     def _fold(self, link: QUrl) -> None:
-        if link.toString() in ("#more", "#less"):
-            self.collapsed = link.toString() == "#less"
+        if not link.path() and link.fragment() in (_MORE, _LESS):
+            self.collapsed = link.fragment() == _LESS
 
     def _lay_out(self) -> None:
-        if self._text is None:
-            return
-        first, line_break, rest = self._text.partition("<br>")
+        first, line_break, rest = self._text.partition("<br>" if self._is_html else "\n")
+        if not self._is_html:
+            rest = rest.replace("\n", "<br>")
         if not line_break:
-            shown = first
+            self.setHtml(first)
         elif self.collapsed:
-            shown = f'{first}&hellip; <a href="#more">{self.showDetailsText}</a>'
+            self.setHtml(f'{first}&hellip; <a href="#{_MORE}">{self.showDetailsText}</a>')
         else:
-            shown = f'{first}{rest} <a href="#less">{self.hideDetailsText}</a>'
-        self.setHtml(shown)
+            self.setHtml(f'{first}{rest} <a href="#{_LESS}">{self.hideDetailsText}</a>')
 
-    @Slot(str)
-    def setCollapsibleText(self, text: str) -> None:
-        self._text = text
+    def _refold(self) -> None:
+        if self._text:
+            self._lay_out()
+
+    def _set_text(self, text: str, is_html: bool) -> None:
+        self._text, self._is_html = text, is_html
         self._lay_out()
 
     @Slot(str)
+    def setCollapsibleText(self, text: str) -> None:
+        self._set_text(text, "<html>" in text)
+
+    @Slot(str)
     def setCollapsibleHtml(self, text: str) -> None:
-        self.setCollapsibleText(text)
+        self._set_text(text, is_html=True)
 
     @Slot(str)
     def setCollapsiblePlainText(self, text: str) -> None:
-        self.setCollapsibleText(text)
+        self._set_text(text, is_html=False)
 
     def collapsibleText(self) -> str:
-        return self._text or ""
+        return self._text
 
-    collapsed = stored_property(bool, "collapsed", True, after="_lay_out")
-    showDetailsText = stored_property(str, "showDetailsText", "Show details...", after="_lay_out")
-    hideDetailsText = stored_property(str, "hideDetailsText", "Hide details.", after="_lay_out")
+    collapsed = stored_property(bool, "collapsed", True, after="_refold")
+    showDetailsText = stored_property(str, "showDetailsText", "Show details...", after="_refold")
+    hideDetailsText = stored_property(str, "hideDetailsText", "Hide details.", after="_refold")
     disableMouseScroll = stored_property(bool, "disableMouseScroll", False)
 
     def heightForWidth(self, width: int) -> int:
@@ -108,11 +116,11 @@ class ctkMessageBox(QMessageBox):
             QSettings().remove(self._key)
 
     def setVisible(self, visible: bool) -> None:
-        kept = QSettings().value(self._key) if visible and self._key and self._check.isChecked() else None
-        button = None if kept is None else self.button(QMessageBox.StandardButton(int(kept)))
         super().setVisible(visible)
-        if button is not None:
-            button.click()
+        kept = QSettings().value(self._key) if visible and self._key and self._check.isChecked() else None
+        if kept is not None:
+            # whoever opened the box still needs it now
+            QTimer.singleShot(0, self.button(QMessageBox.StandardButton(int(kept))).click)
 
     dontShowAgain = Property(bool, lambda self: self._check.isChecked(), setDontShowAgain)
     dontShowAgainSettingsKey = Property(str, lambda self: self._key, _set_key)

@@ -9,8 +9,9 @@ from typing import Any
 import slicer
 from PySide6.QtWidgets import QWidget
 
-from slicer_api_host.ctk_widgets.numbers import ctkDoubleSpinBox, ctkSliderWidget
+from slicer_api_host.ctk_widgets.double_spin_box import ctkDoubleSpinBox
 from slicer_api_host.ctk_widgets.ranges import ctkRangeWidget
+from slicer_api_host.ctk_widgets.slider_widget import ctkSliderWidget
 from slicer_api_host.declare import Property, Slot, register, stored_property
 from slicer_api_host.observations import Observations
 
