@@ -18,6 +18,10 @@ class Guard:
         scene_closed: the scene was closed, or is about to be.
     """
 
+    # A scene that is thrown away closes itself, and calls a guard that is being thrown away together with it, without
+    # attributes of its own: it finds these.
+    lost, scene_closed = "", True
+
     def __init__(self, request: RegistrationRequest, on_loss: Callable[[], None]) -> None:
         self.lost, self.scene_closed = "", False
         self._scene, self._on_loss = request.fixed.GetScene(), on_loss
@@ -35,6 +39,11 @@ class Guard:
     def watch(self, role: str, node: Any) -> None:
         """Watch ``node`` in ``role``."""
         self._nodes[role] = node
+
+    def look(self) -> None:
+        """Notice that the scene is being closed before its event has come here: others may have heard it first."""
+        if self._scene.IsClosing():
+            self._on_closing()
 
     def release(self) -> None:
         """Watch no longer; may be called twice."""

@@ -160,6 +160,7 @@ class LiveRun:
         if self.state.ended:
             return False
         before = self._facts()
+        self._guard.look()
         if self._guard.lost or self._guard.scene_closed:
             self._abandon()
             return True
