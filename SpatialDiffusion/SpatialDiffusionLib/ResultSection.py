@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.roles import CHART, RESULTS
 
+_FONT_SIZE = 11  # of a plot that is as narrow as the panel
 _PLOT_TAG = "SpatialDiffusionMetrics"
 
 
@@ -31,6 +32,8 @@ class ResultSection:
         self._ui.resultEmptyLabel.setVisible(results is None)
         if results is not self._results:
             self._results = results
+            if results is not None:
+                results.SetUseColumnTitleAsColumnHeader(True)
             self._ui.measuresTable.setMRMLTableNode(results)
         if results is not None:
             self._fitTable()
@@ -52,6 +55,11 @@ class ResultSection:
         if self._chart is not None and self._plot is None:
             self._plot = self._makePlot()
         self._ui.plotContainer.setVisible(self._chart is not None)
+        if self._chart is not None:
+            self._chart.SetTitleVisibility(False)
+            self._chart.SetLegendFontSize(_FONT_SIZE)
+            self._chart.SetAxisTitleFontSize(_FONT_SIZE)
+            self._chart.SetAxisLabelFontSize(_FONT_SIZE)
         if self._plot is not None:
             view = self._plot.mrmlPlotViewNode()
             view.SetPlotChartNodeID(None if self._chart is None else self._chart.GetID())
@@ -71,6 +79,7 @@ class ResultSection:
         plot = slicer.qMRMLPlotWidget()
         plot.setMRMLScene(scene)
         plot.setMRMLPlotViewNode(view)
+        plot.plotController().hide()
         layout = qt.QVBoxLayout(self._ui.plotContainer)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(plot)

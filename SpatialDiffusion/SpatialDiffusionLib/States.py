@@ -5,7 +5,9 @@ from enum import Enum
 
 from slicer.i18n import tr as _
 
-from .Words import durationText, measuredText, phaseText
+from DiffusionCore.mrml.tables import digits
+
+from .Words import durationText, phaseText
 
 _PATIENCE = 5.0  # seconds after Stop until it can be forced
 
@@ -237,10 +239,10 @@ def _stoppedLine(facts: Facts) -> _Line:
 def _doneText(facts: Facts) -> str:
     sentences = [_("Done in {time}.").format(time=durationText(facts.seconds))]
     if facts.similarity is not None:
-        before, after = (measuredText(value) for value in facts.similarity)
+        before, after = (digits(value) for value in facts.similarity)
         measured = _("Similarity {before} to {after}").format(before=before, after=after)
         if facts.folding is not None:
-            folding = _("folding {percent} %").format(percent=measuredText(facts.folding))
+            folding = _("folding {percent} %").format(percent=digits(facts.folding))
             measured += ", " + (folding if facts.folding > 0 else _("no folding"))
         sentences.append(measured + ".")
     return " ".join(sentences)

@@ -6,8 +6,9 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.tables import digits
 
-from .Words import measuredText, metricText, phaseText
+from .Words import metricText, phaseText
 
 
 class StepsSection(VTKObservationMixin):
@@ -26,6 +27,8 @@ class StepsSection(VTKObservationMixin):
         self._text = None
         ui.branchSelector.currentIndexChanged.connect(self._onBranchChosen)
         self._quietShortcuts()
+        for widget in (ui.seekWidget, ui.playWidget):
+            widget.layout().setContentsMargins(0, 0, 0, 0)
         ui.seekWidget.slider().setToolTip(_("Goes through the steps; the transform holds the one that is shown."))
         for spinBox in ui.playWidget.findChildren(qt.QDoubleSpinBox):
             spinBox.setToolTip(_("Steps that are played per second."))
@@ -101,7 +104,7 @@ class StepsSection(VTKObservationMixin):
         if self.branch is not None and 0 <= self.branch.shown < len(self.branch):
             step = self.branch.step_of(self.branch.shown)
             parts = [phaseText(step.phase), _("time {time}").format(time=f"{step.time:.2f}")]
-            parts += [f"{metricText(name)} {measuredText(value)}" for name, value in step.metrics.items()]
+            parts += [f"{metricText(name)} {digits(value)}" for name, value in step.metrics.items()]
             text = "  |  ".join(parts)
         if text != self._text:
             self._text = text

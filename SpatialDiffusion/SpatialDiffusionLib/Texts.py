@@ -8,6 +8,7 @@ import slicer
 from .States import Icon
 
 _QUIET = 0.62  # share of the color of the text; the contrast stays above 5 in the light and the dark style
+_PADDING = 6  # pixels on each side of the text of a button
 _ICONS = {Icon.WARNING: "SP_MessageBoxWarning", Icon.ERROR: "SP_MessageBoxCritical"}
 
 
@@ -88,3 +89,9 @@ def alignLabels(labels) -> None:
     width = max(label.sizeHint.width() for label in labels)
     for label in labels:
         label.setMinimumWidth(width)
+
+
+def letShrink(buttons) -> None:
+    """Let ``buttons`` of one row be as narrow as their texts, not as the style likes buttons to be."""
+    for button in buttons:
+        button.setMinimumWidth(button.fontMetrics().boundingRect(button.text).width() + 2 * _PADDING)

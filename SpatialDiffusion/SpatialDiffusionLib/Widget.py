@@ -15,7 +15,7 @@ from . import Estimate, Presets, Views
 from .AdvancedSection import RESTORED, AdvancedSection
 from .Choices import Choice
 from .LogSection import LogSection
-from .Looks import Looks
+from .Looks import TOGGLES, Looks
 from .NoteRow import NoteRow
 from .Notes import Notes
 from .Requests import requestOf, signatureOf
@@ -23,7 +23,7 @@ from .ResultSection import ResultSection
 from .RunFacts import endFacts, runFacts
 from .States import End, Facts, Link, Phase, appearance
 from .StepsSection import StepsSection
-from .Texts import QuietTexts, StatusLine, alignLabels
+from .Texts import QuietTexts, StatusLine, alignLabels, letShrink
 from .TrainingSection import TrainingSection
 
 _INTERVAL = 50  # ms between two looks at a run
@@ -61,7 +61,12 @@ class RegistrationPanel(ParameterPanel):
         self._quiet = QuietTexts(self.form, explaining)
         names = ("fixedVolume", "movingVolume", "preset", "outputTransform", "outputVolume")
         alignLabels([getattr(ui, f"{name}SelectorLabel") for name in names])
+        self.fitButtons()
         self._training = TrainingSection(ui.trainingContainer, self)
+        last = ui.trainingContainer.findChildren(qt.QPushButton)[-1]
+        for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
+            qt.QWidget.setTabOrder(last, widget)
+            last = widget
         for name in ("steer", "training"):
             self._hideIfEmpty(name)
         for selector in (ui.fixedVolumeSelector, ui.movingVolumeSelector):
@@ -73,6 +78,10 @@ class RegistrationPanel(ParameterPanel):
         scene = slicer.mrmlScene
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
             self.addObserver(scene, event, self._onNodes)
+
+    def fitButtons(self):
+        """Let the rows of buttons be as narrow as their texts allow."""
+        letShrink([self.ui.liveButton, *(getattr(self.ui, f"{name}Button") for name in TOGGLES)])
 
     def listPresets(self):
         """Offer the built-in presets and, below a line, the models that are installed now."""
@@ -139,13 +148,18 @@ class RegistrationPanel(ParameterPanel):
 
     # running
 
+    @property
+    def isButtonArmed(self):
+        """Whether a click on Stop stops: the second click of a double click on Register does not."""
+        return time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000
+
     def _onButton(self, *_arguments):
         run = self.logic.run
         if not self.logic.running:
             self._start()
         elif run.state is RunState.STOPPING:
             run.force_stop()
-        elif time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000:
+        elif self.isButtonArmed:
             self._stoppedAt = time.monotonic()
             run.stop()
         self._refresh()

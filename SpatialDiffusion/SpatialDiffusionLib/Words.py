@@ -16,14 +16,8 @@ def durationText(seconds: float) -> str:
 def memoryText(megabytes: float) -> str:
     """Return an amount of memory: "640 MB", "1.4 GB"."""
     if megabytes < 1000:
-        return _("{megabytes} MB").format(megabytes=max(10, round(megabytes, -1)).__int__())
+        return _("{megabytes} MB").format(megabytes=max(10, 10 * round(megabytes / 10)))
     return _("{gigabytes} GB").format(gigabytes=f"{megabytes / 1000:.1f}")
-
-
-def measuredText(value: float) -> str:
-    """Return a measured ``value`` with two or three digits: "0.83", "12.4", "120"."""
-    size = abs(value)
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
 def phaseText(phase: str) -> str:

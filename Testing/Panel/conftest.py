@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -61,3 +62,35 @@ def panel_of(app, scene):
     for name in loaded:
         unload_module(name)
     app.processEvents()
+
+
+@pytest.fixture
+def library(app, monkeypatch):
+    """Give a function that imports a file of SpatialDiffusionLib by its name."""
+    monkeypatch.syspath_prepend(str(ROOT / "SpatialDiffusion"))
+    return lambda name: importlib.import_module(f"SpatialDiffusionLib.{name}")
+
+
+@pytest.fixture
+def views(app):
+    """Give the layout manager with three slice views, and a place for a fourth one, in sight."""
+    import slicer
+
+    manager = app.layoutManager()
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    manager.viewport().resize(501, 548)
+    manager.viewport().show()
+    app.processEvents()
+    yield manager
+    manager.viewport().hide()
+
+
+@pytest.fixture
+def desk(panel_of, views, scene, monkeypatch):
+    """Give the panel SpatialDiffusion beside three views; the models that it lists are the shipped ones."""
+    from desk import Desk
+
+    monkeypatch.setenv("SPATIALDIFFUSION_MODELS", str(ROOT / "no such folder"))
+    desk = Desk(panel_of, views, scene)
+    yield desk
+    desk.close()

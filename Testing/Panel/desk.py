@@ -1,0 +1,98 @@
+"""The panel SpatialDiffusion as a user has it in front of him: its widgets, the views, and how to wait for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from clicking import choose, click, grab, wait_until
+from nodes_of_panel import add_pair
+
+ROOT = Path(__file__).resolve().parents[2]
+PIPELINES = ROOT / "Testing" / "Core"  # job_pipelines.py
+LIMIT = 120.0  # seconds; far more than anything here takes
+
+
+class Desk:
+    """One panel beside the views.
+
+    Attributes:
+        widget: the module widget.
+        ui: the widgets of the form by name.
+    """
+
+    def __init__(self, panel_of, views, scene):
+        self.widget, self.views, self.scene = panel_of("SpatialDiffusion"), views, scene
+
+    @property
+    def panel(self):
+        return self.widget.self().panel
+
+    @property
+    def ui(self):
+        return self.panel.ui
+
+    @property
+    def logic(self):
+        return self.panel.logic
+
+    @property
+    def parameters(self):
+        return self.panel.parameters
+
+    @property
+    def status(self):
+        """All that the status line says, also what is cut off."""
+        return self.ui.statusLabel.toolTip
+
+    def use(self, manner, **settings):
+        """Let the next runs be made by the pipeline ``manner`` of job_pipelines, in a real worker."""
+        from DiffusionCore.jobs.process import ProcessRunner
+
+        environment = {**os.environ, "PYTHONPATH": str(PIPELINES), "OMP_NUM_THREADS": "1"}
+        factory = f"job_pipelines:{manner}"
+        self.logic.runnerOf = lambda job: ProcessRunner(
+            replace(job, factory=factory, method=manner, settings=settings), sys.executable, environment
+        )
+
+    def choose_pair(self, shift=(-14, 9, 5)):
+        """Add two volumes and choose them with the mouse; return the nodes."""
+        fixed, moving = add_pair(self.scene, shift)
+        choose(self.ui.fixedVolumeSelector, "fixed")
+        choose(self.ui.movingVolumeSelector, "moving")
+        return fixed, moving
+
+    def press_register(self):
+        click(self.ui.registerButton)
+
+    def stop(self):
+        """Press Stop; a click that soon follows another one is taken for a double click."""
+        wait_until(lambda: self.panel.isButtonArmed)
+        click(self.ui.registerButton)
+
+    def wait_for(self, condition):
+        return wait_until(condition, LIMIT)
+
+    def wait_for_step(self, number):
+        self.wait_for(lambda: (self.logic.run.step or 0) + 1 >= number and self.ui.stepsBody.visible)
+
+    def wait_for_end(self):
+        self.wait_for(lambda: not self.logic.running and self.ui.registerButton.text == "Register")
+
+    def register(self, manner="shifts", **settings):
+        """Choose a pair, register it to the end by a pipeline of the tests, and return the output transform."""
+        if self.parameters.fixedVolume is None:
+            self.choose_pair()
+        self.use(manner, **settings)
+        self.press_register()
+        self.wait_for_end()
+        return self.parameters.outputTransform
+
+    def picture(self, name="Red"):
+        """Return the pixels of a slice view."""
+        return grab(self.views.sliceWidget(name).sliceView())
+
+    def close(self):
+        self.logic.close()

@@ -1,0 +1,53 @@
+"""Numbers as people read them, and the estimate of time and memory."""
+
+from __future__ import annotations
+
+import pytest
+from nodes_of_panel import add_ball
+
+
+@pytest.fixture
+def words(library):
+    return library("Words")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (9.4, "9 s"), (89, "89 s"), (95, "2 min"), (3500, "58 min"), (4800, "1 h 20 min")],
+)
+def test_durations_are_as_precise_as_somebody_who_waits_needs(words, seconds, text):
+    assert words.durationText(seconds) == text
+
+
+@pytest.mark.parametrize(("megabytes", "text"), [(3, "10 MB"), (644, "640 MB"), (1400, "1.4 GB")])
+def test_memory_is_rounded(words, megabytes, text):
+    assert words.memoryText(megabytes) == text
+
+
+def test_a_phase_that_is_new_is_shown_as_it_is_called(words):
+    assert words.phaseText("pose") == "pose"
+    assert words.phaseText("deformable") == "deformable"
+
+
+@pytest.fixture
+def estimate(library):
+    import slicer
+
+    yield library("Estimate")
+    slicer.app.userSettings().remove("SpatialDiffusion")
+
+
+def test_the_estimate_follows_the_last_run(scene, estimate):
+    fixed, moving = add_ball(scene), add_ball(scene)
+    before = estimate.estimateText(fixed, moving, "affine", "auto", 1)
+    assert before.startswith("About ")
+    assert "CPU" not in before
+    estimate.remember(fixed, moving, "affine", "cpu", 1, 64.0)
+    after = estimate.estimateText(fixed, moving, "affine", "auto", 1)
+    assert after.startswith("About 65 s on this computer (CPU), ")
+    assert estimate.estimateText(fixed, moving, "published-affine", "cuda:0", 1) != after
+
+
+def test_more_samples_take_longer(scene, estimate):
+    fixed, moving = add_ball(scene), add_ball(scene)
+    assert estimate.workOf(fixed, moving, 3) == pytest.approx(3 * estimate.workOf(fixed, moving, 1))
