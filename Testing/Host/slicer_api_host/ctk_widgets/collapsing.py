@@ -167,7 +167,8 @@ class ctkCollapsibleButton(Collapsing, QAbstractButton):
         return self.layout().totalSizeHint().expandedTo(folded)
 
     def hitButton(self, position) -> bool:
-        return self._bar_option().rect.contains(position)
+        option = self._bar_option()  # its rectangle lives as long as the option does
+        return option.rect.contains(position)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QStylePainter(self)

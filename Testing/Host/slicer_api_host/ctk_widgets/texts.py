@@ -118,9 +118,9 @@ class ctkMessageBox(QMessageBox):
     def setVisible(self, visible: bool) -> None:
         super().setVisible(visible)
         kept = QSettings().value(self._key) if visible and self._key and self._check.isChecked() else None
-        if kept is not None:
-            # whoever opened the box still needs it now
-            QTimer.singleShot(0, self.button(QMessageBox.StandardButton(int(kept))).click)
+        button = None if kept is None else self.button(QMessageBox.StandardButton(int(kept)))
+        if button is not None:
+            QTimer.singleShot(0, button.click)  # whoever opened the box still needs it now
 
     dontShowAgain = Property(bool, lambda self: self._check.isChecked(), setDontShowAgain)
     dontShowAgainSettingsKey = Property(str, lambda self: self._key, _set_key)
