@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QIcon, QMouseEvent, QPaintEvent, QPalette
 from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter
 
@@ -59,6 +59,8 @@ class ctkCheckablePushButton(ctkPushButton):
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
         self._state = Qt.CheckState.Unchecked
+        side = self.style().pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, self)
+        self.setIconSize(QSize(side, side))
 
     def _set_check_state(self, state: Qt.CheckState) -> None:
         if state == self._state:
