@@ -57,8 +57,11 @@ def test_the_first_node_is_chosen_when_the_scene_comes_and_none_is_when_nodes_co
     assert selector.currentNode() is None
     late = slicer.qMRMLNodeComboBox()
     late.nodeTypes = [VOLUME]
+    told = []
+    late.connect("currentNodeChanged(vtkMRMLNode*)", told.append)
     late.setMRMLScene(scene)
     assert late.currentNode() is first
+    assert told == [first]
 
 
 def test_with_none_enabled_nothing_is_chosen_when_the_scene_comes(scene):

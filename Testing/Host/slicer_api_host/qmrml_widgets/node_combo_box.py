@@ -133,6 +133,7 @@ class qMRMLNodeComboBox(QWidget):
         former, had_nodes = self.currentNodeID, self.nodeCount() > 0
         self._switching = True
         self._list.set_scene(scene)
+        self._combo.setCurrentIndex(-1)  # Qt may have chosen a row by itself; what is chosen below is told
         self._switching = False
         self._update_none()
         self._update_texts()
