@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, qInstallMessageHandler
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from slicer_api_host.views.pictures import grab
@@ -158,6 +158,23 @@ def test_many_changes_make_few_pictures(shown, red):
     assert len(drawn) <= 2
 
 
+def test_pictures_that_are_only_requested_come_at_intervals(shown, red):
+    drawn = []
+    tag = red.sliceView().renderWindow().AddObserver("EndEvent", lambda *_: drawn.append(time.monotonic()))
+    step = 0
+
+    def change():
+        nonlocal step
+        step += 1
+        red.mrmlSliceCompositeNode().SetForegroundOpacity(step % 100 / 100)
+        return len(drawn) > 6
+
+    wait_for(change)
+    red.sliceView().renderWindow().RemoveObserver(tag)
+    assert np.diff(drawn[1:]).min() > 0.03
+    assert step > len(drawn)
+
+
 def test_a_view_that_nobody_sees_is_not_drawn(manager, shown, red):
     manager.viewport().hide()
     drawn = []
@@ -293,12 +310,18 @@ def test_an_error_while_drawing_is_told_and_the_next_picture_is_drawn(shown, red
     def fail():
         raise ValueError("no picture today")
 
+    wait_for(lambda: not red.sliceView()._is_old)
+    said = []
+    former = qInstallMessageHandler(lambda _kind, _context, text: said.append(text))
     with monkeypatch.context() as broken:
         broken.setattr(red.sliceView()._off_screen, "render", fail)
         red.sliceView().scheduleRender()
-        grab(red.sliceView())
+        red.sliceView().repaint()
     assert "no picture today" in caplog.text
     red.sliceView().scheduleRender()
+    red.sliceView().repaint()
+    qInstallMessageHandler(former)
+    assert not [text for text in said if "QPainter" in text]
     assert grab(red.sliceView()).max() > 100
 
 
