@@ -38,6 +38,7 @@ DRAWING = {
     "libxkbcommon.so.0": "libxkbcommon0",
     "libfontconfig.so.1": "libfontconfig1",
     "libglib-2.0.so.0": "libglib2.0-0",
+    "libdbus-1.so.3": "libdbus-1-3",
 }
 WINDOWS = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
