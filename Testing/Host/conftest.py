@@ -49,3 +49,40 @@ def slot_errors(monkeypatch):
     errors = []
     monkeypatch.setattr(sys, "excepthook", lambda _type, error, _trace: errors.append(error))
     return errors
+
+
+@pytest.fixture
+def show(qt):
+    """Give a function that shows a widget and lets Qt lay it out."""
+
+    def show(widget):
+        widget.show()
+        qt.QApplication.processEvents()
+        return widget
+
+    return show
+
+
+@pytest.fixture
+def type_keys(qt):
+    """Give a function that types a text into a widget."""
+    from PySide6.QtTest import QTest
+
+    def type_keys(widget, text):
+        QTest.keyClicks(widget, text)
+        qt.QApplication.processEvents()
+
+    return type_keys
+
+
+@pytest.fixture
+def heard():
+    """Give a list, and a way to write down the signals of a widget in it: ``heard.follow(box, "toggled(bool)")``."""
+
+    class Heard(list):
+        def follow(self, widget, *signals):
+            for signal in signals:
+                name = signal.partition("(")[0]
+                widget.connect(signal, lambda *values, name=name: self.append((name, *values)))
+
+    return Heard()
