@@ -40,10 +40,9 @@ class TrainingCurve:
         """Show a line; VTK complains about one without points, and draws none of a single one."""
         series = self._nodes[name]
         _fill(self._nodes[f"{name}Table"], points if len(points) != 1 else [*points, *points])
-        if not points:
-            self._chart.RemovePlotSeriesNodeID(series.GetID())
-        elif not self._chart.HasPlotSeriesNodeID(series.GetID()):
-            self._chart.AddAndObservePlotSeriesNodeID(series.GetID())
+        if bool(points) != self._chart.HasPlotSeriesNodeID(series.GetID()):
+            change = self._chart.AddAndObservePlotSeriesNodeID if points else self._chart.RemovePlotSeriesNodeID
+            change(series.GetID())
 
     def remove(self) -> None:
         """Take the nodes out of the scene."""

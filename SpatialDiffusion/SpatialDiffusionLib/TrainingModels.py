@@ -95,10 +95,11 @@ def _checked(card: Any, inUse: bool) -> str:
         return f"{name}: {value}" if name else value
     if inUse:
         return _("Not stated")
-    from DiffusionCore.jobs.training import TrainingRun
+    from DiffusionCore.jobs.training_log import best_check
+    from DiffusionCore.training.folder import LOG
 
-    run = TrainingRun.find(card.path.parent)
-    if run is None or run.best is None:
+    best = best_check(card.path.with_name(LOG))
+    if best is None:
         return _("Not yet")
-    step, loss = run.best
+    step, loss = best
     return _("{loss} at step {step}").format(loss=f"{loss:.3g}", step=step)

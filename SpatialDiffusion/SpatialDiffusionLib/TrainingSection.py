@@ -27,6 +27,7 @@ _FORM = Path(__file__).resolve().parent.parent / "Resources" / "UI" / "SpatialDi
 _POLL_MS = 500
 _CURVE_PIXELS = 180
 _LOG_EVERY = 10  # steps: a row of the log is what moves the bar and the curve
+_FIELDS = ("trainingRecipe", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
 _NEEDED = ("nilearn",)  # brings the template that the synthetic heads are made from
 
 
@@ -43,6 +44,7 @@ class TrainingSection(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self._panel = panel
         self._parameters = None
+        self._values = None  # of the parameters named _FIELDS, when they were last shown
         self._connection = None
         self._run = None
         self._stopAsked = None  # time.monotonic()
@@ -68,7 +70,7 @@ class TrainingSection(VTKObservationMixin):
         if self._parameters is not None:
             self._parameters.disconnectGui(self._connection)
             self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._onParameters)
-        self._parameters = parameters
+        self._parameters, self._values = parameters, None
         if parameters is not None:
             self._connection = parameters.connectGui(self._ui)
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onParameters)
@@ -117,6 +119,10 @@ class TrainingSection(VTKObservationMixin):
     def _onParameters(self, *_arguments) -> None:
         if self._parameters is None or self._updating:
             return
+        values = [self._parameters.getValue(name) for name in _FIELDS]
+        if values == self._values:
+            return
+        self._values = values
         self._updating = True
         try:
             if self.running:

@@ -15,6 +15,7 @@ from line_trainer import OFTEN, PausedConfig, PausedRecipe
 
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.jobs.training import TrainingRun, TrainingState
+from DiffusionCore.jobs.training_log import best_check
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.folder import LOG, OUTPUT, RECORD, STATE, STOP, WEIGHTS, TrainingPlace, TrainingRecord
 from DiffusionCore.training.loop import train
@@ -103,9 +104,7 @@ def test_the_time_limit_is_the_time_left_where_it_comes_first_and_ends_the_run(s
     assert run.resumable == run.step > 4
 
 
-def test_stopping_and_going_on_ends_with_the_weights_of_a_run_that_went_through(
-    start, python, tmp_path
-):
+def test_stopping_and_going_on_ends_with_the_weights_of_a_run_that_went_through(start, python, tmp_path):
     parts = after_step(7, start("pause=0.03"))
     parts.stop()
     assert parts.stopping
@@ -283,6 +282,14 @@ def test_lines_that_are_no_rows_and_losses_that_are_no_numbers_are_left_out(tmp_
         write_run(tmp_path, "nonsense\n", "[1]\n", '{"loss": 1}\n', row(3, loss=float("nan")), row(4))
     )
     assert (run.step, run.losses, run.best, run.speed) == (4, [], None, None)
+
+
+def test_the_best_check_of_a_log_is_that_of_its_training(tmp_path):
+    losses = [3.0, 1.5, float("nan"), 2.0]
+    rows = [row(10 * number, loss=1.0, validation=loss) for number, loss in enumerate(losses, 1)]
+    run = TrainingRun.find(write_run(tmp_path, row(5, loss=0.1), *rows, "validation\n"))
+    assert best_check(tmp_path / LOG) == run.best == (20, 1.5)
+    assert best_check(tmp_path / "missing") is None
 
 
 def test_the_speed_is_that_of_most_rows_and_not_of_a_validation(tmp_path):

@@ -402,11 +402,58 @@ def test_the_choices_reach_the_training(host, tmp_path):
     choose(host.deviceSelector, "CPU")
     type_text(host.nameEdit, "heads 2")
     type_text(host.minutesSpinBox, "30")
+    assert host.parameters.trainingDevice == "cpu"
     started(host)
     record = host.section._run.record
     assert (record.recipe, record.device, record.minutes) == ("affine", "cpu", 30)
     assert host.section._run.folder == tmp_path / "trainings" / "heads 2"
     stopped(host)
+
+
+def test_in_the_panel_a_trained_model_becomes_a_preset(panel_of, python_slicer, tmp_path):
+    import qt
+    import torch
+
+    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+
+    place = tmp_path / "trainings" / "my heads"
+    place.mkdir(parents=True)
+    save_checkpoint(place / "weights.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 3}))
+    widget = panel_of("SpatialDiffusion", height=1600)
+    panel = widget.self().panel
+
+    def find(name):
+        return widget.findChild(qt.QWidget, name)
+
+    assert find("trainingSection").collapsed
+    assert not find("trainingContainer").isVisible()
+    find("trainingSection").collapsed = False
+    assert find("trainingStartButton").isEnabled()
+    table, presets = find("trainingModelsTable"), find("presetSelector")
+    table.selectRow(0)
+    assert "my heads" not in [presets.itemText(row) for row in range(presets.count)]
+    click(find("trainingUseButton"))
+    assert presets.currentText == "my heads"
+    assert panel.parameters.preset == "model:my heads"
+
+
+def test_in_the_panel_a_training_runs_on_while_another_module_is_shown(panel_of, python_slicer):
+    import qt
+
+    widget = panel_of("SpatialDiffusion", height=1600)
+    widget.findChild(qt.QWidget, "trainingSection").collapsed = False
+    click(widget.findChild(qt.QWidget, "trainingStartButton"))
+    section, bar = widget.self().panel._training, widget.findChild(qt.QWidget, "trainingBar")
+    try:
+        wait_until(lambda: section._run.step >= 3, LIMIT)
+        widget.exit()
+        left = section._run.step
+        wait_until(lambda: section._run.step > left + 3, LIMIT)
+        widget.enter()
+        assert bar.value == section._run.step
+    finally:
+        section._run.kill()
+    wait_until(lambda: not section.running, LIMIT)
 
 
 def test_every_control_has_a_tooltip_of_its_own():
