@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -18,7 +17,7 @@ from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
 from DiffusionCore.jobs.measures import measures
-from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint
+from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint, plain_settings
 from DiffusionCore.registration import METHODS, Pipeline
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
@@ -37,7 +36,7 @@ def execute(job: RegistrationJob, should_stop: Callable[[], bool] = lambda: Fals
     run = _Run(job, should_stop)
     try:
         yield from run.events()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield failed(error, run.last.index if run.last else None)
 
 
@@ -56,8 +55,9 @@ class _Run:
         settings, after = _settings(job), _step(job.resume)
         pipeline = _factory(job.factory)(settings, device)
         expected = settings.expected_steps(after) if hasattr(settings, "expected_steps") else None
-        for step in self._steps(pipeline, job.seed, after):
-            yield _made(step, expected, job)
+        if not self.should_stop():
+            for step in self._steps(pipeline, job.seed, after):
+                yield _made(step, expected, job)
         if self.last is None:
             yield Failed(STOPPED_EARLY)
             return
@@ -118,7 +118,7 @@ def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | 
 
 def _settings(job: RegistrationJob) -> Any:
     """Return the settings of the method, or the bare numbers for a method that only its own factory knows."""
-    plain = json.loads(json.dumps(job.settings))  # what came through no file may hold tuples
+    plain = plain_settings(job.settings)
     if job.method in METHODS:
         return from_dict(METHODS[job.method], plain)
     if job.factory == PIPELINE:

@@ -8,7 +8,7 @@ import traceback
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.events import Failed
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEMORY_TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _LONGEST = 20_000  # characters of a traceback
 
@@ -30,7 +30,7 @@ def explain(error: BaseException) -> str:
         if "cuda" in text.lower() or "mps" in text.lower():
             return "The GPU ran out of memory. Choose the CPU as the device, or crop or downsample the volumes."
         return "The computer ran out of memory. Close other programs, or crop or downsample the volumes."
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return "The disk is full. Free some space in the folder for temporary files and try again."
     if isinstance(error, ModuleNotFoundError):
         return f"The package '{error.name}' is missing. Install it and try again."

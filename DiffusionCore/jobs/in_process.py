@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from DiffusionCore.jobs.events import Event, Failed, Finished, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
@@ -18,7 +18,7 @@ class InProcessRunner:
     pid = None
 
     def __init__(self, job: RegistrationJob) -> None:
-        self._events: Iterator[Event] = _execute(job, self._is_asked)
+        self._events: Generator[Event, None, None] = _execute(job, self._is_asked)
         self._asked, self._any_step = False, False
         self._ended_by: Event | None = None
         self.running = True
@@ -47,13 +47,13 @@ class InProcessRunner:
     def close(self) -> None:
         """Compute no further and let all memory go."""
         self.running = False
-        self._events = iter(())
+        self._events.close()
 
     def _is_asked(self) -> bool:
         return self._asked
 
 
-def _execute(job: RegistrationJob, is_asked: Callable[[], bool]) -> Iterator[Event]:
+def _execute(job: RegistrationJob, is_asked: Callable[[], bool]) -> Generator[Event, None, None]:
     try:
         from DiffusionCore.jobs.execution import execute
     except ImportError as error:

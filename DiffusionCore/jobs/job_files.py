@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from DiffusionCore.jobs.messages import decode, encode, parse
 from DiffusionCore.jobs.sharing import JOB, array_path, writing
-from DiffusionCore.jobs.specification import RegistrationJob
+from DiffusionCore.jobs.specification import RegistrationJob, plain_settings
 
 
 def needed_bytes(job: RegistrationJob) -> int:
@@ -26,8 +27,10 @@ def write_job(job: RegistrationJob, folder: Path) -> Iterator[None]:
 
     Raises:
         OSError: the disk is full, or the folder is gone.
-        TypeError: the settings hold something that has no JSON form.
+        ConfigError: the settings hold something that has no JSON form.
+        TypeError: an image is made of something else than numbers.
     """
+    job = replace(job, settings=plain_settings(job.settings))
     arrays: list[NDArray] = []
 
     def place(array: NDArray) -> dict[str, Any]:

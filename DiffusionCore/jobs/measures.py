@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from DiffusionCore import metrics
@@ -21,9 +23,10 @@ _LABELED = 2**24  # voxels that an overlap is taken from
 def measures(job: RegistrationJob, before: Transform, after: Transform) -> tuple[Measure, ...]:
     """Return the measures of the pair of ``job`` under two transforms from fixed to moving points.
 
-    Similarity is twice the mutual information over the sum of both entropies, on the fixed foreground: from 0 (one
-    image says nothing about the other) to 1 (Studholme's normalized form, rescaled). Overlap is Dice, of each label and
-    their mean. Folding is the share of the voxels at which ``after`` turns inside out.
+    Similarity is the information coefficient of correlation on the fixed foreground (Linfoot, Information and Control
+    1, 1957): sqrt(1 - exp(-2 I)) of the mutual information I (nat), from 0 (one image says nothing about the other) to
+    1, and the correlation itself where images are related linearly. Overlap is Dice, of each label and their mean.
+    Folding is the share of the voxels at which ``after`` turns inside out.
     """
     found = [Measure(SIMILARITY, "", *(_similarity(job, transform) for transform in (before, after)))]
     if job.fixed_labels is not None and job.moving_labels is not None:
@@ -43,9 +46,8 @@ def _similarity(job: RegistrationJob, transform: Transform) -> float | None:
     inside = foreground_mask(fixed)
     if not inside.any():
         return None
-    entropies = [metrics.mutual_information(values, values, inside) for values in (fixed.values, moving)]
-    shared = metrics.mutual_information(fixed.values, moving, inside)
-    return 2 * shared / sum(entropies) if sum(entropies) > 0 else 0.0
+    information = metrics.mutual_information(fixed.values, moving, inside)
+    return math.sqrt(max(0.0, 1 - math.exp(-2 * information)))
 
 
 def _overlap(fixed: Volume, moving: Volume, transform: Transform) -> dict[int, float]:
@@ -59,7 +61,7 @@ def _folding(transform: Transform, grid: Grid) -> float:
 
 
 def thinned(volume: Volume, most: int) -> Volume:
-    """Return every n-th voxel of ``volume`` along each axis, with the least n that leaves at most ``most`` voxels."""
+    """Return every n-th voxel of ``volume`` along each axis, so that about ``most`` voxels are left at most."""
     step = max(1, int(np.ceil((volume.values.size / most) ** (1 / 3))))
     if step == 1:
         return volume

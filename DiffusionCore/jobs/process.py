@@ -6,21 +6,23 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Log, Progress, Started, StepMade
-from DiffusionCore.jobs.failures import STOPPED_EARLY, ended_unexpectedly, failed
+from DiffusionCore.jobs.failures import DISK_FULL, STOPPED_EARLY, ended_unexpectedly, failed
 from DiffusionCore.jobs.job_files import needed_bytes, write_job
 from DiffusionCore.jobs.messages import MessageError, decode_event, parse, references
 from DiffusionCore.jobs.sharing import array_path, empty_like, make_folder, reading, remove_folder
 from DiffusionCore.jobs.specification import RegistrationJob
 from DiffusionCore.jobs.worker_process import Ended, Printed, Said, WorkerProcess
 
-_WORK = 0.010  # seconds that a poll spends on copying
+_WORK = 0.012  # seconds that a poll spends on copying
 _TAIL = 60  # lines of the log that explain a sudden end
+_SHOWN = 200  # bytes of a line that is no message
 
 
 class ProcessRunner:
@@ -45,7 +47,7 @@ class ProcessRunner:
         *,
         folder: str | Path | None = None,
         grace: float = 0.8,
-        patience: float = 5.0,
+        patience: float = 10.0,
     ) -> None:
         self._grace, self._patience = grace, patience
         self._events: list[Event] = []
@@ -63,7 +65,7 @@ class ProcessRunner:
             next(self._inputs)
             self._worker = WorkerProcess(self._folder, python, environment)
         except Exception as error:
-            self._give_up(_not_started(error, python))
+            self._give_up(_not_started(error, self._folder, python))
 
     @property
     def running(self) -> bool:
@@ -107,7 +109,7 @@ class ProcessRunner:
     def close(self) -> None:
         """End it now and leave nothing behind: no process, no file, no memory. May be called twice."""
         self._running, self._events = False, []
-        self._let_go()
+        self._let_go(patience=0.05)
 
     def _copy_inputs(self, worker: WorkerProcess, until: float) -> None:
         if self._inputs is None:
@@ -134,7 +136,7 @@ class ProcessRunner:
                 self._log(text)
             case Said(line):
                 try:
-                    self._arrival = _Arrival(parse(line), self._folder)
+                    self._arrival = _Arrival(parse(line), line, self._folder)
                 except MessageError:
                     self._log(line.decode("utf-8", "replace"))
             case Ended(code):
@@ -147,7 +149,7 @@ class ProcessRunner:
                 return
             event = arrival.event()
         except (OSError, ValueError, TypeError, LookupError, MemoryError) as error:
-            self._log(f"A message could not be read: {error}")
+            self._log(f"A message could not be read ({error}): {arrival.line[:_SHOWN].decode('utf-8', 'replace')}")
             self._arrival = None
             return
         self._arrival = None
@@ -167,8 +169,11 @@ class ProcessRunner:
                     self._kill_at = time.monotonic() + self._patience
             case Log(text):
                 self._tail.append(text)
-            case Finished() | Failed():
+            case Finished():
                 self._give_up(event)
+                return
+            case Failed():
+                self._give_up(replace(event, last_step=self._steps[1] if self._steps else None))
                 return
         self._events.append(event)
 
@@ -183,15 +188,17 @@ class ProcessRunner:
         return ended_unexpectedly(first, last, details, killed=code in (-9, 137))
 
     def _give_up(self, end: Event) -> None:
-        """End the run with ``end``."""
+        """End the run with ``end``; what was printed before it comes first."""
+        while self._worker is not None and isinstance(word := self._worker.heard(), Printed):
+            self._log(word.text)
         self._events.append(end)
         self._running = False
         self._let_go()
 
-    def _let_go(self) -> None:
+    def _let_go(self, patience: float = 0.0) -> None:
         self._inputs = self._arrival = None
         if self._worker is not None:
-            self._worker.let_go()
+            self._worker.let_go(patience)
         elif self._folder is not None:
             remove_folder(self._folder)
 
@@ -199,9 +206,9 @@ class ProcessRunner:
 class _Arrival:
     """A message whose arrays are copied slab by slab."""
 
-    def __init__(self, message: Any, folder: Path | None) -> None:
+    def __init__(self, message: Any, line: bytes, folder: Path | None) -> None:
         assert folder is not None  # a worker has one
-        self._message = message
+        self._message, self.line = message, line
         self._arrays: dict[str, NDArray] = {}
         self._copying = self._copies(folder)
         self.slots: list[int] = []
@@ -221,9 +228,14 @@ class _Arrival:
                 self.slots.append(reference["slot"])
 
 
-def _not_started(error: Exception, python: str | Sequence[str] | None) -> Failed:
-    program = python if isinstance(python, str) else (python or [sys.executable])[0]
+def _not_started(error: Exception, folder: Path | None, python: str | Sequence[str] | None) -> Failed:
     known = failed(error)
-    if isinstance(error, FileNotFoundError | PermissionError) and error.filename == program:
-        return Failed(f"The registration could not be started: there is no program '{program}'.", known.details)
-    return known
+    if not isinstance(error, OSError) or error.errno in DISK_FULL:
+        return known
+    if folder is None:
+        text = f"The folder for temporary files cannot be written: {error}."
+    else:
+        program = python if isinstance(python, str) else (python or [sys.executable])[0]
+        reason = "there is no program" if isinstance(error, FileNotFoundError) else "this does not run:"
+        text = f"The registration could not be started: {reason} '{program}'."
+    return Failed(text, known.details)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from DiffusionCore.checks import ConfigError
 from DiffusionCore.space import Volume
 from DiffusionCore.space.plain import Matrix, PlainTransform
 
@@ -53,3 +55,15 @@ class RegistrationJob:
     samples: int = 1
     want_moved: bool = False
     factory: str = PIPELINE
+
+
+def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return ``settings`` as JSON gives them back: tuples become lists.
+
+    Raises:
+        ConfigError: they hold something that has no JSON form.
+    """
+    try:
+        return json.loads(json.dumps(settings))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The settings must be plain numbers and text: {error}.") from error

@@ -32,17 +32,14 @@ def main(arguments: list[str]) -> int:
     slots = Slots(folder)
     inbox = Inbox(folder, slots)
     sender = Sender(folder, slots, output)
-    last_step = None
     try:
         from DiffusionCore.jobs.execution import execute  # brings torch: seconds, while the inputs are written
 
         inbox.inputs.wait()
         for event in execute(read_job(folder), inbox.stop.is_set):
-            if isinstance(event, StepMade):
-                last_step = event.index
             sender.send(event)
     except BaseException as error:
-        sender.send(failed(error, last_step))
+        sender.send(failed(error))  # the reader knows which step has come last
     output.flush()
     sys.stderr.flush()
     os._exit(0)  # the results are out; taking torch down takes its time

@@ -86,7 +86,7 @@ class WorkerProcess:
         for thread in (*listeners, self._waiter):
             thread.start()
         # also when it is forgotten, or the interpreter ends
-        self._end = weakref.finalize(self, _abandon, process, folder, self._abandoned)
+        self._end = weakref.finalize(self, _forget, process, self._abandoned, self._waiter, os.getpid())
 
     @property
     def pid(self) -> int:
@@ -113,16 +113,15 @@ class WorkerProcess:
         if self._process.returncode is None:
             kill_tree(self._process)
 
-    def let_go(self, patience: float = 0.05) -> None:
-        """End the worker and remove its folder; wait at most ``patience`` seconds for the process to be gone."""
-        self._end()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+    def let_go(self, patience: float = 0.0) -> None:
+        """End the worker and remove its folder; wait at most ``patience`` seconds for both to be gone."""
+        if self._end.detach():
+            _abandon(self._process, self._abandoned)
         self._waiter.join(patience)
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return ``environment`` with this package first on the path of Python, and with prompt output in UTF-8."""
+    """Return ``environment`` with this package on the path, and with prints that come at once, in UTF-8."""
     path = environment.get("PYTHONPATH")
     return {
         **environment,
@@ -160,12 +159,19 @@ def _wait(
     for listener in listeners:
         listener.join(_SWEEP)
     words.put(Ended(code))
-    if abandoned.is_set():
-        remove_folder(folder)
+    abandoned.wait()
+    remove_folder(folder)  # here, as to free a gigabyte of shared memory takes its time
 
 
-def _abandon(process: subprocess.Popen, folder: Path, abandoned: threading.Event) -> None:
-    abandoned.set()
+def _abandon(process: subprocess.Popen, abandoned: threading.Event) -> None:
     if process.returncode is None:
         kill_tree(process)
-    remove_folder(folder)
+    with contextlib.suppress(OSError):
+        process.stdin.close()  # type: ignore[union-attr]
+    abandoned.set()
+
+
+def _forget(process: subprocess.Popen, abandoned: threading.Event, waiter: threading.Thread, owner: int) -> None:
+    if os.getpid() == owner:  # a fork of this process has no part in it
+        _abandon(process, abandoned)
+        waiter.join(_SWEEP)

@@ -17,7 +17,7 @@ from DiffusionCore.transforms.velocity import Velocity
 
 
 def to_plain(transform: Transform, grid: Grid) -> PlainTransform:
-    """Return ``transform`` as numbers that share no memory with it.
+    """Return ``transform`` as numbers; a field may share its memory with the transform, which is not to change.
 
     An affine map, or a chain of such, is a matrix. A displacement or velocity field gives the displacement on its own
     grid, where nothing is interpolated; whatever else, that on ``grid``.
@@ -27,8 +27,7 @@ def to_plain(transform: Transform, grid: Grid) -> PlainTransform:
     if isinstance(transform, Affine):
         return Matrix(transform.matrix.numpy().copy())
     own = transform.grid if isinstance(transform, Displacement | Velocity) else grid
-    vectors = transform.displacement_on(own).movedim(0, -1)
-    return Field(vectors.clone(memory_format=torch.contiguous_format).numpy(), own)
+    return Field(transform.displacement_on(own).movedim(0, -1).numpy(), own)
 
 
 def from_plain(plain: PlainTransform) -> Affine | Displacement:
