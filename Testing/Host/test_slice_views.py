@@ -15,6 +15,7 @@ import slicer
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, qInstallMessageHandler
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
+from slicer_api_host.views import off_screen
 from slicer_api_host.views.pictures import grab
 from view_data import add_blob, add_transform, grid_transform, waves
 
@@ -356,6 +357,40 @@ def _slice_node(name):
     node.SetLayoutName(name)
     node.SetSingletonTag(name)
     return node
+
+
+def _only(*present):
+    def load(library):
+        if library not in present:
+            raise OSError(library)
+
+    return load
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems draw off screen by themselves")
+@pytest.mark.parametrize(
+    ("present", "chosen"),
+    [
+        (("libEGL.so.1", "libOSMesa.so.8"), "vtkEGLRenderWindow"),
+        (("libOSMesa.so.8",), "vtkOSOpenGLRenderWindow"),
+    ],
+)
+def test_a_library_that_draws_off_screen_is_chosen(monkeypatch, present, chosen):
+    monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", "")
+    monkeypatch.setattr(off_screen.ctypes, "CDLL", _only(*present))
+    off_screen.choose_library()
+    assert os.environ["VTK_DEFAULT_OPENGL_WINDOW"] == chosen
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems draw off screen by themselves")
+def test_without_such_a_library_its_package_is_named(monkeypatch):
+    monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", "")
+    monkeypatch.setattr(off_screen.ctypes, "CDLL", _only())
+    with pytest.raises(RuntimeError, match="Debian: libegl1 or libosmesa6"):
+        off_screen.choose_library()
+    monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", "vtkWin32OpenGLRenderWindow")
+    off_screen.choose_library()
+    assert os.environ["VTK_DEFAULT_OPENGL_WINDOW"] == "vtkWin32OpenGLRenderWindow"
 
 
 def test_views_need_no_display_and_vtk_has_nothing_to_complain_of():
