@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> int:
     from slicer_api_host.main_window import qSlicerMainWindow
     from slicer_api_host.modules import load_module
 
-    for file in (HOST / "slicer_modules" / "SampleData.py", *(ROOT / name / f"{name}.py" for name in MODULES)):
-        load_module(file)
+    for name in MODULES:
+        load_module(ROOT / name / f"{name}.py")
     window = qSlicerMainWindow()
     window.resize(1400, 900)
     window.moduleSelector().selectModule(wanted.gui)

@@ -22,7 +22,6 @@ import slicer
 from slicer_api_host.main_window import qSlicerMainWindow
 from slicer_api_host.modules import load_module
 from Testing.Panel.clicking import when_asked
-load_module({str(HOST / "slicer_modules" / "SampleData.py")!r})
 load_module({str(HOST.parent.parent / "DeformationSynthesis" / "DeformationSynthesis.py")!r})
 window = qSlicerMainWindow()
 window.show()
