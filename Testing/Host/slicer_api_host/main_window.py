@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from slicer_api_host import pythonqt
-from slicer_api_host.application import NAME
+from slicer_api_host.slicer_application import NAME
 
 # one large slice view and two small ones; Slicer's own arrangements of three slices hold a 3D view too
 THREE_SLICES = 1001

@@ -11,7 +11,8 @@ import slicer
 from PySide6.QtCore import QFileInfo, QObject, Signal
 
 from slicer_api_host import pythonqt
-from slicer_api_host.module_classes import ModuleLoadError, qSlicerLoadableModule, qSlicerScriptedLoadableModule
+from slicer_api_host.module_classes import qSlicerLoadableModule, qSlicerScriptedLoadableModule
+from slicer_api_host.module_sources import ModuleLoadError
 from slicer_api_host.scene import SceneParts
 from slicer_api_host.sequences_module import qSlicerSequencesModule
 

@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 from PySide6.QtCore import QFileInfo
 
-from slicer_api_host.module_classes import ModuleLoadError
+from slicer_api_host.module_sources import ModuleLoadError
 
 
 def load_module(path: str | os.PathLike[str]) -> Any:

@@ -36,7 +36,7 @@ class Observations:
     def end(self, observed: Any = None) -> None:
         """End the observations of one object, or of all."""
         ended = [entry for entry in self._made if observed is None or entry[0] is observed]
-        self._made[:] = [entry for entry in self._made if entry not in ended]
+        self._made[:] = [] if observed is None else [entry for entry in self._made if entry[0] is not observed]
         _remove(ended)
 
     def _lives(self) -> bool:

@@ -5,23 +5,13 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-import slicer
 from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStyle, QToolButton, QWidget
-from vtkmodules.vtkCommonCore import vtkCommand
 
 from slicer_api_host.ctk_widgets.color import ctkColorPickerButton
 from slicer_api_host.declare import Property, Signal, Slot, register, stored_property
-from slicer_api_host.observations import Observations
+from slicer_api_host.qmrml_widgets.place_mode import PlaceMode
 from slicer_api_host.qmrml_widgets.scene_widgets import qSlicerWidget
-
-_EVENTS = (
-    "PointAddedEvent",
-    "PointRemovedEvent",
-    "FixedNumberOfControlPointsModifiedEvent",
-    "PointPositionDefinedEvent",
-    "PointPositionUndefinedEvent",
-)
 
 
 @register
@@ -46,13 +36,9 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._node: Any = None
-        self._interaction: Any = None
-        self._selection: Any = None
-        self._observations = Observations(self)
+        self._mode = PlaceMode(self, self._update)
         self._multiple = self.ShowPlaceMultipleMarkupsOption
         self._said, self._updating = False, False
-        self._logic = slicer.app.moduleLogic("Markups")
         self._color = ctkColorPickerButton()
         self._color.displayColorName = False
         self._place = self._button("PlaceButton", "Place a control point", "SP_DialogApplyButton")
@@ -85,7 +71,7 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
         self._delete_all.triggered.connect(self.deleteAllPoints)
         for text, called in (
             ("Visibility", self._toggle_visibility),
-            ("Locked", lambda: self._node.SetLocked(not self._node.GetLocked())),
+            ("Locked", lambda: self._mode.node.SetLocked(not self._mode.node.GetLocked())),
             ("Control point number locked", self._toggle_fixed_number),
         ):
             more.addAction(text).triggered.connect(called)
@@ -94,16 +80,16 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
         self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def currentNode(self) -> Any:
-        return self._node
+        return self._mode.node
 
     def currentMarkupsNode(self) -> Any:
-        return self._node
+        return self._mode.node
 
     def interactionNode(self) -> Any:
-        return self._interaction
+        return self._mode.interaction
 
     def selectionNode(self) -> Any:
-        return self._selection
+        return self._mode.selection
 
     def placeButton(self) -> QToolButton:
         return self._place
@@ -120,71 +106,45 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
 
     @Slot("PyObject")
     def setInteractionNode(self, node: Any) -> None:
-        self._interaction = self._observe(self._interaction, node)
+        self._mode.set_interaction(node)
 
     @Slot("PyObject")
     def setSelectionNode(self, node: Any) -> None:
-        self._selection = self._observe(self._selection, node, node and node.ActivePlaceNodePlacementValidEvent)
+        self._mode.set_selection(node)
 
     @Slot("PyObject")
     def setCurrentNode(self, node: Any) -> None:
         """Serve a markups node; None, or a node of another class, leaves the buttons gray."""
-        node = node if node is not None and node.IsA("vtkMRMLMarkupsNode") else None
-        events = [getattr(node, name) for name in _EVENTS] if node is not None else []
-        self._node = self._observe(self._node, node, *events, node and node.DisplayModifiedEvent)
-        self._update()
-
-    def _observe(self, former: Any, node: Any, *events: int | None) -> Any:
-        if former is not None:
-            self._observations.end(former)
-        if node is not None:
-            for event in (vtkCommand.ModifiedEvent, *filter(None, events)):
-                self._observations.add(node, event, self._update)
-        return node
-
-    def _is_usable(self) -> bool:
-        return None not in (self._logic, self._scene, self._interaction, self._selection, self._node)
-
-    def _is_active(self) -> bool:
-        if not self._is_usable():
-            return False
-        listed = self._logic.GetActiveListID() == self._node.GetID()
-        return listed and self._selection.GetActivePlaceNodeClassName() == self._node.GetClassName()
+        self._mode.set_node(node if node is not None and node.IsA("vtkMRMLMarkupsNode") else None)
 
     @Slot(bool)
     def setCurrentNodeActive(self, active: bool) -> None:
-        if self._is_usable() and active != self._is_active():
-            self._logic.SetActiveList(self._node if active else None)
-            if not active:
-                self._interaction.SetCurrentInteractionMode(self._interaction.ViewTransform)
-
-    def _is_placing(self) -> bool:
-        return self._is_active() and self._interaction.GetCurrentInteractionMode() == self._interaction.Place
+        self._mode.set_active(active)
 
     @Slot(bool)
     def setPlaceModeEnabled(self, enabled: bool) -> None:
         """Let the next click in a view place a point of the node, or no longer."""
-        if not self._is_usable():
+        if not self._mode.is_usable():
             return
         if not enabled:
-            self._interaction.SetCurrentInteractionMode(self._interaction.ViewTransform)
+            self._mode.end()
             return
-        if not self._is_active():
-            self._logic.SetActiveList(self._node)
+        self._force_persistency()
+        self._mode.begin()
+
+    def _force_persistency(self) -> None:
         if self._multiple in (self.ForcePlaceSingleMarkup, self.ForcePlaceMultipleMarkups):
-            self.setPlaceModePersistency(self._multiple == self.ForcePlaceMultipleMarkups)
-        self._interaction.SetCurrentInteractionMode(self._interaction.Place)
+            self._mode.set_persistent(self._multiple == self.ForcePlaceMultipleMarkups)
 
     @Slot(bool)
     def setPlaceModePersistency(self, persistent: bool) -> None:
-        if self._interaction is not None:
-            self._interaction.SetPlaceModePersistence(persistent)
+        self._mode.set_persistent(persistent)
 
     @Slot(int)
     def setPlaceMultipleMarkups(self, option: int) -> None:
         self._multiple = self.PlaceMultipleMarkupsType(option)
-        if self._is_placing() and self._multiple >= self.ForcePlaceSingleMarkup:
-            self.setPlaceModePersistency(self._multiple == self.ForcePlaceMultipleMarkups)
+        if self._mode.is_placing():
+            self._force_persistency()
         self._update()
 
     @Slot(bool)
@@ -194,21 +154,17 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
 
     @Slot(QColor)
     def setNodeColor(self, color: QColor) -> None:
-        display = None if self._node is None else self._node.GetDisplayNode()
+        display = None if self._mode.node is None else self._mode.node.GetDisplayNode()
         if display is not None:
             display.SetSelectedColor(color.redF(), color.greenF(), color.blueF())
 
     def _node_color(self) -> QColor:
-        display = None if self._node is None else self._node.GetDisplayNode()
+        display = None if self._mode.node is None else self._mode.node.GetDisplayNode()
         return self.defaultNodeColor if display is None else QColor.fromRgbF(*display.GetSelectedColor())
 
-    currentNodeActive = Property(bool, _is_active, setCurrentNodeActive)
-    placeModeEnabled = Property(bool, _is_placing, setPlaceModeEnabled)
-    placeModePersistency = Property(
-        bool,
-        lambda self: self._interaction is not None and bool(self._interaction.GetPlaceModePersistence()),
-        setPlaceModePersistency,
-    )
+    currentNodeActive = Property(bool, lambda self: self._mode.is_active(), setCurrentNodeActive)
+    placeModeEnabled = Property(bool, lambda self: self._mode.is_placing(), setPlaceModeEnabled)
+    placeModePersistency = Property(bool, lambda self: self._mode.is_persistent(), setPlaceModePersistency)
     placeMultipleMarkups = Property(int, lambda self: int(self._multiple), setPlaceMultipleMarkups)
     buttonsVisible = Property(bool, lambda self: not self._more.isHidden(), setButtonsVisible)
     nodeColor = Property(QColor, _node_color, setNodeColor)
@@ -220,64 +176,64 @@ class qSlicerMarkupsPlaceWidget(qSlicerWidget):
     @Slot()
     def modifyLastPoint(self, *_: Any) -> None:
         """Delete the last point, or undo its position where the number of points is fixed."""
-        if self._node is None:
+        if self._mode.node is None:
             return
-        if self._node.GetFixedNumberOfControlPoints():
+        if self._mode.node.GetFixedNumberOfControlPoints():
             self.unsetLastDefinedPoint()
         else:
             self.deleteLastPoint()
 
     @Slot()
     def deleteLastPoint(self) -> None:
-        if self._node is not None and self._node.GetNumberOfControlPoints():
-            self._node.RemoveNthControlPoint(self._node.GetNumberOfControlPoints() - 1)
+        if self._mode.node is not None and self._mode.node.GetNumberOfControlPoints():
+            self._mode.node.RemoveNthControlPoint(self._mode.node.GetNumberOfControlPoints() - 1)
 
     @Slot()
     def unsetLastDefinedPoint(self) -> None:
-        count = 0 if self._node is None else self._node.GetNumberOfControlPoints()
+        count = 0 if self._mode.node is None else self._mode.node.GetNumberOfControlPoints()
         for index in reversed(range(count)):
-            if self._node.GetNthControlPointPositionStatus(index) != self._node.PositionUndefined:
-                self._node.UnsetNthControlPointPosition(index)
+            if self._mode.node.GetNthControlPointPositionStatus(index) != self._mode.node.PositionUndefined:
+                self._mode.node.UnsetNthControlPointPosition(index)
                 return
 
     @Slot()
     def deleteAllPoints(self, *_: Any) -> None:
-        if self._node is not None:
-            self._node.RemoveAllControlPoints()
+        if self._mode.node is not None:
+            self._mode.node.RemoveAllControlPoints()
 
     @Slot()
     def unsetAllPoints(self) -> None:
-        if self._node is not None:
-            self._node.UnsetAllControlPoints()
+        if self._mode.node is not None:
+            self._mode.node.UnsetAllControlPoints()
 
     def _toggle_visibility(self, *_: Any) -> None:
-        display = self._node.GetDisplayNode()
+        display = self._mode.node.GetDisplayNode()
         if display is not None:
             display.SetVisibility(not display.GetVisibility())
 
     def _toggle_fixed_number(self, *_: Any) -> None:
-        self._node.SetFixedNumberOfControlPoints(not self._node.GetFixedNumberOfControlPoints())
-        self._interaction.SetCurrentInteractionMode(self._interaction.ViewTransform)
+        self._mode.node.SetFixedNumberOfControlPoints(not self._mode.node.GetFixedNumberOfControlPoints())
+        self._mode.end()
 
     def _update(self) -> None:
         if self._updating:
             return
         self._updating = True
-        usable = self._is_usable()
+        usable = self._mode.is_usable()
         blocked = [(part, part.blockSignals(True)) for part in (self._color, self._place, self._persistent)]
         self._color.color = self._node_color()
-        self._place.setChecked(self._is_placing())
+        self._place.setChecked(self._mode.is_placing())
         self._persistent.setChecked(self.placeModePersistency)
         for part, was in blocked:
             part.blockSignals(was)
         self._color.setEnabled(usable)
         self._more.setEnabled(usable)
-        self._place.setEnabled(usable and not self._node.GetControlPointPlacementComplete())
-        self._delete.setEnabled(usable and self._node.GetNumberOfControlPoints() > 0)
+        self._place.setEnabled(usable and not self._mode.node.GetControlPointPlacementComplete())
+        self._delete.setEnabled(usable and self._mode.node.GetNumberOfControlPoints() > 0)
         self._offer(self._place, self._multiple == self.ShowPlaceMultipleMarkupsOption)
         self._offer(self._delete, self.deleteAllControlPointsOptionVisible)
         self._updating = False
-        placing = self._is_placing()
+        placing = self._mode.is_placing()
         if placing != self._said:
             self._said = placing
             self.activeMarkupsFiducialPlaceModeChanged.emit(placing)
