@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import slicer
 import slicer.util
 import vtk
 from PySide6.QtCore import QBuffer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from slicer_api_host.ui_loader import QUiLoader
 from slicer_api_host.views.pictures import grab
 from slicer_api_host.views.plot_view import qMRMLPlotView
@@ -206,5 +208,18 @@ def test_a_panel_may_hold_a_plot_view(application, scene, view_node):
     panel.resize(400, 220)
     assert len(colored(grab(panel), BLUE)[0]) > 100
     panel.delete()
+
+
+def test_a_view_that_goes_with_its_panel_leaves_no_window_and_is_not_told_any_more(scene, view_node):
+    gone, panel = [], QWidget()
+    view = qMRMLPlotView(panel)
+    view.setMRMLScene(scene)
+    view.setMRMLPlotViewNode(view_node)
+    grab(view)
+    view.renderWindow().AddObserver("DeleteEvent", lambda *_: gone.append("window"))
+    panel.delete()
     view_node.GetPlotChartNode().SetTitle("nobody looks")
     QApplication.processEvents()
+    del view
+    gc.collect()
+    assert gone == ["window"]
