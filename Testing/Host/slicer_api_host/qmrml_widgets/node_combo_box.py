@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, QSizePolicy, QWidget
 
 from slicer_api_host.declare import WIDGETS, Property, Signal, register, stored_property
+from slicer_api_host.qmrml_widgets.node_actions import NodeActions
 from slicer_api_host.qmrml_widgets.node_filter import NodeFilter
 from slicer_api_host.qmrml_widgets.node_list import ACTION, NodeList
 
@@ -34,9 +35,7 @@ class qMRMLNodeComboBox(QWidget):
         super().__init__(parent)
         self._rule = NodeFilter()
         self._list = NodeList(self, self._rule)
-        self._labels: dict[str, str] = {}
-        self._base_names: dict[str, str] = {}
-        self._user_actions: list[QAction] = []
+        self._actions = NodeActions(self._rule)
         self._requested, self._switching = "", False
         self._combo = WIDGETS["ctkComboBox"](self)
         view = self._combo.view()  # before the model comes: then Qt answers to its rows first
@@ -74,10 +73,10 @@ class qMRMLNodeComboBox(QWidget):
         self._update_texts()
 
     def _set_base_name(self, name: str) -> None:
-        self._base_names.update(dict.fromkeys(self._rule.types, name))
+        self._actions.base_names.update(dict.fromkeys(self._rule.types, name))
 
     def _base_name(self) -> str:
-        return self._base_names.get(self._rule.types[0], "") if self._rule.types else ""
+        return self._actions.base_names.get(self._rule.types[0], "") if self._rule.types else ""
 
     def _rule_property(ctype: Any, field: str) -> Property:
         def write(self: Any, value: Any) -> None:
@@ -108,20 +107,15 @@ class qMRMLNodeComboBox(QWidget):
         self._refilter()
 
     def setNodeTypeLabel(self, label: str, node_type: str) -> None:
-        self._labels.pop(node_type, None)
-        if label:
-            self._labels[node_type] = label
+        self._actions.labels[node_type] = label
         self._update_texts()
 
     def nodeTypeLabel(self, node_type: str) -> str:
-        """Return what nodes of the class are called here: the label that was set, or what the scene says."""
-        scene = self._list.scene()
-        said = scene.GetTypeDisplayNameByClassName(node_type) if scene is not None and node_type else ""
-        return self._labels.get(node_type) or said or "node"
+        return self._actions.label(self._list.scene(), node_type)
 
     def addMenuAction(self, action: QAction) -> None:
-        if all(action.text != other.text for other in self._user_actions):
-            self._user_actions.append(action)
+        if all(action.text != other.text for other in self._actions.of_the_user):
+            self._actions.of_the_user.append(action)
             self._update_texts()
 
     def mrmlScene(self) -> Any:
@@ -176,18 +170,9 @@ class qMRMLNodeComboBox(QWidget):
 
     def addNode(self, node_type: str | None = None) -> Any:
         """Make a node of a class of ``nodeTypes``, by default the first, and return it; None for any other class."""
-        types, scene = self._rule.types, self._list.scene()
-        node_type = types[0] if node_type is None and types else node_type
-        if scene is None or node_type not in types:
+        node = self._actions.make_node(self._list.scene(), node_type)
+        if node is None:
             return None
-        node = scene.CreateNodeByClass(node_type)
-        node.UnRegister(None)
-        base = self._base_names.get(node_type) or (node.GetName() and "") or node.GetDefaultNodeNamePrefix()
-        if base:
-            node.SetName(scene.GetUniqueNameByString(base))
-        for name, value in self._rule.attributes.values():
-            node.SetAttribute(name, value or "")
-        node = scene.AddNode(node)
         if self.selectNodeUponCreation:
             self.setCurrentNode(node)
         self.nodeAddedByUser.emit(node)
@@ -234,46 +219,38 @@ class qMRMLNodeComboBox(QWidget):
 
     def _update_texts(self) -> None:
         """Write the words that name the class of the nodes: the hint and the actions."""
-        types = self._rule.types
+        types, scene = self._rule.types, self._list.scene()
         self._combo.defaultText = f"Select a {self.nodeTypeLabel(types[0] if types else '')}"
+        offered = {
+            "add": self.addEnabled,
+            "remove": self.removeEnabled,
+            "edit": self.editEnabled,
+            "rename": self.renameEnabled,
+        }
         chosen = self._combo.currentIndex
         self._switching = True
-        self._list.set_actions(self._actions() if self._list.scene() is not None else [])
+        self._list.set_actions([] if scene is None else self._actions.rows(scene, **offered))
         self._combo.setCurrentIndex(chosen)
         self._switching = False
 
-    def _actions(self) -> list[tuple[str, str]]:
-        types = self._rule.types
-        label = self.nodeTypeLabel(types[0] if len(types) == 1 else "")
-        actions = []
-        if self.renameEnabled:
-            actions.append((f"Rename current {label}", "RENAME"))
-        if self.editEnabled:
-            actions.append((f"Edit current {label}", "EDIT"))
-        for node_type in types if self.addEnabled else ():
-            actions.append((f"Create new {self.nodeTypeLabel(node_type)}", f"CREATE/{node_type}"))
-            if self.renameEnabled:
-                actions.append((f"Create new {self.nodeTypeLabel(node_type)} as...", f"CREATE_AS/{node_type}"))
-        if self.removeEnabled:
-            actions.append((f"Delete current {label}", "DELETE"))
-        return actions + [(action.text, f"USER/{index}") for index, action in enumerate(self._user_actions)]
-
     def _on_clicked(self, index: QModelIndex) -> None:
-        """Do what a row below the nodes says."""
-        action, _, detail = (index.data(ACTION) or "").partition("/")
+        action = index.data(ACTION)
         if not action:
             return
         self._combo.hidePopup()
-        if action == "CREATE":
-            self._create(detail)
-        elif action == "CREATE_AS":
-            name = self._ask_name(f"Create new {self.nodeTypeLabel(detail)}", "")
-            if name:
-                self._create(detail, name)
-        elif action == "USER":
-            self._user_actions[int(detail)].trigger()
-        else:
-            {"RENAME": self.renameCurrentNode, "EDIT": self.editCurrentNode, "DELETE": self.removeCurrentNode}[action]()
+        handlers = {
+            "CREATE": self._create,
+            "CREATE_AS": self._create_as,
+            "RENAME": self.renameCurrentNode,
+            "EDIT": self.editCurrentNode,
+            "DELETE": self.removeCurrentNode,
+        }
+        self._actions.do(action, handlers)
+
+    def _create_as(self, node_type: str) -> None:
+        name = self._ask_name(f"Create new {self.nodeTypeLabel(node_type)}", "")
+        if name:
+            self._create(node_type, name)
 
     def _create(self, node_type: str, name: str = "") -> None:
         node = self.addNode(node_type)
