@@ -167,6 +167,17 @@ def test_a_training_that_was_found_again_can_be_ended_by_force(start, tmp_path):
     wait_until(lambda: not _exists(pid), found)
 
 
+def test_what_a_launcher_has_started_ends_with_it_even_before_the_training_begins(tmp_path):
+    launcher, noted = tmp_path / "python", tmp_path / "pid"
+    launcher.write_text(f'#!/bin/sh\nsleep 1000 &\necho $! > "{noted}.new"\nmv "{noted}.new" "{noted}"\nwait\n')
+    launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
+    run = TrainingRun.start(tmp_path / "run", "line", python=str(launcher))
+    wait_until(noted.exists, run)
+    run.kill()
+    wait_until(lambda: not _exists(int(noted.read_text())), run)
+    assert (follow(run).state, run.resumable) == (TrainingState.STOPPED, None)
+
+
 def _exists(pid):
     try:
         os.kill(pid, 0)
