@@ -46,7 +46,7 @@ class ProcessRunner:
         environment: Mapping[str, str] | None = None,
         *,
         folder: str | Path | None = None,
-        grace: float = 0.8,
+        grace: float = 0.7,
         patience: float = 10.0,
     ) -> None:
         self._grace, self._patience = grace, patience
@@ -80,6 +80,7 @@ class ProcessRunner:
     def poll(self) -> list[Event]:
         """Return what has been reported since the last call; a field that is large comes when all of it is copied."""
         if self._worker is not None and self._running:
+            time.sleep(0)  # a turn for the threads that listen: an event loop in C++ keeps the interpreter until now
             until = time.perf_counter() + _WORK
             self._copy_inputs(self._worker, until)
             while self._running and self._take_one(self._worker) and time.perf_counter() < until:

@@ -7,6 +7,7 @@ half a gigabyte.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import shutil
@@ -109,8 +110,12 @@ def reserve(path: Path, size: int) -> None:
     """
     with path.open("xb", buffering=0) as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-            return
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not every file system can
+                    raise
         zeros = bytes(_SLAB)
         for start in range(0, size, _SLAB):
             file.write(zeros[: size - start])

@@ -88,6 +88,12 @@ def test_the_front_door_opens_without_anything_heavy():
     assert not loaded & set(HEAVY)
 
 
+def test_runners_and_what_they_report_need_numpy_alone():
+    loaded = loaded_after("import DiffusionCore.jobs.process, DiffusionCore.jobs.in_process, DiffusionCore.jobs.worker")
+    assert "numpy" in loaded
+    assert not loaded & set(HEAVY)
+
+
 def test_every_public_name_resolves_to_what_it_names():
     for name in set(dir(DiffusionCore)) - {"__version__"}:
         assert getattr(DiffusionCore, name).__name__ == name

@@ -1,5 +1,7 @@
 """Arrays that pass through files: whole, in order, one slab at a time, and never beyond what the disk has."""
 
+import errno
+import os
 import threading
 import tracemalloc
 
@@ -13,7 +15,17 @@ from job_world import LONG, image, job
 
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.jobs.job_files import needed_bytes, read_job, write_job
-from DiffusionCore.jobs.sharing import JOB, Slots, array_path, empty_like, make_folder, reading, remove_folder, writing
+from DiffusionCore.jobs.sharing import (
+    JOB,
+    Slots,
+    array_path,
+    empty_like,
+    make_folder,
+    reading,
+    remove_folder,
+    reserve,
+    writing,
+)
 
 kinds = st.sampled_from([np.int16, ">i4", np.float32, np.float64, np.bool_, np.uint8])
 layouts = st.sampled_from([lambda a: a, lambda a: a.T, lambda a: a[::-1], lambda a: np.asfortranarray(a)])
@@ -121,6 +133,17 @@ def test_a_full_disk_is_an_error_for_whoever_writes(folder):
             Slots(folder).place(field)
         with pytest.raises(OSError, match="File too large"):
             list(writing(folder / "one.array", field))
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_that_cannot_reserve_is_filled_instead(folder, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, "not here")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    reserve(folder / "one.array", 3_000_001)
+    assert (folder / "one.array").stat().st_blocks * 512 >= 3_000_001
+    assert (folder / "one.array").stat().st_size == 3_000_001
 
 
 def test_a_job_is_written_bit_by_bit_and_read_without_being_copied(folder):
