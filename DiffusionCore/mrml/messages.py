@@ -19,9 +19,13 @@ def done(seconds: float, measures: Sequence[Measure]) -> str:
     return f"Done in {duration(seconds)}. {text[:1].upper()}{text[1:]}." if text else f"Done in {duration(seconds)}."
 
 
-def stopped(last: int, of: int | None) -> str:
-    """Return what is said after a stop; ``last`` is the index of the last step."""
-    return f"Stopped at step {last + 1}" + (f" of {of}." if of is not None else ".")
+def stopped(last: int, of: int | None, *, complete: bool = True) -> str:
+    """Return what is said after a stop; ``last`` is the index of the last step.
+
+    Not ``complete``: the computation had to be ended before it could make the moved volume.
+    """
+    text = f"Stopped at step {last + 1}" + (f" of {of}." if of is not None else ".")
+    return text if complete else f"{text} The moved volume was not written."
 
 
 def kept(message: str, history: Sequence[KeptStep], *, in_sequence: bool) -> str:

@@ -12,7 +12,8 @@ def nodes_of_class(scene: Any, class_name: str) -> list[Any]:
 
 def add_node(scene: Any, class_name: str, name: str) -> Any:
     """Add a node under ``name``, or the next free name after it, and return it."""
-    return scene.AddNewNodeByClass(class_name, scene.GenerateUniqueName(name))
+    taken = scene.GetFirstNodeByName(name) is not None  # a unique name of Slicer is new even if the former is gone
+    return scene.AddNewNodeByClass(class_name, scene.GenerateUniqueName(name) if taken else name)
 
 
 def remove_node(node: Any) -> None:

@@ -109,12 +109,10 @@ class Outputs:
             self.nodes = replace(self.nodes, spread=spread)
 
     def conclude(self, history: Sequence[KeptStep], produced: Set[str] = frozenset()) -> None:
-        """Write what even a run that failed leaves: its metrics. Steps and results of the run before it go.
+        """Write what even a run that failed leaves: its metrics. Results of the run before it go.
 
         ``produced`` are the roles whose nodes are still to be filled, and therefore stay.
         """
-        for former in self._former:
-            self._undo.replace(former)
         for role in {RESULTS, SPREAD} - produced:
             if (stale := self.nodes.transform.GetNodeReference(role)) is not None:
                 self.nodes.transform.SetNodeReferenceID(role, None)
@@ -137,6 +135,8 @@ class Outputs:
             name = f"{request.moving.GetName()} to {request.fixed.GetName()} transform"
             transform = self._add("vtkMRMLTransformNode", name)
         steps = None
+        for former in self._former:
+            self._undo.replace(former)
         if request.keep_steps:
             origin = StepSequence.active_of(transform) if self._branch_at is not None else None
             steps = StepSequence.create(transform) if origin is None else origin.branch_from(self._branch_at)

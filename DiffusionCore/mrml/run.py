@@ -23,7 +23,7 @@ from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.sequences import KeptStep, StepSequence
 from DiffusionCore.mrml.undo import UndoPoint
 
-_PATIENCE = 0.02  # seconds that one poll may work on what can be cut in parts
+_PATIENCE = 0.01  # seconds that one poll may work on what can be cut in parts
 _NOTHING_CHANGED = "Stopped before the first step; nothing was changed."
 _UNEXPECTED = "The result could not be shown because of an error in the program. The log has the details."
 
@@ -113,6 +113,7 @@ class LiveRun:
         self._runner: Runner | None = None
         self._prepared: Prepared | None = None
         self._clock, self._pace, self._since = clock, Pace(updates_per_second, clock), clock()
+        self._until: float | None = None
         self._waiting: list[StepMade] = []
         self._made_at: list[float] = []
         self._following, self._selected = True, -1
@@ -127,8 +128,8 @@ class LiveRun:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
-        return self._clock() - self._since
+        """Seconds from the start to the end, or until now."""
+        return (self._clock() if self._until is None else self._until) - self._since
 
     @property
     def seconds_left(self) -> float | None:
@@ -285,7 +286,8 @@ class LiveRun:
         self.measures, self.seconds = with_names(end.measures, self._prepared.label_names), end.seconds
         yield from self._outputs.finishing(end, self.measures, self.history, self._prepared.job.fixed.grid)
         if end.stopped:
-            self.message = messages.stopped(self.history[-1].index, self.of)
+            complete = not self.request.wants_volume or (end.moved is not None or end.moved_labels is not None)
+            self.message = messages.stopped(self.history[-1].index, self.of, complete=complete)
             self._conclude(RunState.STOPPED)
         else:
             self.message = messages.done(self.elapsed, self.measures)
@@ -328,7 +330,7 @@ class LiveRun:
         self._outputs.forget()
 
     def _conclude(self, state: RunState) -> None:
-        self.state, self.activity = state, ""
+        self.state, self.activity, self._until = state, "", self._clock()
         self._work, self._waiting = None, []
         self._let_runner_go()
         self._guard.release()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from DiffusionCore.mrml.curves import series_of
+from DiffusionCore.mrml.displays import apply_look, look_of
 from DiffusionCore.mrml.nodes import helpers_of, nodes_of_class, remove_node
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.roles import ROLES
@@ -171,14 +172,8 @@ def _image(node: Any) -> Undoing:
 
 
 def _look(display: Any) -> Undoing:
-    former, colors = display.CreateNodeInstance(), display.GetColorNodeID()
-    former.CopyContent(display, False)
-
-    def undo() -> None:
-        display.CopyContent(former, False)
-        display.SetAndObserveColorNodeID(colors)
-
-    return undo
+    former = look_of(display)
+    return lambda: apply_look(former, display)
 
 
 def _layers(view: Any) -> Undoing:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from vtk.util import numpy_support
 
 from DiffusionCore.checks import GeometryError, VolumeError
+from DiffusionCore.mrml.displays import add_display_like
 from DiffusionCore.mrml.matrices import to_numpy, to_vtk
 from DiffusionCore.space import Frame, Grid, Volume
 
-PART = 16 * 2**20  # bytes that are copied at a time: about 5 ms
+PART = 8 * 2**20  # bytes that are copied at a time: a few ms
 
 
 def volume_from_node(node: Any, *, below: Any = None) -> Volume:
@@ -84,13 +85,13 @@ def writing(volume: Volume, node: Any, *, display: Any = None) -> Iterator[None]
     for start in range(0, values.shape[0], step):
         target[start : start + step] = values[start : start + step]
         yield
+    like = display.GetDisplayNode() if display is not None else None
+    if node.GetDisplayNode() is None and node.GetScene() is not None and like is not None:
+        add_display_like(like, node)
     node.SetAndObserveImageData(image)
     node.SetIJKToRASMatrix(to_vtk(volume.grid.matrix(Frame.VOXEL, Frame.RAS)))
     if node.GetDisplayNode() is None and node.GetScene() is not None:
         node.CreateDefaultDisplayNodes()
-        if display is not None and display.GetDisplayNode() is not None:
-            node.GetDisplayNode().CopyContent(display.GetDisplayNode())
-            node.GetDisplayNode().SetAndObserveColorNodeID(display.GetDisplayNode().GetColorNodeID())
 
 
 def new_image(shape: tuple[int, ...], dtype: Any, components: int = 1) -> Any:

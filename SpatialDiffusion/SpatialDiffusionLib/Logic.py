@@ -14,13 +14,14 @@ class SpatialDiffusionLogic:
     The panel calls ``start`` or ``resume``, and then ``poll`` by a timer; a script calls ``register``, which waits.
 
     Attributes:
-        run: the registration under way or the last one (DiffusionCore.mrml.run.LiveRun); None before the first, after
-            ``undo`` and after the scene was closed.
+        run: the registration under way or the last one (DiffusionCore.mrml.run.LiveRun); None before the first one and
+            after ``undo``.
         runnerOf: makes the runner of a job; None stands for a worker process. Where there can be none, set it to
             ``DiffusionCore.jobs.in_process.InProcessRunner``: Slicer then waits for every single step.
     """
 
     run: Any = None
+    _former: Any = None  # the run before, as long as the new one has not changed the scene
     runnerOf: Callable[[Any], Any] | None = None
 
     def start(self, request: Any) -> Any:
@@ -41,7 +42,13 @@ class SpatialDiffusionLogic:
 
     def poll(self) -> bool:
         """Take in what the registration has reported; return whether anything has changed."""
-        return self.run is not None and self.run.poll()
+        if self.run is None:
+            return False
+        changed = self.run.poll()
+        if self._former is not None and self.run.history:
+            self._former.forget()
+            self._former = None
+        return changed
 
     @property
     def running(self) -> bool:
@@ -51,13 +58,13 @@ class SpatialDiffusionLogic:
     @property
     def canUndo(self) -> bool:
         """Whether there is a registration to take back."""
-        return self.run is not None and self.run.can_undo
+        return not self.running and self._undoable() is not None
 
     def undo(self) -> None:
-        """Bring the scene back to what it was before the last registration; once."""
+        """Bring the scene back to what it was before the last registration that changed it; once."""
         if self.canUndo:
-            self.run.undo()
-            self.run = None
+            self._undoable().undo()
+            self.run = self._former = None
 
     def register(
         self,
@@ -155,15 +162,17 @@ class SpatialDiffusionLogic:
         if self.running:
             raise DiffusionCoreError("A registration is under way. Stop it first.")
         run = LiveRun(request, runnerOf or self.runnerOf, resume=resume, updates_per_second=updatesPerSecond)
-        if self.run is not None:
-            self.run.forget()
-        self.run = run
+        self._former, self.run = self._undoable(), run
         return run
+
+    def _undoable(self) -> Any:
+        runs = [run for run in (self.run, self._former) if run is not None and run.can_undo]
+        return runs[0] if runs else None
 
     def _waitFor(self, run: Any, onStep: Callable[[Any], None], shouldStop: Callable[[], bool]) -> None:
         seen = 0
         while not run.state.ended:
-            if not run.poll():
+            if not self.poll():
                 time.sleep(0.002)
             _processEvents()
             for step in run.history[seen:]:
@@ -187,7 +196,7 @@ class SpatialDiffusionLogic:
         run.close()
         if run.can_undo:
             run.undo()
-        self.run = None
+        self.run, self._former = self._former, None
 
 
 def _processEvents() -> None:

@@ -312,6 +312,22 @@ def test_a_runner_that_cannot_be_made_is_a_failure(scene, pair):
     assert contents(scene) == before
 
 
+def test_a_stop_that_had_to_be_forced_says_what_is_missing(scene, pair):
+    volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "V")
+    run, _ = started(scene, pair, [*shifts(3), Finished(stopped=True)], volume=volume)
+    assert play(run).message == "Stopped at step 3 of 3. The moved volume was not written."
+    assert volume.GetImageData() is None
+
+
+def test_steps_of_the_run_before_are_gone_with_the_first_new_step(scene, pair):
+    output = add_transform(scene, "CT to MR transform")
+    play(started(scene, pair, shifts(5), transform=output)[0])
+    run, _ = started(scene, pair, shifts(3), transform=output)
+    assert [len(steps) for steps in StepSequence.all_of(output)] == [5]
+    run.poll()
+    assert [(steps.name, len(steps)) for steps in StepSequence.all_of(output)] == [("CT to MR steps", 1)]
+
+
 def test_a_failed_run_replaces_the_steps_before_it_and_undo_brings_them_back(scene, pair):
     output = add_transform(scene)
     former = play(started(scene, pair, shifts(5), transform=output)[0])

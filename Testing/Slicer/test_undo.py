@@ -223,3 +223,16 @@ def test_a_new_run_cannot_be_mixed_up_with_the_undo_of_the_one_before(scene, log
     assert second.transform.GetScene() is None
     assert first.nodes.transform.GetScene() is scene
     assert not logic.canUndo
+
+
+def test_a_run_that_came_to_nothing_leaves_the_undo_of_the_one_before(scene, logic, pair):
+    before = contents(scene)
+    logic.register(*pair, runnerOf=playing(walk(WALK)))
+    logic.start(RegistrationRequest(*pair))
+    assert not logic.canUndo
+    logic.run.stop()
+    while logic.running:
+        logic.poll()
+    assert logic.canUndo
+    logic.undo()
+    assert contents(scene) == before
