@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import slicer
 import torch
 from nodes import OBLIQUE, POSE, add_transform, add_volume, contents, from_world, smooth_field, transform_to_node
 
@@ -28,6 +30,7 @@ def head(grid):
     return Volume(values.T.astype(np.int16), grid)
 
 
+ROOT = Path(__file__).resolve().parents[2]
 CLASSICAL = {"model": None}  # without the network: what is tested is the way there and back
 
 
@@ -101,6 +104,37 @@ def test_the_process_of_slicer_never_loads_torch(tmp_path):
     done = subprocess.run([sys.executable, Path(__file__).parent / "register_without_torch.py"], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert b"FINISHED" in done.stdout
+
+
+def test_only_warping_needs_torch_among_what_knows_slicer():
+    modules = [path.stem for path in (ROOT / "DiffusionCore" / "mrml").glob("*.py")]
+    names = ", ".join(f"DiffusionCore.mrml.{name}" for name in modules if name not in ("__init__", "warping"))
+    listing = f"import sys, {names}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", listing], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("moment", ["starting", "after the first step", "killed after it"])
+def test_a_registration_that_is_stopped_leaves_no_process_no_file_and_no_node(scene, pair, moment):
+    before = contents(scene)
+    run = LiveRun(RegistrationRequest(*pair, settings=CLASSICAL, make_volume=True))
+    wait_for(run, lambda: run._runner is not None if moment == "starting" else run.history)
+    number, folder = run._runner.pid, run._runner._folder
+    assert folder.exists()
+    run.force_stop() if moment.startswith("killed") else run.stop()
+    wait_for(run, lambda: run.state.ended, seconds=30)
+    assert run.state is RunState.STOPPED
+    assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    run.undo()
+    assert contents(scene) == before
+
+
+def test_the_windows_of_slicer_live_while_a_script_waits(logic, pair, monkeypatch):
+    calls = []
+    monkeypatch.setattr(slicer, "app", SimpleNamespace(processEvents=lambda: calls.append(1)), raising=False)
+    logic.register(*pair, settings=CLASSICAL)
+    assert len(calls) > 3
 
 
 def wait_for(run, condition, seconds=60):
