@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import subprocess
@@ -22,6 +23,7 @@ _MODULE = "DiffusionCore.jobs.worker"
 _ROOT = str(Path(__file__).resolve().parents[2])
 _MOST_WAITING = 5000  # lines for the log that wait to be read; more are dropped
 _SWEEP = 1.0  # seconds that pipes may stay open after the worker has ended
+_abandoned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # threads that still have to clear up
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class WorkerProcess:
     def let_go(self, patience: float = 0.0) -> None:
         """End the worker and remove its folder; wait at most ``patience`` seconds for both to be gone."""
         if self._end.detach():
+            _abandoned.add(self._waiter)
             _abandon(self._process, self._abandoned)
         self._waiter.join(patience)
 
@@ -169,6 +172,12 @@ def _abandon(process: subprocess.Popen, abandoned: threading.Event) -> None:
     with contextlib.suppress(OSError):
         process.stdin.close()  # type: ignore[union-attr]
     abandoned.set()
+
+
+@atexit.register
+def _clear_up() -> None:
+    for waiter in list(_abandoned):
+        waiter.join(_SWEEP)
 
 
 def _forget(process: subprocess.Popen, abandoned: threading.Event, waiter: threading.Thread, owner: int) -> None:

@@ -216,12 +216,13 @@ WITHOUT_TORCH = """
 import sys
 sys.path[:0] = [{core!r}]
 from job_world import collect, job, steps, worker
-events = collect(worker(job("fields", {{"side": 12}}, want_moved=True)))
+events = collect(worker(job("fields", {{"side": 12}}, want_moved=True), folder={folder!r}))
 print(len(steps(events)), events[-1].moved.shape, "torch" in sys.modules)
 """
 
 
-def test_the_process_that_shows_the_results_never_loads_torch():
-    code = WITHOUT_TORCH.format(core=str(Path(__file__).parent))
+def test_the_process_that_shows_the_results_never_loads_torch_and_may_end_at_once(tmp_path):
+    code = WITHOUT_TORCH.format(core=str(Path(__file__).parent), folder=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
     assert done.stdout.split("\n")[0] == "3 (8, 10, 12) False"
+    assert not list(tmp_path.iterdir())
