@@ -96,11 +96,17 @@ def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
     if any(finding.severity is Severity.ERROR for finding in found):
         return
     below = request.transform if stands_under(request.moving, request.transform) else None
-    try:
-        fixed, moving = grid_of(request.fixed), grid_of(request.moving, below=below)
-    except GeometryError as error:
-        yield Finding(Severity.ERROR, str(error))
+    grids = []
+    for node, top in ((request.fixed, None), (request.moving, below)):
+        try:
+            grids.append(grid_of(node, below=top))
+        except GeometryError as error:
+            under = node.GetParentTransformNode() is not None
+            fix = Fix("Ignore it", FixAction.IGNORE_TRANSFORM, node) if under else None
+            yield Finding(Severity.ERROR, str(error), fix)
+    if len(grids) < 2:
         return
+    fixed, moving = grids
     parent = request.moving.GetParentTransformNode()
     if request.initial is None and not overlap(fixed, moving):
         distance = float(np.linalg.norm(fixed.center - moving.center))

@@ -25,29 +25,28 @@ def look_of(display: Any) -> Look:
 def apply_look(look: Look, display: Any) -> None:
     """Let ``display`` show its volume as ``look`` says; what it shows so already is not touched."""
     own = look_of(display)
-    for name in _names(display):
-        if name in look and look[name] != own[name] and name != "AutoWindowLevel":
-            getattr(display, f"Set{name}")(look[name])
-    if look["ColorNodeID"] != own["ColorNodeID"]:
-        display.SetAndObserveColorNodeID(look["ColorNodeID"])
-    if "WindowLevel" in look and _is_scalar(display):
-        if look["WindowLevel"] != own["WindowLevel"]:
-            display.SetAutoWindowLevel(False)
-            display.SetWindowLevel(*look["WindowLevel"])
-        if bool(look["AutoWindowLevel"]) != bool(display.GetAutoWindowLevel()):
-            display.SetAutoWindowLevel(look["AutoWindowLevel"])
+    changed = {name: value for name, value in look.items() if value != own.get(name)}
+    if "WindowLevel" in changed:
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(*changed.pop("WindowLevel"))
+    if "ColorNodeID" in changed:
+        display.SetAndObserveColorNodeID(changed.pop("ColorNodeID"))
+    for name in changed:
+        getattr(display, f"Set{name}")(look[name])
+    if "AutoWindowLevel" in look and bool(display.GetAutoWindowLevel()) != bool(look["AutoWindowLevel"]):
+        display.SetAutoWindowLevel(look["AutoWindowLevel"])
 
 
-def add_display_like(display: Any, volume: Any) -> None:
-    """Give ``volume``, which has none, a display of its own that looks like ``display`` does now."""
-    own = display.CreateNodeInstance()
-    look = look_of(display)
-    if _is_scalar(own):
-        own.SetAutoWindowLevel(False)
-        look["AutoWindowLevel"] = False
-    volume.GetScene().AddNode(own)
-    apply_look(look, own)
-    volume.SetAndObserveDisplayNodeID(own.GetID())
+def add_display(volume: Any, class_name: str, look: Look) -> None:
+    """Give ``volume``, which has none, a display of ``class_name`` with a fixed window."""
+    display = volume.GetScene().CreateNodeByClass(class_name)
+    display.UnRegister(None)
+    if _is_scalar(display):
+        display.SetAutoWindowLevel(False)
+        look = {**look, "AutoWindowLevel": False}
+    volume.GetScene().AddNode(display)
+    apply_look(look, display)
+    volume.SetAndObserveDisplayNodeID(display.GetID())
 
 
 def _names(display: Any) -> tuple[str, ...]:

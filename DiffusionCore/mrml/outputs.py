@@ -14,7 +14,7 @@ from DiffusionCore.mrml.roles import CHART, RESULTS, SPREAD, TABLE
 from DiffusionCore.mrml.sequences import KeptStep, StepSequence, base_name
 from DiffusionCore.mrml.tables import measures_to_node, metrics_to_node
 from DiffusionCore.mrml.transforms import plain_to_node, put_under, set_provenance
-from DiffusionCore.mrml.uncertainty import spread_to_node
+from DiffusionCore.mrml.uncertainty import writing_spread
 from DiffusionCore.mrml.undo import UndoPoint
 from DiffusionCore.mrml.volumes import writing
 from DiffusionCore.space import Grid, Volume
@@ -105,7 +105,7 @@ class Outputs:
             self.nodes = replace(self.nodes, results=results)
         if end.spread is not None:
             spread = self._helper(SPREAD, "vtkMRMLScalarVolumeNode", "uncertainty (mm)")
-            spread_to_node(end.spread, spread)
+            yield from writing_spread(end.spread, spread)
             self.nodes = replace(self.nodes, spread=spread)
 
     def conclude(self, history: Sequence[KeptStep], produced: Set[str] = frozenset()) -> None:

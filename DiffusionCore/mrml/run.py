@@ -65,7 +65,7 @@ class LiveRun:
         message: after the end: one or two sentences for the user; "" if there is nothing to say (scene closed).
         details: after a failure: for the log.
         log: lines that the computation printed, and its progress.
-        history: what is known of each step so far, without transforms.
+        history: what is known of each step that this run has made so far, without transforms.
         measures: of the result, after the end.
         seconds: per phase, after the end.
         device: where it computes; "" until that is known.
@@ -106,7 +106,7 @@ class LiveRun:
         self.measures: tuple[Measure, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scene_closed = False
-        resume_point = _resume_point(request, resume)
+        resume_point, self._inherited = _origin(request, resume)
         self._undo: UndoPoint | None = UndoPoint.of(request)
         self._outputs = Outputs(request, self._undo, branch_at=resume)
         self._runner_of = runner_of or _process_runner
@@ -284,7 +284,8 @@ class LiveRun:
         yield
         self.activity = "Writing the result..."
         self.measures, self.seconds = with_names(end.measures, self._prepared.label_names), end.seconds
-        yield from self._outputs.finishing(end, self.measures, self.history, self._prepared.job.fixed.grid)
+        steps = [*self._inherited, *self.history]
+        yield from self._outputs.finishing(end, self.measures, steps, self._prepared.job.fixed.grid)
         if end.stopped:
             complete = not self.request.wants_volume or (end.moved is not None or end.moved_labels is not None)
             self.message = messages.stopped(self.history[-1].index, self.of, complete=complete)
@@ -305,12 +306,14 @@ class LiveRun:
             if self._waiting:
                 self._take_in()
             if self._outputs.begun:
-                self._outputs.conclude(self.history)
+                self._outputs.conclude([*self._inherited, *self.history])
         except Exception:  # the scene refuses what is to be kept; then it gets back what it had
             self.details = "\n".join(filter(None, (details, traceback.format_exc())))
             self._give_back()
         if self._outputs.begun:
-            self.message = messages.kept(message, self.history, in_sequence=self._outputs.steps is not None)
+            self.message = messages.kept(
+                message, [*self._inherited, *self.history], in_sequence=self._outputs.steps is not None
+            )
         else:
             self._give_back()
         self._conclude(RunState.FAILED)
@@ -334,7 +337,7 @@ class LiveRun:
         self._work, self._waiting = None, []
         self._let_runner_go()
         self._guard.release()
-        self._prepared = None  # its arrays are the memory of the nodes, or copies of it
+        self._runner = self._prepared = self._end = None  # they hold images
 
     def _let_runner_go(self) -> None:
         if self._runner is not None:
@@ -354,14 +357,16 @@ class LiveRun:
         return self.state, self.step, self.activity, self.device, len(self.log), len(self._waiting), *following
 
 
-def _resume_point(request: RegistrationRequest, number: int | None) -> ResumePoint | None:
+def _origin(request: RegistrationRequest, number: int | None) -> tuple[ResumePoint | None, list[KeptStep]]:
+    """Return where a run goes on from, and the steps up to there: item ``number`` of the active branch."""
     if number is None:
-        return None
+        return None, []
     steps = StepSequence.active_of(request.transform) if request.transform is not None else None
     if steps is None or not 0 <= number < len(steps):
         raise DiffusionCoreError("There is no such step to resume from.")
-    kept = steps.step_of(number)
-    return ResumePoint(kept.index, kept.phase, kept.time, steps.transform_of(number))
+    inherited = [steps.step_of(item) for item in range(number + 1)]
+    last = inherited[-1]
+    return ResumePoint(last.index, last.phase, last.time, steps.transform_of(number)), inherited
 
 
 def _process_runner(job: RegistrationJob) -> Runner:

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import slicer
 
-from DiffusionCore.mrml.volumes import volume_to_node
+from DiffusionCore.mrml.displays import add_display, apply_look
+from DiffusionCore.mrml.volumes import writing
 from DiffusionCore.space import Volume
 
 _COLORS = "vtkMRMLColorTableNodeIron"
 
 
-def spread_to_node(spread: Volume, node: Any) -> float:
-    """Write ``spread`` (mm) into a scalar volume ``node``; return the upper end of its range of colors, mm.
+def writing_spread(spread: Volume, node: Any) -> Iterator[None]:
+    """Write ``spread`` (mm) into a scalar volume ``node``, part by part.
 
     The colors reach from 0 to the largest value, rounded up to 1, 2 or 5 times a power of ten, and stay there: two
     steps, or two views, are never colored by different ranges. The description of the node says the range in words.
     """
-    volume_to_node(spread, node)
     top = rounded_up(float(spread.values.max(initial=0)))
-    display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(_COLORS)
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(0.0, top)
+    look = {"ColorNodeID": _COLORS, "WindowLevel": (top, top / 2), "AutoWindowLevel": False}
+    if node.GetDisplayNode() is None:
+        add_display(node, "vtkMRMLScalarVolumeDisplayNode", look)
+    apply_look(look, node.GetDisplayNode())
+    yield from writing(spread, node)
     unit, quantity = slicer.vtkCodedEntry(), slicer.vtkCodedEntry()
     unit.SetValueSchemeMeaning("mm", "UCUM", "millimeter")
     quantity.SetValueSchemeMeaning("246205007", "SCT", "Quantity")
     node.SetVoxelValueUnits(unit)
     node.SetVoxelValueQuantity(quantity)
     node.SetDescription(f"Where repeated solutions differ, in mm. The colors reach from 0 to {top:g} mm.")
-    return top
 
 
 def rounded_up(value: float) -> float:

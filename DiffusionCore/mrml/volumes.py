@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vtk.util import numpy_support
 
 from DiffusionCore.checks import GeometryError, VolumeError
-from DiffusionCore.mrml.displays import add_display_like
+from DiffusionCore.mrml.displays import add_display, look_of
 from DiffusionCore.mrml.matrices import to_numpy, to_vtk
 from DiffusionCore.space import Frame, Grid, Volume
 
@@ -64,7 +64,14 @@ def grid_of(node: Any, *, below: Any = None) -> Grid:
     try:
         return Grid.from_matrix(to_numpy(placement.GetMatrix()) @ to_numpy(to_ras), size)
     except GeometryError as error:
-        raise GeometryError(f'The volume "{node.GetName()}" cannot be used where it stands. {error}') from error
+        if abs(to_numpy(placement.GetMatrix()) - np.eye(4)).max() > 0:
+            raise GeometryError(
+                f'The volume "{node.GetName()}" cannot be used where it stands: the transform "{parent.GetName()}" '
+                "shears it. Harden that transform on a copy of the volume, or take the volume out of it."
+            ) from error
+        raise GeometryError(
+            f'The volume "{node.GetName()}" is sheared, as by a gantry tilt. Resample it on a straight grid first.'
+        ) from error
 
 
 def volume_to_node(volume: Volume, node: Any, *, display: Any = None) -> None:
@@ -87,7 +94,7 @@ def writing(volume: Volume, node: Any, *, display: Any = None) -> Iterator[None]
         yield
     like = display.GetDisplayNode() if display is not None else None
     if node.GetDisplayNode() is None and node.GetScene() is not None and like is not None:
-        add_display_like(like, node)
+        add_display(node, like.GetClassName(), look_of(like))
     node.SetAndObserveImageData(image)
     node.SetIJKToRASMatrix(to_vtk(volume.grid.matrix(Frame.VOXEL, Frame.RAS)))
     if node.GetDisplayNode() is None and node.GetScene() is not None:

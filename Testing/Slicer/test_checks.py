@@ -126,9 +126,26 @@ def test_a_field_above_a_volume_is_refused_by_name(scene, pair):
     parent = add_transform(scene, "bend")
     transform_to_node(smooth_field(OBLIQUE), parent)
     pair[1].SetAndObserveTransformNodeID(parent.GetID())
-    ((severity, text, _),) = said(*pair)
-    assert severity == "ERROR"
+    ((severity, text, fix),) = said(*pair)
+    assert (severity, fix) == ("ERROR", FixAction.IGNORE_TRANSFORM)
     assert '"moving" lies under the transform "bend", which is not linear. Harden' in text
+
+
+def test_a_shear_is_refused_and_named_by_where_it_comes_from(scene, pair):
+    parent, shear = add_transform(scene, "skew"), Affine.exponential((0, 0, 0, 0, 0, 0, 0, 0, 0, 0.3, 0, 0))
+    transform_to_node(shear, parent)
+    pair[1].SetAndObserveTransformNodeID(parent.GetID())
+    ((severity, text, fix),) = said(*pair)
+    assert (severity, fix) == ("ERROR", FixAction.IGNORE_TRANSFORM)
+    assert 'the transform "skew" shears it. Harden' in text
+    pair[1].SetAndObserveTransformNodeID(None)
+    matrix = vtk.vtkMatrix4x4()
+    pair[1].GetIJKToRASMatrix(matrix)
+    matrix.SetElement(0, 2, matrix.GetElement(0, 2) + 1)
+    pair[1].SetIJKToRASMatrix(matrix)
+    ((severity, text, fix),) = said(*pair)
+    assert (severity, fix) == ("ERROR", None)
+    assert '"moving" is sheared, as by a gantry tilt. Resample it' in text
 
 
 def test_a_label_map_of_another_size_is_refused_and_a_segmentation_of_another_size_is_not(scene, logics, pair):

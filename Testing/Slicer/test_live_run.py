@@ -470,6 +470,7 @@ def test_resuming_makes_a_branch_and_tells_the_worker_where_to_start(scene, pair
     first, second = StepSequence.all_of(output)
     assert (len(first), len(second)) == (5, 5)
     assert second.name == "CT to MR steps, from step 3"
+    assert [run.nodes.table.GetCellText(row, 0) for row in range(5)] == ["1", "2", "3", "4", "5"]
     assert second.is_active
     assert shown_shift(output) == pytest.approx(50)
     run.undo()

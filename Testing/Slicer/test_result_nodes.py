@@ -18,7 +18,7 @@ from DiffusionCore.mrml.roles import CHART, RESULTS, SPREAD, TABLE
 from DiffusionCore.mrml.run import LiveRun
 from DiffusionCore.mrml.sequences import KeptStep, StepSequence
 from DiffusionCore.mrml.tables import digits, measures_to_node, metrics_to_node
-from DiffusionCore.mrml.uncertainty import rounded_up, spread_to_node
+from DiffusionCore.mrml.uncertainty import rounded_up, writing_spread
 from DiffusionCore.space import Frame, Volume
 
 STEPS = [
@@ -99,8 +99,10 @@ def test_metrics_are_written_as_people_write():
 
 def test_the_uncertainty_has_a_unit_and_a_range_that_is_said(scene):
     node = add(scene, "ScalarVolume")
-    assert spread_to_node(SPREAD_MAP, node) == 5
+    for _ in range(2):
+        assert list(writing_spread(SPREAD_MAP, node))
     display = node.GetDisplayNode()
+    assert node.GetNumberOfDisplayNodes() == 1
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0, 5)
     assert not display.GetAutoWindowLevel()
     assert display.GetColorNode().GetName() == "Iron"
