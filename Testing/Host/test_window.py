@@ -115,13 +115,25 @@ act("Close scene")
 say(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLVolumeNode"))
 say(act("Load scene...", folder + "/scene.mrb"))
 say(slicer.util.getNode("ones").GetImageData().GetDimensions())
-""") == [f"{tmp_path}/ones.nrrd", f"{tmp_path}/scene.mrb", "0", f"{tmp_path}/scene.mrb", "(6, 5, 4)"]
+""") == [
+        f"Loaded {tmp_path}/ones.nrrd",
+        f"Saved {tmp_path}/scene.mrb",
+        "0",
+        f"Loaded {tmp_path}/scene.mrb",
+        "(6, 5, 4)",
+    ]
 
 
 def test_a_file_that_cannot_be_loaded_is_told_in_the_status_bar(tmp_path):
     (tmp_path / "no.nrrd").write_text("no volume", encoding="utf-8")
     (said,) = in_window(f'say(act("Load volume...", {str(tmp_path / "no.nrrd")!r}).splitlines()[0])')
     assert said.startswith("Failed: ")
+
+
+def test_a_sample_that_cannot_be_made_is_told_in_the_status_bar():
+    assert in_window('say(act("Load sample pair"))') == [
+        "Failed: the module SpatialDiffusion, which makes it, is not loaded"
+    ]
 
 
 def test_a_canceled_dialog_changes_nothing():

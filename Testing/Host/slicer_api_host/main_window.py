@@ -138,31 +138,32 @@ class qSlicerMainWindow(QMainWindow):
 
     def _load_volume(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load volume", slicer.app.defaultScenePath, VOLUMES)
-        self._try(path, lambda: slicer.util.loadVolume(path))
+        if path:
+            self._try(f"Loaded {path}", lambda: slicer.util.loadVolume(path))
 
     def _load_scene(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load scene", slicer.app.defaultScenePath, SCENES)
-        self._try(path, lambda: slicer.util.loadScene(path, {"clear": True}))
+        if path:
+            self._try(f"Loaded {path}", lambda: slicer.util.loadScene(path, {"clear": True}))
 
     def _save_scene(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save scene", slicer.app.defaultScenePath, SCENES)
-        self._try(path, lambda: slicer.util.saveScene(path))
+        if path:
+            self._try(f"Saved {path}", lambda: slicer.util.saveScene(path))
 
     def _load_sample(self) -> None:
-        self._try("the sample pair", _load_sample_pair)
+        self._try("Loaded the sample pair", _load_sample_pair)
 
-    def _try(self, what: str, work: Any) -> None:
-        """Do ``work`` under a waiting cursor and say in the status bar how it went; an empty ``what`` was canceled."""
-        if not what:
-            return
+    def _try(self, done: str, work: Any) -> None:
+        """Do ``work`` under a waiting cursor, and say in the status bar that it is ``done``, or why it is not."""
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            done = work()
+            said = "Failed; the console says why." if work() is False else done
         except Exception as error:
-            done, what = False, f"{what}: {error}"
+            said = f"Failed: {error}"
         finally:
             QApplication.restoreOverrideCursor()
-        slicer.util.showStatusMessage(what if done is not False else f"Failed: {what}", 10000)
+        slicer.util.showStatusMessage(said, 10000)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._leave()
@@ -171,9 +172,15 @@ class qSlicerMainWindow(QMainWindow):
 
 def _load_sample_pair() -> None:
     """Load what the module SpatialDiffusion offers as its sample, and show the moving volume over the fixed one."""
-    import SampleData
+    from SampleData import SampleDataLogic
 
-    fixed, moving = SampleData.downloadSamples("SpatialDiffusionPair")
+    source = SampleDataLogic().sourceForSampleName("SpatialDiffusionPair")
+    if source is None:
+        raise RuntimeError("the module SpatialDiffusion, which makes it, is not loaded")
+    nodes = source.customDownloader(source)
+    if not nodes:
+        raise RuntimeError("it could not be made")
+    fixed, moving = nodes
     slicer.util.setSliceViewerLayers(background=fixed, foreground=moving, foregroundOpacity=0.5, fit=True)
 
 
