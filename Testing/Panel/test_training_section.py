@@ -16,6 +16,7 @@ from PySide6.QtCore import QPoint
 ROOT = Path(__file__).resolve().parents[2]
 FORM = ROOT / "SpatialDiffusion" / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
 TRAINER = ROOT / "Testing" / "Core" / "line_trainer.py"
+ENDLESS = ("log_every=1", "pause=0.03", "steps=100000")  # runs until it is ended, however slow the machine is
 LIMIT = 60.0  # seconds; far more than anything here takes
 CHECKS = (191, 89, 0)  # RGB of the thick line
 
@@ -33,7 +34,7 @@ def python_slicer(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("SPATIALDIFFUSION_MODELS", str(tmp_path / "models"))
-    set_up("log_every=1", "pause=0.03")
+    set_up(*ENDLESS)
     return set_up
 
 
@@ -155,7 +156,8 @@ def test_a_training_can_be_started_at_once(host, tmp_path):
     assert not host.curveBody.isVisible()
 
 
-def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_path):
+def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_path, python_slicer):
+    python_slicer("log_every=1", "pause=0.15")
     started(host)
     assert host.startButton.text == "Stop"
     assert not host.recipeSelector.isEnabled()
@@ -290,7 +292,7 @@ def test_a_training_that_cannot_run_says_why_and_can_be_started_again(host, pyth
     assert host.status.startswith("'nonsense=1' changes nothing")
     assert host.icon.isVisible()
     assert host.startButton.isEnabled()
-    python_slicer("log_every=1", "pause=0.03")
+    python_slicer(*ENDLESS)
     started(host)
     assert not host.icon.isVisible()
 
@@ -309,14 +311,14 @@ def test_a_training_that_does_not_stop_can_be_forced(host, monkeypatch, python_s
     from SpatialDiffusionLib import TrainingStates
 
     monkeypatch.setattr(TrainingStates, "_PATIENCE", 0.5)
-    python_slicer("log_every=1", "pause=0.03")
+    python_slicer(*ENDLESS)
     started(host, step=6)
     os.kill(host.section._run.record.pid, signal.SIGSTOP)  # it hears nothing
     click(host.startButton)
     host.until(lambda host: host.startButton.text == "Force stop")
     click(host.startButton)
     host.until(lambda host: not host.section.running)
-    assert re.match(r"Stopped; the last checkpoint is step \d+ of 60", host.status)
+    assert re.match(r"Stopped; the last checkpoint is step \d+ of 100000", host.status)
     assert host.resumeButton.isVisible()
 
 
