@@ -22,7 +22,7 @@ HOST = Path(__file__).resolve().parent
 OWN_PYTHON = HOST / "slicer_python"
 SLICER_SOURCE = "SLICER_SOURCE_DIR"  # the variable that names a source tree of Slicer
 NOT_BUILT = ("qMRMLSubjectHierarchyComboBox", "qMRMLSubjectHierarchyTreeView")  # imported, though, by Slicer's tests
-DEADLINE = 600  # s
+DEADLINE = 1800  # s
 
 
 def slicer_source() -> Path | None:

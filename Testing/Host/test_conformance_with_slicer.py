@@ -62,3 +62,10 @@ def test_our_tests_pass_over_slicers_python(slicer_python, name):
     failed = failures(found)
     assert len(found) > len(failed)
     assert failed.keys() <= NOT_BUILT.keys(), listed(failed)
+
+
+def test_the_tests_of_our_panels_pass_over_slicers_python(slicer_python):
+    found = outcomes(slicer_python, *AS_SLICER_DOES, str(HOST.parent / "Panel"))
+    failed = failures(found)
+    assert len(found) > len(failed)
+    assert not failed, listed(failed)

@@ -218,6 +218,14 @@ def test_two_widgets_of_one_parameter_agree(scene):
     assert box.value == 5
 
 
+def test_a_parameter_keeps_digits_that_its_widget_does_not_show(scene):
+    parameters, box = wrap(scene, value=Annotated[float, Decimals(2)]), qt.QDoubleSpinBox()
+    parameters.connectGui(Form(value=box))
+    parameters.value = 0.123456
+    assert box.value == 0.12
+    assert parameters.value == 0.123456
+
+
 def test_many_changes_at_once_are_shown_once(scene):
     parameters, line, shown = wrap(scene, text=str), qt.QLineEdit(), []
     parameters.connectGui(Form(text=line))
