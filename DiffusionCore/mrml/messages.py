@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from DiffusionCore.jobs.events import FOLDING, OVERLAP, SIMILARITY, Measure
-from DiffusionCore.mrml.sequences import KeptStep
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.tables import digits
 
 

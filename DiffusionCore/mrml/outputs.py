@@ -11,7 +11,8 @@ from DiffusionCore.mrml.curves import metrics_to_chart
 from DiffusionCore.mrml.nodes import add_node
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.roles import CHART, RESULTS, SPREAD, TABLE
-from DiffusionCore.mrml.sequences import KeptStep, StepSequence, base_name
+from DiffusionCore.mrml.sequences import StepSequence, base_name
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.tables import measures_to_node, metrics_to_node
 from DiffusionCore.mrml.transforms import plain_to_node, put_under, set_provenance
 from DiffusionCore.mrml.uncertainty import writing_spread

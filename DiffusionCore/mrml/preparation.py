@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.mrml.checks import overlap
 from DiffusionCore.mrml.facts import facts_of
 from DiffusionCore.mrml.labels import common_numbers, reading_labels
 from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.transforms import plain_from_node, stands_under
 from DiffusionCore.mrml.volumes import PART, volume_from_node
 from DiffusionCore.space import Grid, Volume
@@ -25,6 +28,22 @@ class Prepared:
 
     job: RegistrationJob
     label_names: dict[str, int] = field(default_factory=dict)
+
+
+def origin(request: RegistrationRequest, number: int | None) -> tuple[ResumePoint | None, list[KeptStep]]:
+    """Return where a run goes on from, and the steps up to there: item ``number`` of the active branch.
+
+    Raises:
+        DiffusionCoreError: there is no such item.
+    """
+    if number is None:
+        return None, []
+    steps = StepSequence.active_of(request.transform) if request.transform is not None else None
+    if steps is None or not 0 <= number < len(steps):
+        raise DiffusionCoreError("There is no such step to resume from.")
+    inherited = [steps.step_of(item) for item in range(number + 1)]
+    last = inherited[-1]
+    return ResumePoint(last.index, last.phase, last.time, steps.transform_of(number)), inherited
 
 
 def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Generator[None, None, Prepared]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from enum import Enum
 from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
@@ -14,34 +13,22 @@ from DiffusionCore.jobs.runner import Runner
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.mrml import messages
 from DiffusionCore.mrml.checks import Severity, findings
+from DiffusionCore.mrml.following import Following
 from DiffusionCore.mrml.guard import Guard
 from DiffusionCore.mrml.labels import with_names
 from DiffusionCore.mrml.outputs import OutputNodes, Outputs
 from DiffusionCore.mrml.pace import Pace, remaining_seconds
-from DiffusionCore.mrml.preparation import Prepared, preparing
+from DiffusionCore.mrml.preparation import Prepared, origin, preparing
 from DiffusionCore.mrml.request import RegistrationRequest
-from DiffusionCore.mrml.sequences import KeptStep, StepSequence
+from DiffusionCore.mrml.run_state import RunState
+from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.undo import UndoPoint
+from DiffusionCore.mrml.worker_command import process_runner
 
 _PATIENCE = 0.01  # seconds that one poll may work on what can be cut in parts
 _NOTHING_CHANGED = "Stopped before the first step; nothing was changed."
 _UNEXPECTED = "The result could not be shown because of an error in the program. The log has the details."
-
-
-class RunState(Enum):
-    """Where a run stands; the last three are ends."""
-
-    STARTING = "starting"  # reading the volumes, starting the worker, loading the model
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FINISHED = "finished"
-    FAILED = "failed"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self in (RunState.STOPPED, RunState.FINISHED, RunState.FAILED)
 
 
 class LiveRun:
@@ -106,20 +93,20 @@ class LiveRun:
         self.measures: tuple[Measure, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scene_closed = False
-        resume_point, self._inherited = _origin(request, resume)
+        resume_point, self._inherited = origin(request, resume)
         self._undo: UndoPoint | None = UndoPoint.of(request)
         self._outputs = Outputs(request, self._undo, branch_at=resume)
-        self._runner_of = runner_of or _process_runner
+        self._runner_of = runner_of or process_runner
         self._runner: Runner | None = None
         self._prepared: Prepared | None = None
         self._clock, self._pace, self._since = clock, Pace(updates_per_second, clock), clock()
         self._until: float | None = None
         self._waiting: list[StepMade] = []
         self._made_at: list[float] = []
-        self._following, self._selected = True, -1
+        self._following = Following()
         self._end: Finished | None = None
         self._work: Iterator[None] | None = self._starting(resume_point)
-        self._guard = Guard(request, self._on_loss)
+        self._guard = Guard(request, self._let_runner_go)
 
     @property
     def nodes(self) -> OutputNodes:
@@ -144,17 +131,11 @@ class LiveRun:
 
         Selecting an earlier step turns it off, selecting the last one on; the computation goes on in any case.
         """
-        self._notice_scrubbing()
-        return self._following
+        return self._following.look(self._steps())
 
     @following.setter
     def following(self, following: bool) -> None:
-        self._notice_scrubbing()
-        self._following = following
-        steps = self._outputs.steps
-        if following and steps is not None:
-            steps.select(len(steps) - 1)
-            self._selected = steps.shown
+        self._following.switch(following, self._steps())
 
     def poll(self) -> bool:
         """Take in what the worker has reported, within a few milliseconds; return whether anything has changed."""
@@ -269,13 +250,11 @@ class LiveRun:
         """Bring the steps that wait into the scene."""
         made, self._waiting = self._waiting, []
         self._pace.mark()
-        self._notice_scrubbing()
         begun = self._outputs.begun
-        self._outputs.take_in(made, show=self._following)
+        self._outputs.take_in(made, show=self.following)
+        self._following.note(self._outputs.steps)
         if not begun:
             self._guard.watch("output transform", self.nodes.transform)
-        steps = self._outputs.steps
-        self._selected = steps.shown if steps is not None else -1
 
     def _finishing(self, end: Finished) -> Iterator[None]:
         if not self.history or self._prepared is None:
@@ -284,8 +263,8 @@ class LiveRun:
         yield
         self.activity = "Writing the result..."
         self.measures, self.seconds = with_names(end.measures, self._prepared.label_names), end.seconds
-        steps = [*self._inherited, *self.history]
-        yield from self._outputs.finishing(end, self.measures, steps, self._prepared.job.fixed.grid)
+        grid = self._prepared.job.fixed.grid
+        yield from self._outputs.finishing(end, self.measures, self._all_steps(), grid)
         if end.stopped:
             complete = not self.request.wants_volume or (end.moved is not None or end.moved_labels is not None)
             self.message = messages.stopped(self.history[-1].index, self.of, complete=complete)
@@ -306,14 +285,12 @@ class LiveRun:
             if self._waiting:
                 self._take_in()
             if self._outputs.begun:
-                self._outputs.conclude([*self._inherited, *self.history])
+                self._outputs.conclude(self._all_steps())
         except Exception:  # the scene refuses what is to be kept; then it gets back what it had
             self.details = "\n".join(filter(None, (details, traceback.format_exc())))
             self._give_back()
         if self._outputs.begun:
-            self.message = messages.kept(
-                message, [*self._inherited, *self.history], in_sequence=self._outputs.steps is not None
-            )
+            self.message = messages.kept(message, self._all_steps(), in_sequence=self._outputs.steps is not None)
         else:
             self._give_back()
         self._conclude(RunState.FAILED)
@@ -343,34 +320,12 @@ class LiveRun:
         if self._runner is not None:
             self._runner.close()
 
-    def _on_loss(self) -> None:
-        self._let_runner_go()
+    def _steps(self) -> StepSequence | None:
+        return self._outputs.steps if self._outputs.begun else None
 
-    def _notice_scrubbing(self) -> None:
-        steps = self._outputs.steps
-        if steps is not None and self._outputs.begun and steps.shown != self._selected:
-            self._selected = steps.shown
-            self._following = steps.shown == len(steps) - 1 and not steps.browser.GetPlaybackActive()
+    def _all_steps(self) -> list[KeptStep]:
+        return [*self._inherited, *self.history]
 
     def _facts(self) -> tuple[Any, ...]:
-        following = (self._following, self._selected)
-        return self.state, self.step, self.activity, self.device, len(self.log), len(self._waiting), *following
-
-
-def _origin(request: RegistrationRequest, number: int | None) -> tuple[ResumePoint | None, list[KeptStep]]:
-    """Return where a run goes on from, and the steps up to there: item ``number`` of the active branch."""
-    if number is None:
-        return None, []
-    steps = StepSequence.active_of(request.transform) if request.transform is not None else None
-    if steps is None or not 0 <= number < len(steps):
-        raise DiffusionCoreError("There is no such step to resume from.")
-    inherited = [steps.step_of(item) for item in range(number + 1)]
-    last = inherited[-1]
-    return ResumePoint(last.index, last.phase, last.time, steps.transform_of(number)), inherited
-
-
-def _process_runner(job: RegistrationJob) -> Runner:
-    from DiffusionCore.jobs.process import ProcessRunner
-    from DiffusionCore.mrml.worker_command import worker_command
-
-    return ProcessRunner(job, *worker_command())
+        counts = len(self.log), len(self._waiting)
+        return self.state, self.step, self.activity, self.device, *counts, *self._following.facts()

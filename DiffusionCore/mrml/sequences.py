@@ -11,40 +11,18 @@ output. Only one branch drives the output: the one whose playback is on. That fl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.events import StepMade
 from DiffusionCore.mrml.nodes import add_node, nodes_of_class, remove_node
-from DiffusionCore.mrml.transforms import (
-    bytes_of,
-    interpolate_linearly,
-    plain_from_node,
-    plain_to_node,
-    without_ring,
-)
-from DiffusionCore.space.plain import Field, PlainTransform
+from DiffusionCore.mrml.step_items import KeptStep, item_of, step_in, transform_in
+from DiffusionCore.mrml.transforms import bytes_of, interpolate_linearly
+from DiffusionCore.space.plain import PlainTransform
 
 MEMORY_BUDGET = 512 * 2**20
 _MARK = "SpatialDiffusion.steps"
-_PHASE, _TIME, _METRICS = "SpatialDiffusion.phase", "SpatialDiffusion.time", "SpatialDiffusion.metrics"
-
-
-@dataclass(frozen=True)
-class KeptStep:
-    """What an item knows about its step besides the transform; ``number`` is what people call it: 1, 2, 3, ..."""
-
-    index: int
-    phase: str
-    time: float
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def number(self) -> int:
-        return self.index + 1
 
 
 def base_name(output: Any) -> str:
@@ -157,7 +135,7 @@ class StepSequence:
         driving, modified = self.is_active, self.browser.StartModify()
         self._set_active(False)
         for step in steps:
-            self._keep(step)
+            self._share(item_of(step, self.output), str(step.index + 1))
         newest = str(steps[-1].index + 1)
         self._keep_to_budget({newest} if show else {newest, selected})
         if not show and selected:
@@ -176,14 +154,11 @@ class StepSequence:
 
     def step_of(self, number: int) -> KeptStep:
         """Return what item ``number`` knows about its step."""
-        item = self.sequence.GetNthDataNode(number)
-        metrics = json.loads(item.GetAttribute(_METRICS) or "{}")
-        return KeptStep(self._index_at(number), item.GetAttribute(_PHASE), float(item.GetAttribute(_TIME)), metrics)
+        return step_in(self.sequence.GetNthDataNode(number), self._index_at(number))
 
     def transform_of(self, number: int) -> PlainTransform:
         """Return the transform of item ``number`` as it came out of the registration."""
-        transform = plain_from_node(self.sequence.GetNthDataNode(number))
-        return without_ring(transform) if isinstance(transform, Field) else transform
+        return transform_in(self.sequence.GetNthDataNode(number))
 
     def branch_from(self, number: int) -> StepSequence:
         """Add a branch that starts with the items up to ``number`` and shows that one; it is the active one then.
@@ -230,17 +205,6 @@ class StepSequence:
         self.browser.SetDisableModifiedEvent(True)
         self._set_active(True)
         self.browser.SetDisableModifiedEvent(disabled)
-
-    def _keep(self, step: StepMade) -> None:
-        # An item of another class would make the browser replace the node of the user by a new one.
-        item = self.output.CreateNodeInstance()
-        for name in self.output.GetAttributeNames():
-            item.SetAttribute(name, self.output.GetAttribute(name))
-        item.SetAttribute(_PHASE, step.phase)
-        item.SetAttribute(_TIME, f"{step.time:g}")
-        item.SetAttribute(_METRICS, json.dumps({name: float(value) for name, value in step.metrics.items()}))
-        plain_to_node(step.transform, item)
-        self._share(item, str(step.index + 1))
 
     def _share(self, item: Any, value: str) -> None:
         """Keep ``item`` without a copy of its field; a sequence by itself copies whatever it is given."""

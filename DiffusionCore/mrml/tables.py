@@ -10,7 +10,7 @@ import vtk
 
 if TYPE_CHECKING:
     from DiffusionCore.jobs.events import Measure
-    from DiffusionCore.mrml.sequences import KeptStep
+    from DiffusionCore.mrml.step_items import KeptStep
 
 
 def metrics_to_node(steps: Sequence[KeptStep], node: Any) -> None:

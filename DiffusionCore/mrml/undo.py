@@ -26,7 +26,7 @@ class UndoPoint:
     """
 
     def __init__(self, scene: Any) -> None:
-        self._scene = scene
+        self._scene, self._used = scene, False
         self._created: list[Any] = []
         self._aside: list[Any] = []
         self._steps_added: list[StepSequence] = []
@@ -77,7 +77,10 @@ class UndoPoint:
             self._scene.RemoveNode(each)
 
     def restore(self, *, views: bool = True) -> None:
-        """Bring the scene back; what the user has deleted since stays deleted. Without ``views``, those stay."""
+        """Bring the scene back, once; what the user has deleted since stays deleted. Without ``views``, those stay."""
+        if self._used:
+            return
+        self._used = True
         for node in reversed(self._aside):  # a node finds its display again if that is there before it
             self._scene.AddNode(node)
         for steps in self._steps_added:

@@ -1,4 +1,4 @@
-"""Which Python runs the workers, and in which environment."""
+"""How workers are started from here: by which Python, and in which environment."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
+
+from DiffusionCore.jobs.process import ProcessRunner
+from DiffusionCore.jobs.specification import RegistrationJob
 
 _ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
 
@@ -19,3 +22,8 @@ def worker_command() -> tuple[str, dict[str, str]]:
     program = shutil.which("PythonSlicer") or sys.executable
     paths = [str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return program, {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}
+
+
+def process_runner(job: RegistrationJob) -> ProcessRunner:
+    """Start a worker process for ``job``."""
+    return ProcessRunner(job, *worker_command())

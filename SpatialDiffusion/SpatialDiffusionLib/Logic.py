@@ -105,7 +105,7 @@ class SpatialDiffusionLogic:
             device: "auto", "cpu", "cuda" or "cuda:i".
             seed: of all chance in the run.
             samples: how many runs with different seeds; more than one gives the uncertainty in mm.
-            onStep: called with every step (DiffusionCore.mrml.sequences.KeptStep) once the scene has it.
+            onStep: called with every step (DiffusionCore.mrml.step_items.KeptStep) once the scene has it.
             shouldStop: asked after that; True keeps the last step as the result.
             keepSteps: keep every step in a sequence.
             carry: put the moving volume and its segmentation under the output.

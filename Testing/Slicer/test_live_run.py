@@ -519,3 +519,18 @@ def test_a_hundred_runs_that_are_stopped_leave_nothing(scene, pair):
     # an observer that stayed behind would keep its guard, and with it the run
     names = {"LiveRun", "Guard", "Outputs", "UndoPoint", "StepSequence", "ScriptedRunner"}
     assert [each for each in gc.get_objects() if type(each).__name__ in names] == []
+
+
+def test_a_scene_that_refuses_a_step_gets_back_what_it_had(scene, pair, monkeypatch):
+    output = add_transform(scene)
+    play(started(scene, pair, shifts(3), transform=output)[0])
+    before = sorted(contents(scene))
+    run, runner = started(scene, pair, shifts(5), transform=output)
+    monkeypatch.setattr(StepSequence, "extend", lambda *_, **__: 1 / 0)
+    play(run)
+    assert (run.state, runner.calls[-1]) == (RunState.FAILED, "close")
+    assert "ZeroDivisionError" in run.details
+    assert run.message.startswith("The result could not be shown")
+    assert sorted(contents(scene)) == before
+    assert shown_shift(output) == pytest.approx(3)
+    assert not run.can_undo

@@ -16,7 +16,8 @@ from DiffusionCore.mrml.messages import done, duration, kept, stopped
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.roles import CHART, RESULTS, SPREAD, TABLE
 from DiffusionCore.mrml.run import LiveRun
-from DiffusionCore.mrml.sequences import KeptStep, StepSequence
+from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.tables import digits, measures_to_node, metrics_to_node
 from DiffusionCore.mrml.uncertainty import rounded_up, writing_spread
 from DiffusionCore.space import Frame, Volume

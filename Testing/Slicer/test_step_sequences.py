@@ -18,7 +18,8 @@ from nodes import (
 )
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.sequences import KeptStep, StepSequence
+from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.space import Frame
 from DiffusionCore.transforms.affine import Affine
 
