@@ -5,7 +5,7 @@
 Runs the panel in the Slicer-API host with three slice views of 400 x 400 and prints
 
 - from a field of 96^3 computed in the worker to the new pixels of a slice view;
-- the longest gap between two beats of a 5 ms timer, in that run and in an affine registration of the sample pair (1 mm);
+- the longest gap between beats of a 5 ms timer, in that run and in an affine registration of the sample pair (1 mm);
 - from the click on Stop to the button saying Register again, at several moments;
 - the same after the worker was killed from outside;
 - what 100 times Register and Stop leave behind.
