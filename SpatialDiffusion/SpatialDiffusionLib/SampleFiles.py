@@ -47,7 +47,7 @@ def registerSampleData():
 
 
 def loadSample(_source=None):
-    """Make the pair, or take it from the cache, and return its two volume nodes; none after a message of what failed."""
+    """Make the pair, or take it from the cache; return its two volume nodes, or none after a message."""
     folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / "SpatialDiffusionPair"
     files = {name: folder / f"{name}.nii.gz" for name in _NAMES}
     if not all(file.is_file() for file in files.values()):

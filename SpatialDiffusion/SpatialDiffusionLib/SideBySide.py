@@ -9,6 +9,11 @@ _COLORS = ("#F34A33", "#EDD54C", "#6EB04B")  # of Slicer's own red, yellow and g
 _ROWS = ("Fixed", "Moving")
 
 
+def isOurs(view) -> bool:
+    """Return whether the slice composite node ``view`` belongs to this layout."""
+    return any(view.GetLayoutName() in _tags(row) for row in _ROWS)
+
+
 def isOn() -> bool:
     """Return whether this layout is the one that is shown."""
     node = _layoutNode()
@@ -38,8 +43,8 @@ def showSideBySide(fixed, moving, on: bool) -> None:
             view.SetForegroundVolumeID(None)
             view.SetLinkedControl(True)
             view.SetHotLinkedControl(True)
-    if first:
-        slicer.app.layoutManager().resetSliceViews()
+            if first:
+                slicer.app.layoutManager().sliceWidget(view.GetLayoutName()).fitSliceToBackground()
 
 
 def _layoutNode():

@@ -6,6 +6,8 @@ the scene and reloading the module.
 
 import slicer
 
+from .SideBySide import isOurs
+
 _OWN = "SpatialDiffusion.own"  # role: what a node had before we changed it
 _LOOK = "SpatialDiffusion.look"  # attribute: numbers of a display node before we changed it
 _GREEN, _MAGENTA = "vtkMRMLColorTableNodeGreen", "vtkMRMLColorTableNodeMagenta"
@@ -110,7 +112,7 @@ def showUncertainty(spread, over, on: bool) -> None:
 
 
 def _views():
-    return slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return [view for view in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode") if not isOurs(view)]
 
 
 def _display(volume):

@@ -1,6 +1,7 @@
 """The panel: starts registrations, follows them by a timer, and says what happens."""
 
 import time
+from contextlib import contextmanager
 
 import qt
 import slicer
@@ -37,7 +38,7 @@ class RegistrationPanel(ParameterPanel):
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._onTimer)
-        self._ticks, self._refreshing = 0, False
+        self._ticks, self._busy = 0, False
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
         self._installing, self._live, self._resultShown = False, True, False
@@ -153,6 +154,11 @@ class RegistrationPanel(ParameterPanel):
         """Whether a click on Stop stops: the second click of a double click on Register does not."""
         return time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000
 
+    @property
+    def lastStep(self):
+        """The number of the last step that there is, from 1; None without steps."""
+        return self._steps.last
+
     def _onButton(self, *_arguments):
         run = self.logic.run
         if not self.logic.running:
@@ -193,7 +199,10 @@ class RegistrationPanel(ParameterPanel):
         self._refresh()
 
     def _onTimer(self, *_arguments):
-        changed = self.logic.poll()
+        with self._atOnce():
+            changed = self.logic.poll()
+            if self.logic.running:
+                self._takeOutputs(self.logic.run)
         self._ticks += 1
         if not self.logic.running:
             self._timer.stop()
@@ -204,9 +213,6 @@ class RegistrationPanel(ParameterPanel):
     def _onEnd(self):
         run, self.running = self.logic.run, False
         self._log.follow(run)
-        if not self._entered:
-            self._bind(None)
-            return
         if self.parameters is None:  # the scene is being closed
             return
         chosen, seconds = self.parameters, time.monotonic() - self._startedAt
@@ -223,15 +229,19 @@ class RegistrationPanel(ParameterPanel):
         self._looks.forget()
         self._refresh()
         slicer.util.showStatusMessage(self.ui.statusLabel.toolTip, 3000)
+        if not self._entered:
+            self._bind(None)
 
     def _takeOutputs(self, run):
         for name, node in (("outputTransform", run.nodes.transform), ("outputVolume", run.nodes.volume)):
-            if node is not None and getattr(self.parameters, name) is not node:
+            present = node is not None and slicer.mrmlScene.IsNodePresent(node)
+            if present and getattr(self.parameters, name) is not node:
                 setattr(self.parameters, name, node)
 
     def _undo(self, *_arguments):
         self._looks.switchOff(self.parameters)
-        self.logic.undo()
+        with self._atOnce():
+            self.logic.undo()
         self._looks.forget()
         self._end = Facts()
         self._refresh()
@@ -264,18 +274,22 @@ class RegistrationPanel(ParameterPanel):
 
     def _refresh(self):
         """Let every widget show what holds now."""
-        if self.parameters is None or self._refreshing:
-            return
-        self._refreshing = True
+        if self.parameters is not None and not self._busy:
+            with self._atOnce():
+                self._showAll()
+
+    @contextmanager
+    def _atOnce(self):
+        """Within the block, what is changed does not lead to a refresh: only what there is at its end is shown."""
+        former, self._busy = self._busy, True
         try:
-            self._showAll()
+            yield
         finally:
-            self._refreshing = False
+            self._busy = former
 
     def _showAll(self):
         chosen, run = self.parameters, self.logic.run
         if self.logic.running:
-            self._takeOutputs(run)
             self._agreeOnLive(run)
         self._steps.follow(chosen.outputTransform)
         self._result.follow(chosen.outputTransform)

@@ -44,6 +44,7 @@ def panel_of(app, scene):
 
     The widget is entered; ``.self()`` is the Python object behind it. After the test the module is left and unloaded.
     """
+    import slicer
     from slicer_api_host.modules import load_module, unload_module
 
     loaded = []
@@ -60,7 +61,8 @@ def panel_of(app, scene):
 
     yield panel
     for name in loaded:
-        unload_module(name)
+        if hasattr(slicer.modules, name.lower()):  # the test may have unloaded it
+            unload_module(name)
     app.processEvents()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -76,19 +78,33 @@ class Desk:
         return wait_until(condition, LIMIT)
 
     def wait_for_step(self, number):
-        self.wait_for(lambda: (self.logic.run.step or 0) + 1 >= number and self.ui.stepsBody.visible)
+        """Wait until the step ``number``, counted from 1, is in the scene."""
+        self.wait_for(lambda: self.panel.lastStep is not None and self.panel.lastStep >= number)
 
     def wait_for_end(self):
         self.wait_for(lambda: not self.logic.running and self.ui.registerButton.text == "Register")
 
-    def register(self, manner="shifts", **settings):
-        """Choose a pair, register it to the end by a pipeline of the tests, and return the output transform."""
+    def start(self, manner="shifts", **settings):
+        """Choose a pair and begin a run by a pipeline of the tests."""
         if self.parameters.fixedVolume is None:
             self.choose_pair()
         self.use(manner, **settings)
         self.press_register()
+
+    def register(self, manner="shifts", **settings):
+        """Choose a pair, register it to the end by a pipeline of the tests, and return the output transform."""
+        self.start(manner, **settings)
         self.wait_for_end()
         return self.parameters.outputTransform
+
+    def click_link(self):
+        """Click the link in the status line."""
+        from PySide6.QtCore import QPoint
+
+        label = self.ui.statusLabel
+        before, link = re.split(r"<a [^>]*>", label.text)
+        start = label.fontMetrics().horizontalAdvance(html.unescape(before))
+        click(label, QPoint(start + label.fontMetrics().horizontalAdvance(link.split("<")[0]) // 2, label.height // 2))
 
     def picture(self, name="Red"):
         """Return the pixels of a slice view."""
