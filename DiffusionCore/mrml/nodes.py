@@ -17,7 +17,7 @@ def add_node(scene: Any, class_name: str, name: str) -> Any:
 
 
 def remove_node(node: Any) -> None:
-    """Take ``node`` out of its scene together with its display and storage nodes, which Slicer would leave behind."""
+    """Take ``node`` out of its scene together with the nodes that belong to it, which Slicer would leave behind."""
     scene = node.GetScene()
     if scene is None or not scene.IsNodePresent(node):
         return
@@ -26,10 +26,21 @@ def remove_node(node: Any) -> None:
 
 
 def helpers_of(node: Any) -> list[Any]:
-    """Return the display and storage nodes of ``node``."""
-    helpers = []
+    """Return the display and storage nodes of ``node``, and the colors that the display of a transform makes itself."""
+    helpers: list[Any] = []
     if node.IsA("vtkMRMLDisplayableNode"):
         helpers += [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
     if node.IsA("vtkMRMLStorableNode"):
         helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
-    return [helper for helper in helpers if helper is not None]
+    helpers = [helper for helper in helpers if helper is not None]
+    displays = [helper for helper in helpers if helper.IsA("vtkMRMLTransformDisplayNode")]
+    return helpers + [colors for display in displays if (colors := _own_colors(display)) is not None]
+
+
+def _own_colors(display: Any) -> Any:
+    colors = display.GetColorNode()
+    if colors is None or colors.GetAttribute("Category") != "Transform display":
+        return None
+    others = nodes_of_class(display.GetScene(), "vtkMRMLDisplayNode")
+    shared = any(other is not display and other.GetColorNodeID() == colors.GetID() for other in others)
+    return None if shared else colors

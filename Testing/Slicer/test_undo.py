@@ -236,3 +236,13 @@ def test_a_run_that_came_to_nothing_leaves_the_undo_of_the_one_before(scene, log
     assert logic.canUndo
     logic.undo()
     assert contents(scene) == before
+
+
+def test_what_the_display_of_the_output_brought_goes_with_it(scene, pair):
+    before = contents(scene)
+    run = finished(pair)
+    run.nodes.transform.CreateDefaultDisplayNodes()
+    run.nodes.transform.GetDisplayNode().GetColorMap()
+    assert any("Displacement" in line for line in set(contents(scene)) - set(before))
+    run.undo()
+    assert contents(scene) == before
