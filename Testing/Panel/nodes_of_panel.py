@@ -9,7 +9,7 @@ SPACING = 4.0  # mm
 
 
 def ball_values(center, turn=0.0, size=SIZE):
-    """Return a soft, flattened ball with a dent, (K, J, I) float32, about ``center`` (mm), turned by degrees about z."""
+    """Return a soft, flattened ball with a dent, (K, J, I) float32, about ``center`` (mm), ``turn`` degrees about z."""
     k, j, i = np.meshgrid(*(SPACING * (np.arange(n) - n / 2) for n in size[::-1]), indexing="ij")
     across, along, z = i - center[0], j - center[1], k - center[2]
     cosine, sine = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))

@@ -1,4 +1,4 @@
-"""A morning's work with mouse and keyboard alone: register, watch, stop, look back, resume, save, and come back to it."""
+"""A morning's work with mouse and keyboard alone: register, watch, stop, look back, resume, save, come back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_morning(desk, scene, tmp_path):
     assert not ui.registerButton.enabled
 
     # two volumes: the views show both
-    fixed, moving = add_pair(scene, shift=(-20, 12, 8), turn=40)
+    _, moving = add_pair(scene, shift=(-20, 12, 8), turn=40)
     assert desk.status == "Select a fixed volume."
     empty = desk.picture()
     choose(ui.fixedVolumeSelector, "fixed")

@@ -229,7 +229,5 @@ def test_a_saved_transform_can_be_read_by_others(desk, tmp_path):
     desk.register(count=5)
     assert desk.panel._result.save(str(tmp_path / "shift")).startswith("Saved")
     read = sitk.ReadTransform(str(tmp_path / "shift.h5"))
-    np.testing.assert_allclose(
-        read.TransformPoint((0.0, 0.0, 0.0)), (-4, 0, 0), atol=1e-6
-    )  # ITK counts x from the left
+    np.testing.assert_allclose(read.TransformPoint((0.0, 0.0, 0.0)), (-4, 0, 0), atol=1e-6)  # LPS
     assert "could not be written" in desk.panel._result.save(str(tmp_path / "no folder" / "shift.h5"))

@@ -1,0 +1,56 @@
+"""The sample pair in Sample Data: made by another Python, taken from the cache the second time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import slicer
+
+
+@pytest.fixture
+def sample_files(library, scene, tmp_path, monkeypatch):
+    cache = scene.GetCacheManager()
+    former = cache.GetRemoteCacheDirectory()
+    cache.SetRemoteCacheDirectory(str(tmp_path))
+    yield library("SampleFiles")
+    cache.SetRemoteCacheDirectory(former)
+
+
+def test_the_pair_is_listed_in_sample_data_and_its_button_loads_it(desk, sample_files):
+    from SampleData import SampleDataLogic
+
+    sample_files.registerSampleData()
+    sample_files.registerSampleData()
+    (source,) = SampleDataLogic.sampleDataSourcesByCategory("SpatialDiffusion")
+    assert source.customDownloader is sample_files.loadSample
+    assert Path(source.thumbnailFileName).is_file()
+
+
+def test_the_pair_is_made_once_and_can_be_registered(sample_files, scene, monkeypatch):
+    nodes = sample_files.loadSample()
+    assert [node.GetName() for node in nodes] == ["Sample brain, T1", "Sample brain, turned, T2"]
+    assert min(node.GetImageData().GetScalarRange()[1] for node in nodes) > 100
+    monkeypatch.setattr(sample_files, "_make", lambda folder: pytest.fail("made again"))
+    assert len(sample_files.loadSample()) == 2
+
+
+def test_what_prevents_it_is_said(sample_files, monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, *_, **__: said.append(text))
+    monkeypatch.setattr(sample_files, "_CODE", "import sys; sys.exit('The sample needs the package nilearn.')")
+    assert sample_files.loadSample() == []
+    assert said == ["The sample could not be made: The sample needs the package nilearn."]
+
+
+def test_it_is_no_problem_if_sample_data_is_not_there(sample_files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "SampleData", None)
+    sample_files.registerSampleData()
+
+
+def test_the_link_of_the_empty_panel_leads_to_sample_data(desk, monkeypatch):
+    selected = []
+    monkeypatch.setattr(slicer.util, "selectModule", selected.append)
+    desk.click_link()
+    assert selected == ["SampleData"]
