@@ -7,15 +7,16 @@ from .Words import durationText, memoryText
 
 _SETTING = "SpatialDiffusion/SecondsPerWork/{method}"
 _DEVICE = "SpatialDiffusion/LastDevice"
-_START_SECONDS = 4.0  # the worker, torch and the model
-_SECONDS_PER_WORK = 8.0  # one core of a laptop, without a GPU
-_START_MEGABYTES = 450.0  # the worker, torch and the model
-_BYTES_PER_VOXEL = 30.0  # measured: working copies of the default pipeline
+# Until the first run has been measured: one core without a GPU, 2.5 and 80 million voxels
+_START_SECONDS = 3.0  # the worker, torch and the model
+_SECONDS_PER_WORK = 5.0
+_START_MEGABYTES = 380.0  # the same
+_BYTES_PER_VOXEL = 4.0  # the images themselves; what is worked on is small
 
 
 def workOf(fixed, moving, samples: int) -> float:
-    """Return how much there is to do, 1 for a pair of heads at 1 mm: most of it does not depend on the size."""
-    return samples * (0.7 + 0.3 * (_voxels(fixed) + _voxels(moving)) / 14e6)
+    """Return how much there is to do, 1 for a pair of heads: hardly any of it depends on the size of the images."""
+    return samples * (1 + (_voxels(fixed) + _voxels(moving)) / 500e6)
 
 
 def estimateText(fixed, moving, method: str, device: str, samples: int) -> str:
