@@ -123,9 +123,7 @@ def test_a_registration_that_is_stopped_leaves_no_process_no_file_and_no_node(sc
     run.force_stop() if moment.startswith("killed") else run.stop()
     wait_for(run, lambda: run.state.ended, seconds=30)
     assert run.state is RunState.STOPPED
-    assert not folder.exists()
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+    wait_for(run, lambda: not folder.exists() and not is_alive(number))
     run.undo()
     assert contents(scene) == before
 
@@ -135,6 +133,14 @@ def test_the_windows_of_slicer_live_while_a_script_waits(logic, pair, monkeypatc
     monkeypatch.setattr(slicer, "app", SimpleNamespace(processEvents=lambda: calls.append(1)), raising=False)
     logic.register(*pair, settings=CLASSICAL)
     assert len(calls) > 3
+
+
+def is_alive(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for(run, condition, seconds=60):
