@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from textwrap import dedent
 
 import pytest
@@ -39,7 +40,7 @@ TESTS = dedent("""
 def test_the_runner_reports_every_test_over_the_python_it_is_given(tmp_path):
     (tmp_path / "test_some.py").write_text(TESTS, encoding="utf-8")
     (tmp_path / "test_broken.py").write_text("import nothingOfThisName", encoding="utf-8")
-    found = outcomes(OWN_PYTHON, "-c", "/dev/null", "--continue-on-collection-errors", str(tmp_path))
+    found = outcomes(OWN_PYTHON, "-c", os.devnull, "--continue-on-collection-errors", str(tmp_path))
     by_name = {name.rpartition("::")[2].rpartition("/")[2]: outcome for name, outcome in found.items()}
     assert {name for name, outcome in by_name.items() if outcome == "passed"} == {
         "test_passes",
