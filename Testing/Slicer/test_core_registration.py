@@ -17,6 +17,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.in_process import InProcessRunner
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.run import LiveRun, RunState
+from DiffusionCore.mrml.worker_command import worker_command
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.resample import resample
@@ -149,3 +150,15 @@ def wait_for(run, condition, seconds=60):
         assert time.monotonic() < deadline
         run.poll()
         time.sleep(0.001)
+
+
+def test_workers_run_in_the_python_of_slicer_where_there_is_one(tmp_path, monkeypatch):
+    assert worker_command()[0] == sys.executable
+    program = tmp_path / "PythonSlicer"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    found, environment = worker_command()
+    assert found == str(program)
+    assert environment["PYTHONPATH"] == os.pathsep.join([str(ROOT), "elsewhere"])
