@@ -38,6 +38,7 @@ class qMRMLNodeComboBox(QWidget):
         self._actions = NodeActions(self._rule)
         self._requested, self._switching = "", False
         self._combo = WIDGETS["ctkComboBox"](self)
+        self._combo.elideMode = Qt.TextElideMode.ElideMiddle
         view = self._combo.view()  # before the model comes: then Qt answers to its rows first
         self._combo.setModel(self._list)
         self._combo.setFocusPolicy(
