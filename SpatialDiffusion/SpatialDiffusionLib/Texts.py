@@ -47,7 +47,9 @@ class StatusLine(qt.QObject):
         self._fit()
 
     def eventFilter(self, watched, event) -> bool:
-        if event.type() == qt.QEvent.Resize:
+        if event.type() == qt.QEvent.PaletteChange:
+            self._label.clear()  # a text keeps the color that links had when it was set
+        if event.type() in (qt.QEvent.Resize, qt.QEvent.PaletteChange):
             self._fit()
         return False
 
