@@ -6,12 +6,15 @@ import os
 import signal
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from clicking import click, drag_slider
+from clicking import click, drag_slider, grab
+from slicer_api_host.style import apply_theme
 
-from pictures.booth import HIGH, LOW, Booth, differing
+from pictures.booth import HIGH, LOW, THEMES, Booth, differing
+from pictures.first_look import contrast_of
 
 
 def take(booth: Booth) -> None:
@@ -39,6 +42,13 @@ def finished(booth: Booth) -> None:
     click(desk.ui.beforeButton)
     looked_back = booth.view()
     booth.shoot("before-is-on")
+    for theme in THEMES:
+        apply_theme(theme)
+        booth.rest(0.1)
+        down, up = (Counter(map(tuple, grab(b).reshape(-1, 3))) for b in (desk.ui.beforeButton, desk.ui.gridButton))
+        ratio = contrast_of(down.most_common(1)[0][0], up.most_common(1)[0][0])
+        booth.note(f"contrast of a button that is down to one that is up, {theme}", ratio)
+    apply_theme("light")
     click(desk.ui.beforeButton)
     booth.note("pixels that differ, Before off again", differing(booth.view(), after))
     click(desk.ui.undoButton)
@@ -60,12 +70,10 @@ def looks(booth: Booth) -> None:
         pictures.append(booth.view())
         click(button)
         booth.note(f"pixels that differ, {name} off again", differing(booth.view(), plain))
-    booth.save("views-colors-and-grid", [plain, *pictures])
-    from clicking import grab
-
+    booth.save("views-colors-and-grid", [plain, *pictures], 256)
     click(desk.ui.sideBySideButton)
     booth.rest(0.5)
-    booth.save("views-side-by-side", [grab(booth.views.viewport())])
+    booth.save("views-side-by-side", [grab(booth.views.viewport())], 256)
     click(desk.ui.sideBySideButton)
     booth.note("pixels that differ, side by side off again", differing(booth.view(), plain))
 
@@ -115,7 +123,7 @@ def uncertainty(booth: Booth) -> None:
     booth.shoot("uncertainty-is-on")
     drag_slider(desk.ui.seekWidget.slider(), 3)
     views.append(booth.view())
-    booth.save("views-uncertainty", views)
+    booth.save("views-uncertainty", views, 256)
     booth.shoot("result-with-uncertainty", LOW, desk.ui.saveTransformButton)
 
 

@@ -47,6 +47,7 @@ class Booth:
         self.frame.resize(WIDTH, LOW)
         self.frame.show()
         self.desk = None
+        _add_viridis()
 
     def fresh(self) -> Desk:
         """Return an empty scene with a panel that nobody has touched."""
@@ -117,15 +118,15 @@ class Booth:
             self.rest(_SETTLE)
             return self.desk.picture(name)
 
-    def save(self, name: str, pictures: list[np.ndarray]) -> None:
-        """Save pictures beside each other, in few colors."""
+    def save(self, name: str, pictures: list[np.ndarray], colors: int = 96) -> None:
+        """Save pictures beside each other, in so many colors."""
         rows = max(len(picture) for picture in pictures)
         parts = []
         for picture in pictures:
             below = np.full((rows - len(picture), picture.shape[1], 3), 128, np.uint8)
             parts += [np.concatenate([picture, below]), np.full((rows, _GAP, 3), 128, np.uint8)]
         whole = Image.fromarray(np.concatenate(parts[:-1], axis=1))
-        few = whole.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = whole.quantize(colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(self.folder / f"{name}.png", optimize=True)
 
     @contextmanager
@@ -162,6 +163,22 @@ class Booth:
         widget.show()
         widget.enter()
         return widget
+
+
+def _add_viridis() -> None:
+    """Add the colors of uncertainty, which Slicer reads from a file of its own, under the ID that they have there."""
+    import slicer
+    from matplotlib import colormaps
+
+    node = slicer.vtkMRMLColorTableNode()
+    node.SetTypeToUser()
+    node.SetName("Viridis")
+    node.SetSingletonTag("FileViridis.txt")
+    node.SetSaveWithScene(False)
+    node.SetNumberOfColors(256)
+    for number, color in enumerate(colormaps["viridis"](range(256))):
+        node.SetColor(number, str(number), *color)
+    slicer.mrmlScene.AddNode(node)
 
 
 def differing(one: np.ndarray, other: np.ndarray) -> int:

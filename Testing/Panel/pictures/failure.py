@@ -108,8 +108,6 @@ def ends(booth: Booth) -> None:
         desk = booth.fresh()
         desk.register("crashing", **settings)
         booth.shoot(f"error-{name}")
-    desk.click_link()
-    booth.shoot("error-crash-details-1000", HIGH)
     from DiffusionCore.jobs.process import ProcessRunner
 
     desk = booth.fresh()

@@ -101,9 +101,14 @@ def measure(booth: Booth) -> None:
 def contrast(picture: np.ndarray) -> float:
     """Return the contrast between the background of a text and its strongest pixel (WCAG 2)."""
     colors = Counter(map(tuple, picture.reshape(-1, 3)))
-    back = luminance(colors.most_common(1)[0][0])
-    ratios = [(max(back, front) + 0.05) / (min(back, front) + 0.05) for front in map(luminance, colors)]
-    return round(max(ratios), 2)
+    back = colors.most_common(1)[0][0]
+    return max(contrast_of(back, front) for front in colors)
+
+
+def contrast_of(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+    """Return the contrast of two sRGB colors, 1 to 21 (WCAG 2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return round((high + 0.05) / (low + 0.05), 2)
 
 
 def luminance(color: tuple[int, int, int]) -> float:
