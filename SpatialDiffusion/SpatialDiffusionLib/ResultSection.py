@@ -93,14 +93,17 @@ class ResultSection:
         slicer.app.clipboard().setText("\n".join(lines))
 
     def _onSave(self, *_arguments) -> None:
-        title, kinds = _("Save transform"), _("Transform (*.h5)")
-        path = qt.QFileDialog.getSaveFileName(self._ui.resultSection, title, self._transform.GetName() + ".h5", kinds)
-        if path:
-            self._say(self.save(path))
+        dialog = qt.QFileDialog(self._ui.resultSection, _("Save transform"))
+        dialog.setAcceptMode(qt.QFileDialog.AcceptSave)
+        dialog.setNameFilter(_("Transform (*.h5)"))
+        dialog.setDefaultSuffix("h5")
+        dialog.selectFile(self._transform.GetName())
+        if dialog.exec_():
+            self._say(self.save(dialog.selectedFiles()[0]))
+        dialog.deleteLater()
 
     def save(self, path: str) -> str:
         """Write the transform of the step shown to ``path``, for ITK programs; return what came of it."""
-        path = path if path.lower().endswith((".h5", ".tfm")) else path + ".h5"
         storage = slicer.vtkMRMLTransformStorageNode()
         storage.SetFileName(path)
         if storage.WriteData(self._transform):

@@ -90,7 +90,7 @@ def showUncertainty(spread, over, on: bool) -> None:
     """Show the volume ``spread`` (mm) in place of ``over``, with its scale in the corner; the same for all steps."""
     for view in _remembering("vtkMRMLSliceCompositeNode"):
         _putBack(view, view.SetForegroundVolumeID)
-    colors = slicer.vtkSlicerColorLogic
+    colors = slicer.modules.colors.logic()
     if spread is None:
         return
     legend = colors.GetColorLegendDisplayNode(_display(spread))

@@ -319,6 +319,7 @@ class RegistrationPanel(ParameterPanel):
             section.setEnabled(look.inputs)
         self._note.setButtonEnabled(look.inputs)
         ui.branchSelector.setEnabled(look.inputs)
+        ui.installButton.setEnabled(bool(self._missing))
         ui.liveButton.setEnabled(self.logic.running)
         ui.progressBar.setVisible(look.bar is not None)
         if look.bar is not None:

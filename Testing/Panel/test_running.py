@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from clicking import click, drag_slider
+from clicking import click, drag_slider, when_asked
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
@@ -227,7 +229,36 @@ def test_a_saved_transform_can_be_read_by_others(desk, tmp_path):
     import SimpleITK as sitk
 
     desk.register(count=5)
-    assert desk.panel._result.save(str(tmp_path / "shift")).startswith("Saved")
+
+    offered = []
+
+    def answer(dialog):
+        offered.extend(dialog.selectedFiles())
+        dialog.selectFile(str(tmp_path / "shift"))
+        dialog.accept()
+
+    when_asked(answer)
+    click(desk.ui.saveTransformButton)
+    assert Path(offered[0]).name == "moving to fixed transform.h5"
+    assert desk.status.startswith("Saved '")
     read = sitk.ReadTransform(str(tmp_path / "shift.h5"))
     np.testing.assert_allclose(read.TransformPoint((0.0, 0.0, 0.0)), (-4, 0, 0), atol=1e-6)  # LPS
+
+
+def test_a_transform_that_cannot_be_written_is_said(desk, tmp_path):
+    desk.register(count=2)
     assert "could not be written" in desk.panel._result.save(str(tmp_path / "no folder" / "shift.h5"))
+
+
+def test_a_long_status_is_cut_and_told_whole_in_the_tooltip(desk, app):
+    sentence = (
+        "Something went wrong in a way that takes many words to explain, and more of them than there is room for."
+    )
+    desk.panel._status.show(sentence, linkText="Details", address="details")
+    label = desk.ui.statusLabel
+    assert label.toolTip == sentence + " Details"
+    assert "…" in label.text
+    assert ">Details</a>" in label.text
+    desk.widget.resize(1500, 900)
+    app.processEvents()
+    assert "…" not in label.text
