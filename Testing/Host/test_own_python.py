@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 import slicer
+import vtk
 from slicer_api_host import application
 from small_module import loaded_module
 
@@ -46,6 +47,28 @@ def test_a_button_that_is_not_checkable_shows_no_bool(node):
 
     with pytest.raises(RuntimeError, match="not checkable"):
         Parameters(node).connectParametersToGui({"flag": qt.QPushButton()})
+
+
+def test_a_node_that_is_in_no_scene_is_refused(node, scene):
+    @parameterNodeWrapper
+    class Parameters:
+        first: int
+        volume: slicer.vtkMRMLScalarVolumeNode
+
+    parameters, volume = Parameters(node), scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "head")
+    parameters.volume = volume
+    with pytest.raises(ValueError, match="in no scene"):
+        parameters.volume = slicer.vtkMRMLScalarVolumeNode()
+    refused = []
+
+    def set_again(*_):
+        with pytest.raises(ValueError, match="'head' is in no scene"):
+            parameters.volume = volume
+        refused.append(parameters.volume)
+
+    parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, set_again)
+    scene.RemoveNode(volume)
+    assert refused == [None]
 
 
 def test_a_whole_number_is_no_bool(node):

@@ -82,12 +82,21 @@ class TextStorage(Storage):
 
 
 class NodeStorage(Storage):
-    """A reference to a node of the scene; the empty text beside it tells None from never set."""
+    """A reference to a node of the scene; the empty text beside it tells None from never set.
+
+    A node that is in no scene is refused. Slicer stores None for one that never was in a scene, and hangs in the
+    removal of one that an observer sets again meanwhile.
+    """
 
     default = None
 
     def __init__(self, kind: type) -> None:
         self.validators = [IsInstance(kind)]
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if value is not None and value.GetScene() is None:
+            raise ValueError(f"The node '{value.GetName()}' is in no scene.")
 
     def read(self, node: Any, name: str) -> Any:
         return node.GetNodeReference(name)
