@@ -1,101 +1,43 @@
 """The panel: starts registrations, follows them by a timer, and says what happens."""
 
 import time
-from contextlib import contextmanager
 
 import qt
 import slicer
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.models import list_models
 from DiffusionCore.mrml.install import ensure_packages, missing_packages
-from DiffusionCore.mrml.panel import ParameterPanel
 from DiffusionCore.mrml.run import RunState
 
-from . import Estimate, Presets, Views
-from .AdvancedSection import RESTORED, AdvancedSection
-from .Choices import Choice
-from .LogSection import LogSection
-from .Looks import TOGGLES, Looks
-from .NoteRow import NoteRow
-from .Notes import Notes
+from . import Estimate, Views
+from .Form import RegistrationForm
 from .Requests import requestOf, signatureOf
-from .ResultSection import ResultSection
 from .RunFacts import endFacts, runFacts
-from .States import End, Facts, Link, Phase, appearance
-from .StepsSection import StepsSection
-from .Texts import QuietTexts, StatusLine, alignLabels, letShrink
-from .TrainingSection import TrainingSection
+from .States import End, Facts, Phase
 
 _INTERVAL = 50  # ms between two looks at a run
 _VISIBLE = (0.3, 0.7)  # opacity of the moving volume at which a result can be judged
 
 
-class RegistrationPanel(ParameterPanel):
+class RegistrationPanel(RegistrationForm):
     """Register and Stop are one button. While it says Stop, everything else in Slicer can be used and even deleted."""
 
     def __init__(self, module):
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._onTimer)
-        self._ticks, self._busy = 0, False
+        self._ticks, self._resumedFrom = 0, None
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
         self._installing, self._live, self._resultShown = False, True, False
-        self._resumedFrom, self._missing, self._problem = None, [], ""
-        super().__init__(module, "SpatialDiffusion")
-
-    # building
+        super().__init__(module)
 
     def build(self):
-        ui = self.ui
-        self._status = StatusLine(ui.statusLabel, ui.statusIcon, self._onLink)
-        self._steps = StepsSection(ui, self._refreshIdle)
-        self._result = ResultSection(ui, self._sayOnce)
-        self._log = LogSection(ui)
-        self._looks = Looks(ui)
-        self._note, self._notes = NoteRow(ui), Notes(self._install, self._refresh)
-        self._presets = Choice(ui.presetSelector, lambda key: self._set("preset", key))
-        self._advanced = AdvancedSection(ui, lambda key: self._set("device", key), self._install, self._restore)
-        self.listPresets()
-        explaining = (ui.presetDescription, ui.stepsEmptyLabel, ui.resultEmptyLabel, ui.stepLabel, ui.packagesLabel)
-        self._quiet = QuietTexts(self.form, explaining)
-        names = ("fixedVolume", "movingVolume", "preset", "outputTransform", "outputVolume")
-        alignLabels([getattr(ui, f"{name}SelectorLabel") for name in names])
-        self.fitButtons()
-        self._training = TrainingSection(ui.trainingContainer, self)
-        last = ui.trainingContainer.findChildren(qt.QPushButton)[-1]
-        for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
-            qt.QWidget.setTabOrder(last, widget)
-            last = widget
-        for name in ("steer", "training"):
-            self._hideIfEmpty(name)
-        for selector in (ui.fixedVolumeSelector, ui.movingVolumeSelector):
-            selector.connect("nodeActivated(vtkMRMLNode*)", self._onVolumePicked)
-        ui.registerButton.clicked.connect(self._onButton)
-        ui.undoButton.clicked.connect(self._undo)
-        ui.resumeButton.clicked.connect(self._resume)
+        super().build()
+        self.ui.registerButton.clicked.connect(self._onButton)
+        self.ui.undoButton.clicked.connect(self._undo)
+        self.ui.resumeButton.clicked.connect(self._resume)
         slicer.app.connect("aboutToQuit()", self._onQuit)
-        scene = slicer.mrmlScene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
-            self.addObserver(scene, event, self._onNodes)
-
-    def fitButtons(self):
-        """Let the rows of buttons be as narrow as their texts allow."""
-        letShrink([self.ui.liveButton, *(getattr(self.ui, f"{name}Button") for name in TOGGLES)])
-
-    def listPresets(self):
-        """Offer the built-in presets and, below a line, the models that are installed now."""
-        builtIn = Presets.builtInPresets()
-        self._known = {preset.key: preset for preset in (*builtIn, *Presets.modelPresets(list_models()))}
-        items = [(preset.key, preset.text) for preset in self._known.values()]
-        self._presets.fill(items, separatorAfter=len(builtIn))
-        if self.parameters is not None:
-            self._refresh()
-
-    def _hideIfEmpty(self, name):
-        container = getattr(self.ui, f"{name}Container")
-        getattr(self.ui, f"{name}Section").setVisible(container.layout() is not None)
 
     # life cycle
 
@@ -248,7 +190,7 @@ class RegistrationPanel(ParameterPanel):
 
     # packages
 
-    def _install(self, *_arguments):
+    def install(self, *_arguments):
         self._installing = True
         self._refresh()
         slicer.app.processEvents()
@@ -262,74 +204,14 @@ class RegistrationPanel(ParameterPanel):
             self._advanced.listPackages()
             self._refresh()
 
-    def _restore(self, *_arguments):
-        chosen = self.parameters
-        for name in RESTORED:
-            chosen.setValue(name, chosen.default(name).value)
-
-    # showing
-
-    def on_change(self):
-        self._refresh()
-
-    def _refresh(self):
-        """Let every widget show what holds now."""
-        if self.parameters is not None and not self._busy:
-            with self._atOnce():
-                self._showAll()
-
-    @contextmanager
-    def _atOnce(self):
-        """Within the block, what is changed does not lead to a refresh: only what there is at its end is shown."""
-        former, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            self._busy = former
+    # what is shown
 
     def _showAll(self):
-        chosen, run = self.parameters, self.logic.run
         if self.logic.running:
-            self._agreeOnLive(run)
-        self._steps.follow(chosen.outputTransform)
-        self._result.follow(chosen.outputTransform)
-        self._log.follow(run)
-        self._looks.follow(chosen)
-        preset = self._preset()
-        if not self._presets.show(chosen.preset):
-            self.ui.presetSelector.setCurrentIndex(-1)
-        self._advanced.devices.show(chosen.device)
-        self.ui.presetDescription.setText(preset.description)
-        if not self.logic.running:
-            note, self._problem = self._notes.about(requestOf(chosen, preset), self._missing)
-            if preset.key not in self._known:
-                self._problem = preset.description
-            self._note.show(note)
-        self._present(appearance(self._facts(self._problem)))
+            self._agreeOnLive(self.logic.run)
+        super()._showAll()
 
-    def _present(self, look):
-        ui = self.ui
-        ui.registerButton.setText(look.button)
-        ui.registerButton.setEnabled(look.buttonEnabled)
-        ui.registerButton.setToolTip(look.buttonTip)
-        ui.undoButton.setEnabled(look.undo)
-        ui.resumeButton.setEnabled(look.resume)
-        ui.resumeButton.setText(look.resumeText)
-        for section in (ui.inputsSection, ui.outputsSection, ui.advancedSection):
-            section.setEnabled(look.inputs)
-        self._note.setButtonEnabled(look.inputs)
-        ui.branchSelector.setEnabled(look.inputs)
-        ui.installButton.setEnabled(bool(self._missing))
-        ui.liveButton.setEnabled(self.logic.running)
-        ui.progressBar.setVisible(look.bar is not None)
-        if look.bar is not None:
-            ui.progressBar.setMaximum(look.bar[1])
-            ui.progressBar.setValue(look.bar[0])
-        ui.stepsBody.setVisible(look.steps)
-        ui.stepsEmptyLabel.setVisible(not look.steps)
-        self._status.show(look.status, look.icon, look.linkText, look.link.value)
-
-    def _facts(self, problem):
+    def facts(self, problem):
         chosen, steps = self.parameters, self._steps
         places = {"shown": steps.shown, "last": steps.last, "canUndo": self.logic.canUndo, "problem": problem}
         if self._installing:
@@ -352,41 +234,3 @@ class RegistrationPanel(ParameterPanel):
         elif run.following != self._live:
             chosen.live = run.following
         self._live = chosen.live
-
-    def _preset(self):
-        return self._known.get(self.parameters.preset) or Presets.missingPreset(self.parameters.preset)
-
-    def _set(self, name, value):
-        if self.parameters is not None:
-            setattr(self.parameters, name, value)
-
-    def _sayOnce(self, text):
-        self._status.show(text)
-
-    def _refreshIdle(self):
-        """Follow the user through the steps; during a run the timer does."""
-        if not self.logic.running:
-            self._refresh()
-
-    def _onNodes(self, *_arguments):
-        if not self.logic.running and not slicer.mrmlScene.IsBatchProcessing():
-            self._refresh()
-
-    def _onVolumePicked(self, _node):
-        """Show the pair that the user has picked; never one that came with a scene."""
-        chosen = self.parameters
-        if chosen is None or self.logic.running or chosen.fixedVolume is None or chosen.movingVolume is None:
-            return
-        if chosen.fixedVolume is not chosen.movingVolume:
-            Views.showPair(chosen.fixedVolume, chosen.movingVolume, chosen.fade)
-            self._looks.forget()
-            self._refresh()
-
-    def _onLink(self, address):
-        match Link(address):
-            case Link.SAMPLE:
-                slicer.util.selectModule("SampleData")
-            case Link.LAST_STEP:
-                self._steps.goToLast()
-            case Link.DETAILS:
-                self._log.open()

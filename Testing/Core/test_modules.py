@@ -109,11 +109,10 @@ def test_translated_texts_are_literals_that_a_tool_can_extract(module):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_widget_that_the_panel_uses_is_in_its_form(module):
-    panel = (ROOT / module / f"{module}Lib" / "Widget.py").read_text(encoding="utf-8")
-    shared = (ROOT / "DiffusionCore" / "mrml" / "panel.py").read_text(encoding="utf-8")
-    used = set(re.findall(r"\bself\.ui\.(\w+)", panel + shared))
-    names = [widget.get("name") for widget in form_of(module).iter("widget") if widget.get("name")]
+def test_every_widget_that_the_panel_uses_is_in_its_forms(module):
+    files = [*(ROOT / module / f"{module}Lib").glob("*.py"), ROOT / "DiffusionCore" / "mrml" / "panel.py"]
+    used = {name for path in files for name in re.findall(r"\b_?ui\.(\w+)", path.read_text(encoding="utf-8"))}
+    names = [w.get("name") for form in forms_of(module) for w in form.iter("widget") if w.get("name")]
     assert len(used) >= 2
     assert used <= set(names)
     assert len(names) == len(set(names))

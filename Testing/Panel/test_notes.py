@@ -49,7 +49,7 @@ def test_installing_is_shown_and_ends_in_a_panel_that_is_ready(without_torch, de
         without_torch.clear()
 
     desk.choose_pair()
-    monkeypatch.setitem(type(desk.panel)._install.__globals__, "ensure_packages", install)
+    monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
     click(desk.ui.noteButton)
     assert seen == [("SpatialDiffusion", "Installing...", False, "Installing PyTorch. This is needed once.")]
     assert not desk.ui.noteRow.visible
@@ -60,7 +60,7 @@ def test_an_installation_that_fails_stays_in_the_panel(without_torch, desk, monk
     def install(_requester):
         raise DiffusionCoreError("PyTorch is not installed. Check the connection.")
 
-    monkeypatch.setitem(type(desk.panel)._install.__globals__, "ensure_packages", install)
+    monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
     click(desk.ui.noteButton)
     assert desk.ui.noteLabel.text == "PyTorch is not installed. Check the connection."
 
