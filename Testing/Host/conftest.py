@@ -13,6 +13,23 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 collect_ignore = [] if os.environ.get("SLICER_SOURCE_DIR") else ["test_conformance_with_slicer.py"]
 
 
+@pytest.fixture(autouse=True)
+def no_window_outlives_its_test():
+    """Delete the windows that a test leaves; all that is alive follows every change of the one scene there is."""
+    from PySide6.QtCore import QCoreApplication, QEvent
+    from PySide6.QtWidgets import QApplication
+
+    started = QApplication.instance() is not None
+    before = QApplication.topLevelWidgets()
+    yield
+    if not started:  # the windows are those of the application itself
+        return
+    for window in QApplication.topLevelWidgets():
+        if window not in before:
+            window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
 @pytest.fixture
 def application():
     """Give ``slicer.app``; there is one per process."""
@@ -23,10 +40,23 @@ def application():
 
 @pytest.fixture
 def scene(application):
-    """Give the scene of the application, empty; it is closed afterwards, as a user closes it: singleton nodes stay."""
-    application.mrmlScene().Clear(False)
-    yield application.mrmlScene()
-    application.mrmlScene().Clear(False)
+    """Give the scene of the application, empty; it is closed afterwards, as a user closes it: singleton nodes stay.
+
+    But for the views of other layouts, which would be drawn from then on.
+    """
+    scene = application.mrmlScene()
+    scene.Clear(False)
+    views = _slice_nodes(scene)
+    yield scene
+    scene.Clear(False)
+    for node in _slice_nodes(scene):
+        if node not in views:
+            scene.RemoveNode(node)
+
+
+def _slice_nodes(scene):
+    count = scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")
+    return [scene.GetNthNodeByClass(number, "vtkMRMLSliceNode") for number in range(count)]
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_picture_has_the_size_of_its_widget_and_the_gray_of_the_volume(manager
 
 def test_a_new_transform_above_the_moving_volume_moves_it_in_all_views(manager, shown):
     transform = add_transform(0.0, shown[1])
-    views = [manager.sliceWidget(name).sliceView() for name in manager.sliceViewNames()]
+    views = [manager.sliceWidget(name).sliceView() for name in ("Red", "Yellow", "Green")]
     before = [grab(view) for view in views]
     transform.SetAndObserveTransformFromParent(grid_transform(waves(1.0)))
     assert all(changed(old, grab(view)) > 1000 for old, view in zip(before, views, strict=True))
