@@ -43,8 +43,21 @@ def showSideBySide(fixed, moving, on: bool) -> None:
             view.SetForegroundVolumeID(None)
             view.SetLinkedControl(True)
             view.SetHotLinkedControl(True)
-            if first:
-                slicer.app.layoutManager().sliceWidget(view.GetLayoutName()).fitSliceToBackground()
+    if first:
+        for pair in zip(*map(_tags, _ROWS), strict=True):
+            _showTheSamePlace(*pair)
+
+
+def _showTheSamePlace(above: str, below: str) -> None:
+    """Fit the view ``above`` to its volume, and let the view ``below`` show the same piece of the same plane."""
+    manager = slicer.app.layoutManager()
+    manager.sliceWidget(above).fitSliceToBackground()
+    source, target = (manager.sliceWidget(tag).mrmlSliceNode() for tag in (above, below))
+    modified = target.StartModify()
+    target.GetSliceToRAS().DeepCopy(source.GetSliceToRAS())
+    target.SetFieldOfView(*source.GetFieldOfView())
+    target.UpdateMatrices()
+    target.EndModify(modified)
 
 
 def _layoutNode():

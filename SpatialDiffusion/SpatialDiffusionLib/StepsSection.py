@@ -79,7 +79,7 @@ class StepsSection(VTKObservationMixin):
             widget.setMRMLSequenceBrowserNode(browser)
 
     def _listBranches(self, branches) -> None:
-        selector, names = self._ui.branchSelector, [steps.name for steps in branches]
+        selector, names = self._ui.branchSelector, _shortNames([steps.name for steps in branches])
         wasBlocked = selector.blockSignals(True)
         if names != self._branches:
             self._branches = names
@@ -114,3 +114,9 @@ class StepsSection(VTKObservationMixin):
         """Leave Ctrl+Shift+arrows to the toolbar of the application: of two equal shortcuts Qt fires neither."""
         for shortcut in self._ui.playWidget.findChildren(qt.QShortcut):
             shortcut.setEnabled(False)
+
+
+def _shortNames(names: list[str]) -> list[str]:
+    """Return what tells the branches of a transform apart; their nodes are named "<volumes> steps, from step 4"."""
+    ends = [name.rpartition(", ")[2] for name in names[1:]]
+    return [_("First run")] * len(names[:1]) + [end[:1].upper() + end[1:] for end in ends]

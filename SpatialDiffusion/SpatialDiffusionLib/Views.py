@@ -11,7 +11,7 @@ from .SideBySide import isOurs
 _OWN = "SpatialDiffusion.own"  # role: what a node had before we changed it
 _LOOK = "SpatialDiffusion.look"  # attribute: numbers of a display node before we changed it
 _GREEN, _MAGENTA = "vtkMRMLColorTableNodeGreen", "vtkMRMLColorTableNodeMagenta"
-_SPREAD_COLORS = "vtkMRMLColorTableNodeFileViridis.txt"
+_SPREAD_COLORS = "vtkMRMLColorTableNodeIron"  # from black over red and yellow to white: also in gray print
 _GRID_MM = 10.0
 
 
@@ -104,6 +104,7 @@ def showUncertainty(spread, over, on: bool) -> None:
     display.SetWindowLevelMinMax(0.0, max(spread.GetImageData().GetScalarRange()[1], 0.1))
     if legend is None:
         legend = colors.AddDefaultColorLegendDisplayNode(display)
+        legend.SetAndObserveColorNodeID(_SPREAD_COLORS)
         legend.SetTitleText("mm")
     for view in _views():
         if view.GetForegroundVolumeID() == over.GetID():
