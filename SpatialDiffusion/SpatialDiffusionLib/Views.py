@@ -87,7 +87,7 @@ def showGrid(transform, region, on: bool) -> None:
 
 
 def showUncertainty(spread, over, on: bool) -> None:
-    """Show the volume ``spread`` (mm) in place of ``over``, with its scale in the corner; the same for all steps."""
+    """Show the volume ``spread`` (mm), which has colors of its own, in place of ``over``, with its scale beside it."""
     for view in _remembering("vtkMRMLSliceCompositeNode"):
         _putBack(view, view.SetForegroundVolumeID)
     colors = slicer.modules.colors.logic()
@@ -98,12 +98,8 @@ def showUncertainty(spread, over, on: bool) -> None:
         legend.SetVisibility(on)
     if not on:
         return
-    display = _display(spread)
-    display.SetAndObserveColorNodeID(_SPREAD_COLORS)
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(0.0, max(spread.GetImageData().GetScalarRange()[1], 0.1))
     if legend is None:
-        legend = colors.AddDefaultColorLegendDisplayNode(display)
+        legend = colors.AddDefaultColorLegendDisplayNode(_display(spread))
         legend.SetAndObserveColorNodeID(_SPREAD_COLORS)
         legend.SetTitleText("mm")
     for view in _views():

@@ -126,19 +126,14 @@ def test_a_registration_never_ends_with_an_invisible_result(desk):
     desk.choose_pair()
     desk.ui.fadeSlider.value = 0
     desk.register(count=3)
-    import slicer
-
-    (opacity,) = {view.GetForegroundOpacity() for view in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
-    assert 0.3 <= opacity <= 0.7
+    assert 0.3 <= desk.views.sliceWidget("Red").mrmlSliceCompositeNode().GetForegroundOpacity() <= 0.7
 
 
 def test_volumes_that_came_with_a_scene_are_not_shown_by_themselves(desk, scene):
-    import slicer
     from nodes_of_panel import add_pair
 
     desk.parameters.fixedVolume, desk.parameters.movingVolume = add_pair(scene)
-    shown = {view.GetBackgroundVolumeID() for view in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
-    assert shown == {None}
+    assert desk.views.sliceWidget("Red").mrmlSliceCompositeNode().GetBackgroundVolumeID() is None
 
 
 def test_zoom_and_window_stay_when_a_pair_is_shown_and_registered(desk, scene):
