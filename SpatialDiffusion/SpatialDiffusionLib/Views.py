@@ -11,7 +11,6 @@ from .SideBySide import isOurs
 _OWN = "SpatialDiffusion.own"  # role: what a node had before we changed it
 _LOOK = "SpatialDiffusion.look"  # attribute: numbers of a display node before we changed it
 _GREEN, _MAGENTA = "vtkMRMLColorTableNodeGreen", "vtkMRMLColorTableNodeMagenta"
-_SPREAD_COLORS = "vtkMRMLColorTableNodeIron"  # from black over red and yellow to white: also in gray print
 _GRID_MM = 10.0
 
 
@@ -100,7 +99,7 @@ def showUncertainty(spread, over, on: bool) -> None:
         return
     if legend is None:
         legend = colors.AddDefaultColorLegendDisplayNode(_display(spread))
-        legend.SetAndObserveColorNodeID(_SPREAD_COLORS)
+        legend.SetAndObserveColorNodeID(_display(spread).GetColorNodeID())
         legend.SetTitleText("mm")
     for view in _views():
         if view.GetForegroundVolumeID() == over.GetID():
