@@ -11,7 +11,7 @@ class Choice:
 
     def __init__(self, comboBox, onChosen) -> None:
         self._comboBox, self._onChosen = comboBox, onChosen
-        comboBox.currentIndexChanged.connect(self._onIndex)
+        comboBox.connect("currentIndexChanged(int)", self._onIndex)
 
     def fill(self, items, separatorAfter: int | None = None) -> None:
         """Offer ``items``, pairs of key and text; with a line after the first ``separatorAfter`` of them."""

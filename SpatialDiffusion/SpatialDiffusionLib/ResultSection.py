@@ -45,6 +45,14 @@ class ResultSection:
         """Let go of the scene."""
         self.follow(None)
 
+    def remove(self) -> None:
+        """Take the view of the plot out of the scene; the panel is about to go."""
+        self.release()
+        view = None if self._plot is None else self._plot.mrmlPlotViewNode()
+        if view is not None:
+            self._plot.setMRMLPlotViewNode(None)
+            slicer.mrmlScene.RemoveNode(view)
+
     def _fitTable(self) -> None:
         table = self._ui.measuresTable
         rows = min(max(table.model().rowCount(), 1), 10)

@@ -25,7 +25,7 @@ class StepsSection(VTKObservationMixin):
         self._transform, self.branch = None, None
         self._branches: list[str] = []
         self._text = None
-        ui.branchSelector.currentIndexChanged.connect(self._onBranchChosen)
+        ui.branchSelector.connect("currentIndexChanged(int)", self._onBranchChosen)
         self._quietShortcuts()
         for widget in (ui.seekWidget, ui.playWidget):
             widget.layout().setContentsMargins(0, 0, 0, 0)

@@ -65,6 +65,7 @@ class RegistrationPanel(RegistrationForm):
         self.endRun()
         slicer.app.disconnect("aboutToQuit()", self._onQuit)
         super().cleanup()
+        self._result.remove()
         self._training.cleanup()
 
     def endRun(self):

@@ -33,6 +33,7 @@ def test_a_phase_that_is_new_is_shown_as_it_is_called(words):
 def estimate(library):
     import slicer
 
+    slicer.app.userSettings().remove("SpatialDiffusion")
     yield library("Estimate")
     slicer.app.userSettings().remove("SpatialDiffusion")
 
