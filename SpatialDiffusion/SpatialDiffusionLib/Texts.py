@@ -24,6 +24,8 @@ def showIcon(label, icon: Icon) -> None:
 class StatusLine(qt.QObject):
     """One line with an icon before and a link after it. Text that is too long is cut; the tooltip has all of it.
 
+    A failure is told whole, in as many lines as it needs: what helps stands at its end.
+
     Args:
         label, icon: where it is shown.
         onLink: called with the address of the link when it is clicked.
@@ -42,6 +44,7 @@ class StatusLine(qt.QObject):
         if icon is not self._shown[1]:
             showIcon(self._icon, icon)
         self._shown = (text, icon, linkText, address)
+        self._label.setWordWrap(icon is Icon.ERROR)
         end = "" if text.endswith(".") or not linkText else "."
         self._label.setToolTip(" ".join(filter(None, (text, linkText))) + end)
         self._fit()
@@ -58,8 +61,10 @@ class StatusLine(qt.QObject):
         metrics = self._label.fontMetrics()
         end = "" if text.endswith(".") or not linkText else "."
         link = f' <a href="{address}">{escape(linkText)}</a>{end}' if linkText else ""
-        room = self._label.width - metrics.boundingRect(f" {linkText}{end} ").width() * bool(linkText)
-        self._label.setText(escape(metrics.elidedText(text, qt.Qt.ElideRight, max(room, 0))) + link)
+        if not self._label.wordWrap:
+            room = self._label.width - metrics.boundingRect(f" {linkText}{end} ").width() * bool(linkText)
+            text = metrics.elidedText(text, qt.Qt.ElideRight, max(room, 0))
+        self._label.setText(escape(text) + link)
 
 
 class QuietTexts(qt.QObject):

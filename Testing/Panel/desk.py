@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -98,13 +96,19 @@ class Desk:
         return self.parameters.outputTransform
 
     def click_link(self):
-        """Click the link in the status line."""
-        from PySide6.QtCore import QPoint
+        """Click the link in the status line, in whichever of its lines that stands."""
+        from PySide6.QtCore import QPoint, QPointF
+        from PySide6.QtGui import QTextDocument
 
-        label = self.ui.statusLabel
-        before, link = re.split(r"<a [^>]*>", label.text)
-        start = label.fontMetrics().horizontalAdvance(html.unescape(before))
-        click(label, QPoint(start + label.fontMetrics().horizontalAdvance(link.split("<")[0]) // 2, label.height // 2))
+        label, document = self.ui.statusLabel, QTextDocument()
+        document.setDefaultFont(label.font)
+        document.setDocumentMargin(0)
+        document.setHtml(label.text)
+        document.setTextWidth(label.width if label.wordWrap else -1)
+        top = (label.height - document.size.height()) / 2
+        places = ((x, y) for y in range(3, label.height, 4) for x in range(3, label.width, 4))
+        anchor = document.documentLayout().anchorAt
+        click(label, next(QPoint(x, y) for x, y in places if anchor(QPointF(x, y - top))))
 
     def picture(self, name="Red"):
         """Return the pixels of a slice view."""

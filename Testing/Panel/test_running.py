@@ -250,6 +250,18 @@ def test_a_transform_that_cannot_be_written_is_said(desk, tmp_path):
     assert "could not be written" in desk.panel._result.save(str(tmp_path / "no folder" / "shift.h5"))
 
 
+def test_a_failure_is_told_whole(desk, app):
+    desk.start("crashing", how="killed", count=3)
+    desk.wait_for_end()
+    label = desk.ui.statusLabel
+    app.processEvents()
+    assert "after step 3 (memory ran out?). Steps 1-3 are kept." in label.text
+    assert label.height >= 2 * label.fontMetrics().height()
+    desk.panel._status.show("Ready.")
+    app.processEvents()
+    assert label.height < 2 * label.fontMetrics().height()
+
+
 def test_a_long_status_is_cut_and_told_whole_in_the_tooltip(desk, app):
     sentence = (
         "Something went wrong in a way that takes many words to explain, and more of them than there is room for."
