@@ -15,6 +15,9 @@ class Looks:
     def __init__(self, ui) -> None:
         self._ui = ui
         self._applied = {}
+        for button in (ui.liveButton, *(getattr(ui, f"{name}Button") for name in TOGGLES)):
+            button.toggled.connect(lambda _checked, button=button: _emphasize(button))
+            _emphasize(button)
 
     def follow(self, parameters) -> None:
         """Apply the toggles, and the fade, of ``parameters``; and enable those that have something to show."""
@@ -57,3 +60,10 @@ class Looks:
         if self._applied.get(name) != key:
             self._applied[name] = key
             function(*arguments)
+
+
+def _emphasize(button) -> None:
+    """Write a button that is on in bold: in the dark style its color alone hardly tells."""
+    font = button.font
+    font.setBold(button.checked)
+    button.setFont(font)

@@ -103,7 +103,7 @@ class StepsSection(VTKObservationMixin):
         text = ""
         if self.branch is not None and 0 <= self.branch.shown < len(self.branch):
             step = self.branch.step_of(self.branch.shown)
-            parts = [phaseText(step.phase), _("time {time}").format(time=f"{step.time:.2f}")]
+            parts = [phaseText(step.phase), _("t {time}").format(time=f"{step.time:.2f}")]
             parts += [f"{metricText(name)} {digits(value)}" for name, value in step.metrics.items()]
             text = "  |  ".join(parts)
         if text != self._text:

@@ -28,7 +28,7 @@ def phaseText(phase: str) -> str:
         "search": _("search"),
         "caution": _("no safe pose found: centers aligned"),
         "compare": _("comparison"),
-        "polish": _("polish"),
+        "polish": _("fine alignment"),
         "diffusion": _("diffusion"),
     }
     return known.get(phase, phase)

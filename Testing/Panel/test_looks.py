@@ -176,3 +176,11 @@ def test_a_pair_that_is_chosen_anew_takes_the_looks_with_it(registered, scene):
     choose(registered.ui.movingVolumeSelector, "other")
     assert former.GetColorNodeID() != "vtkMRMLColorTableNodeMagenta"
     assert other.GetDisplayNode().GetColorNodeID() == "vtkMRMLColorTableNodeMagenta"
+
+
+def test_a_toggle_that_is_on_is_told_from_one_that_is_off_without_color(registered):
+    assert not registered.ui.gridButton.font.bold()
+    click(registered.ui.gridButton)
+    assert registered.ui.gridButton.font.bold()
+    click(registered.ui.gridButton)
+    assert not registered.ui.gridButton.font.bold()

@@ -140,7 +140,7 @@ TABLE = {
         {"phase": "running", "resumedFrom": 7, "step": 9, "of": 15, "stepPhase": "polish", "shown": 9, "last": 9},
         ("Stop", True, False, False, False),
         (9, 15),
-        ("Resumed from step 7, step 9 of 15, polish", "none", "none"),
+        ("Resumed from step 7, step 9 of 15, fine alignment", "none", "none"),
     ),
     "failed with steps": (
         {"end": "failed", "failure": "The disk is full.", "hasDetails": True, "shown": 3, "last": 3, "canUndo": True},
