@@ -21,13 +21,16 @@ from nodes import (
     transform_to_node,
     watch,
 )
-from scripted_runner import playing, walk
+from scripted_runner import ScriptedRunner, playing, walk
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.events import Failed, Finished, Log, Measure, Progress
+from DiffusionCore.mrml.guard import Guard
+from DiffusionCore.mrml.outputs import Outputs
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.run import LiveRun, RunState
 from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.undo import UndoPoint
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -503,8 +506,15 @@ def test_a_resumed_run_that_fails_at_once_leaves_the_steps_as_they_were(scene, p
     assert StepSequence.active_of(output).shown == 4
 
 
+def objects_of_runs():
+    """Return the objects that the runs of all tests so far have left in this process."""
+    gc.collect()
+    kinds = (LiveRun, Guard, Outputs, UndoPoint, StepSequence, ScriptedRunner)
+    return [each for each in gc.get_objects() if type(each) in kinds]
+
+
 def test_a_hundred_runs_that_are_stopped_leave_nothing(scene, pair):
-    before = contents(scene)
+    before, former = contents(scene), objects_of_runs()
     for number in range(100):
         run, runner = started(scene, pair, shifts(5), make_volume=True)
         for _ in range(number % 4):
@@ -515,10 +525,8 @@ def test_a_hundred_runs_that_are_stopped_leave_nothing(scene, pair):
         run.undo()
     assert contents(scene) == before
     del run, runner
-    gc.collect()
     # an observer that stayed behind would keep its guard, and with it the run
-    names = {"LiveRun", "Guard", "Outputs", "UndoPoint", "StepSequence", "ScriptedRunner"}
-    assert [each for each in gc.get_objects() if type(each).__name__ in names] == []
+    assert [each for each in objects_of_runs() if not any(each is one for one in former)] == []
 
 
 def test_a_scene_that_refuses_a_step_gets_back_what_it_had(scene, pair, monkeypatch):
