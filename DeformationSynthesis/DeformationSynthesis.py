@@ -22,6 +22,8 @@ from DeformationSynthesisLib.Logic import DeformationSynthesisLogic as Deformati
 from DeformationSynthesisLib.Parameters import Parameters
 from DeformationSynthesisLib.Widget import DeformationPanel
 
+from DiffusionCore.mrml.reloading import forget_sources, reload_others
+
 
 class DeformationSynthesis(ScriptedLoadableModule):
     def __init__(self, parent):
@@ -56,9 +58,9 @@ class DeformationSynthesisWidget(ScriptedLoadableModuleWidget):
             self.panel.cleanup()
 
     def onReload(self):
-        for name in [name for name in sys.modules if name.startswith(("DiffusionCore", "DeformationSynthesisLib"))]:
-            del sys.modules[name]
+        forget_sources()
         super().onReload()
+        reload_others(self.moduleName)
 
 
 class DeformationSynthesisLogic(ScriptedLoadableModuleLogic, DeformationLogic):

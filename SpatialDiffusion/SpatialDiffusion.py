@@ -24,6 +24,8 @@ from SpatialDiffusionLib.SampleFiles import registerSampleData
 from SpatialDiffusionLib.SelfTests import SelfTests
 from SpatialDiffusionLib.Widget import RegistrationPanel
 
+from DiffusionCore.mrml.reloading import forget_sources, reload_others
+
 
 class SpatialDiffusion(ScriptedLoadableModule):
     def __init__(self, parent):
@@ -60,10 +62,9 @@ class SpatialDiffusionWidget(ScriptedLoadableModuleWidget):
             self.panel.cleanup()
 
     def onReload(self):
-        self.panel.endRun()
-        for name in [name for name in sys.modules if name.startswith(("DiffusionCore", "SpatialDiffusionLib"))]:
-            del sys.modules[name]
+        forget_sources()
         super().onReload()
+        reload_others(self.moduleName)
 
 
 class SpatialDiffusionLogic(ScriptedLoadableModuleLogic, RegistrationLogic):

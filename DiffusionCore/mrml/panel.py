@@ -64,6 +64,9 @@ class ParameterPanel(VTKObservationMixin):
         if not self.running:
             self._bind(None)
 
+    def end_run(self) -> None:
+        """End what is under way; nothing is here."""
+
     def cleanup(self) -> None:
         """Let go of the scene; the widgets are about to be destroyed."""
         self._bind(None)

@@ -62,20 +62,20 @@ class RegistrationPanel(RegistrationForm):
         self._live = self.parameters.live
 
     def cleanup(self):
-        self.endRun()
+        self.end_run()
         slicer.app.disconnect("aboutToQuit()", self._onQuit)
         super().cleanup()
         self._result.remove()
         self._training.cleanup()
 
-    def endRun(self):
+    def end_run(self):
         """End a registration that is under way; the steps so far stay."""
         self._timer.stop()
         self.logic.close()
         self.running = False
 
     def _onQuit(self, *_arguments):
-        self.endRun()
+        self.end_run()
 
     def _on_start_close(self, *arguments):
         super()._on_start_close(*arguments)

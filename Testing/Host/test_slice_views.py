@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, qInstallMessageHandler
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from slicer_api_host.views import off_screen
+from slicer_api_host.views.drawn_widget import DrawnWidget
 from slicer_api_host.views.pictures import grab
 from view_data import add_blob, add_transform, grid_transform, waves
 
@@ -174,6 +175,24 @@ def test_pictures_that_are_only_requested_come_at_intervals(shown, red):
     red.sliceView().renderWindow().RemoveObserver(tag)
     assert np.diff(drawn[1:]).min() > 0.03
     assert step > len(drawn)
+
+
+def test_other_events_come_between_the_pictures_of_two_views(manager, shown, monkeypatch):
+    """Three pictures in a row would keep everything else waiting three times as long."""
+    happened = []
+    draw = DrawnWidget._draw
+    monkeypatch.setattr(DrawnWidget, "_draw", lambda view: happened.append("picture") or draw(view))
+    fixed, moving = shown
+    wait_for(lambda: "picture" in happened)
+    QApplication.processEvents()
+    happened.clear()
+    beat = QTimer()
+    beat.timeout.connect(lambda: happened.append("beat"))
+    beat.start(0)
+    slicer.util.setSliceViewerLayers(background=moving, foreground=fixed)
+    wait_for(lambda: happened.count("picture") >= 3)
+    beat.stop()
+    assert "picture picture" not in " ".join(happened)
 
 
 def test_a_view_that_nobody_sees_is_not_drawn(manager, shown, red):

@@ -74,6 +74,14 @@ def library(app, monkeypatch):
 
 
 @pytest.fixture
+def kept_modules(monkeypatch):
+    """Bring back after the test what a reload throws away: other tests need it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("DiffusionCore", "SpatialDiffusionLib", "DeformationSynthesisLib")):
+            monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.fixture
 def views(app):
     """Give the layout manager with three slice views, and a place for a fourth one, in sight."""
     import slicer

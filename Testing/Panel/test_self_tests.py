@@ -44,12 +44,9 @@ def test_each_self_test_passes_by_itself(module):
     assert [text for _, text in result.errors + result.failures] == []
 
 
-def test_reload_and_test_passes(panel_of, monkeypatch, app):
+def test_reload_and_test_passes(panel_of, kept_modules, monkeypatch, app):
     import slicer
 
-    for name, loaded in list(sys.modules.items()):  # what the reload throws away is needed by other tests
-        if name.startswith(("DiffusionCore", "SpatialDiffusionLib")):
-            monkeypatch.setitem(sys.modules, name, loaded)
     app.userSettings().setValue("Developer/SelfTestDisplayMessageDelay", 1)
     widget = panel_of("SpatialDiffusion")
     problems = []

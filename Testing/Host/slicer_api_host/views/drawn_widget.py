@@ -11,12 +11,17 @@ from PySide6.QtWidgets import QWidget
 
 from slicer_api_host.views.mouse import VtkEvents
 from slicer_api_host.views.off_screen import OffScreenWindow
+from slicer_api_host.views.turns import Turns
 
 SECONDS_BETWEEN = 1 / 30  # the shortest time between two pictures that were only requested
+_TURNS = Turns()
 
 
 class DrawnWidget(QWidget):
-    """Draws when it is painted and something has requested a new picture since; many requests make one picture."""
+    """Draws soon after something has requested a new picture; many requests make one picture.
+
+    It waits for its turn, but if it is painted before, it draws at once.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,10 +29,11 @@ class DrawnWidget(QWidget):
         self._events = VtkEvents(self._off_screen.interactor)
         self._image: QImage | None = None
         self._is_old = True
+        self._is_shown_now = False
         self._drawn_at = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.update)
+        self._timer.timeout.connect(self._wait_for_turn)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.WheelFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -52,6 +58,24 @@ class DrawnWidget(QWidget):
         height, width = pixels.shape[:2]
         self._image = QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGBX8888).copy()
 
+    def _wait_for_turn(self) -> None:
+        _TURNS.wait(self)
+
+    def take_turn(self) -> None:
+        """Make a new picture if one is wanted that can be seen, and have it painted."""
+        if self.visible:
+            self._draw_if_needed()
+            self._is_shown_now = True  # what was requested while it was drawn waits for a turn of its own
+            self.repaint()
+            self._is_shown_now = False
+
+    def _draw_if_needed(self) -> None:
+        try:
+            if self._may_draw() and self._needs_picture():
+                self._draw()
+        except Exception:
+            logging.getLogger(__name__).exception("a view could not be drawn")
+
     def _may_draw(self) -> bool:
         return self._off_screen.window is not None
 
@@ -62,17 +86,15 @@ class DrawnWidget(QWidget):
         return self.size * self.devicePixelRatioF()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if not self._is_shown_now:
+            self._draw_if_needed()
         # an error that left the painter open would end the process at the next paint event
         painter = QPainter(self)
         try:
-            if self._may_draw() and self._needs_picture():
-                self._draw()
             if self._image is None:
                 painter.fillRect(event.rect(), Qt.GlobalColor.black)
             else:
                 painter.drawImage(self.rect, self._image)
-        except Exception:
-            logging.getLogger(__name__).exception("a view could not be drawn")
         finally:
             painter.end()
 
