@@ -63,6 +63,7 @@ class RegistrationPanel(RegistrationForm):
 
     def cleanup(self):
         self.end_run()
+        self._timer.timeout.disconnect(self._onTimer)  # it would keep the panel, which keeps the timer
         slicer.app.disconnect("aboutToQuit()", self._onQuit)
         super().cleanup()
         self._result.remove()

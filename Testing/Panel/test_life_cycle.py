@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
 from clicking import click
+from desk import Desk
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = {"count": 100, "pause": 0.05}
@@ -134,6 +137,18 @@ def test_unloading_leaves_no_process_and_no_observer(running, scene):
     running.wait_for(lambda: is_gone(pid))
     assert not logic.running
     scene.Clear(False)
+
+
+def test_unloading_leaves_no_panel_and_no_run_in_memory(panel_of, views, scene):
+    from slicer_api_host.modules import unload_module
+
+    desk = Desk(panel_of, views, scene)
+    desk.register(count=2)
+    left = [weakref.ref(desk.panel), weakref.ref(desk.logic.run)]
+    unload_module("SpatialDiffusion")
+    del desk
+    gc.collect()
+    assert [each() for each in left] == [None, None]
 
 
 def test_parameters_that_change_during_a_run_do_not_change_it(running, scene):
