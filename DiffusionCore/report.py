@@ -74,7 +74,7 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
         scores = metrics.dice(pair.fixed_segmentation.values, labels.values)
         result["mean_dice"] = metrics.mean_dice(scores) if scores else None
         result["dice"] = {str(label): score for label, score in scores.items()}
-    if pair.landmarks is not None:
+    if pair.landmarks is not None and len(pair.landmarks):
         points = torch.from_numpy(pair.landmarks)
         result["landmark_error_mm"] = _summary((transform.map(points[:, 0]) - points[:, 1]).norm(dim=-1).numpy())
     if pair.truth is not None and pair.points is not None:

@@ -1,0 +1,111 @@
+"""The page of a benchmark: a table for each data set, and a picture of quality against time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of the rows, as the table shows it."""
+
+    key: str
+    title: str
+    digits: int
+
+
+COLUMNS = (
+    Column("dice", "Dice", 3),
+    Column("dice_subcortical", "subcortical", 3),
+    Column("dice_cortical", "cortical", 3),
+    Column("landmark_error", "landmarks mm", 2),
+    Column("mutual_information", "MI", 3),
+    Column("percent_folded", "folded %", 4),
+    Column("log_deviation", "SD log J", 3),
+    Column("smallest_jacobian", "min J", 2),
+    Column("cpu", "CPU s", 1),
+    Column("wall", "wall s", 1),
+    Column("memory_peak", "memory MB", 0),
+)
+
+
+def write_page(path: Path, rows: Sequence[Row], *, title: str, facts: Sequence[str], picture: str | None) -> None:
+    """Write the Markdown page: ``facts`` as a list, then for each data set the means and the pairs one by one."""
+    lines = [f"# {title}", "", *(f"- {fact}" for fact in facts), ""]
+    if picture:
+        lines += [f"![Dice against CPU seconds, a mark for every contestant]({picture})", ""]
+    for data_set in dict.fromkeys(row["data_set"] for row in rows):
+        inside = [row for row in rows if row["data_set"] == data_set]
+        pairs = list(dict.fromkeys(row["pair"] for row in inside))
+        lines += [f"## {data_set}", ""]
+        if len(pairs) > 1:
+            lines += [f"Mean of {len(pairs)} pairs; a contestant that failed on one has the mean of the others.", ""]
+            lines += [*_table(_means(inside), "contestant"), ""]
+        for pair in pairs:
+            lines += [f"### {pair}", "", *_table([row for row in inside if row["pair"] == pair], "contestant"), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
+    """Draw a panel for each data set with labels; return False if there is nothing to draw or no matplotlib."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        return False
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    sets = [name for name in dict.fromkeys(row["data_set"] for row in rows) if _measured(rows, name)]
+    if not sets:
+        return False
+    figure, axes = pyplot.subplots(1, len(sets), figsize=(4.2 * len(sets), 3.6), squeeze=False, layout="constrained")
+    for axis, name in zip(axes[0], sets, strict=True):
+        for mean in _means(_measured(rows, name)):
+            ours = mean["contestant"].startswith("ours")
+            axis.plot(mean["cpu"], mean["dice"], "o" if ours else "s", color="tab:blue" if ours else "0.45")
+            axis.annotate(mean["contestant"], (mean["cpu"], mean["dice"]), (4, 4), textcoords="offset points", size=8)
+        axis.set(title=name, xscale="log", xlabel="CPU seconds", ylabel="mean Dice")
+        axis.margins(0.2)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return True
+
+
+def _measured(rows: Sequence[Row], data_set: str) -> list[Row]:
+    return [row for row in rows if row["data_set"] == data_set and row.get("dice") is not None]
+
+
+def _means(rows: Sequence[Row]) -> list[Row]:
+    """Return a row for each contestant: the means of its numbers, and the number of pairs that went well."""
+    means = []
+    for contestant in dict.fromkeys(row["contestant"] for row in rows):
+        own = [row for row in rows if row["contestant"] == contestant]
+        good = [row for row in own if row["status"] == "ok"]
+        values = {
+            column.key: [row[column.key] for row in good if row.get(column.key) is not None] for column in COLUMNS
+        }
+        mean = {key: fmean(found) for key, found in values.items() if found}
+        status = "ok" if len(good) == len(own) else own[0]["status"] if not good else f"{len(good)} of {len(own)} pairs"
+        means.append({"contestant": contestant, **mean, "status": status})
+    return means
+
+
+def _table(rows: Sequence[Row], first: str) -> list[str]:
+    columns = [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)]
+    noted = any(row["status"] != "ok" for row in rows)
+    lines = [[first, *(column.title for column in columns), *(["status"] if noted else [])]]
+    lines.append(["---"] * len(lines[0]))
+    for row in rows:
+        cells = [_text(row.get(column.key), column.digits) for column in columns]
+        lines.append([row[first], *cells, *([row["status"].replace("|", "/")] if noted else [])])
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

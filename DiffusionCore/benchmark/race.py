@@ -1,0 +1,99 @@
+"""Let every contestant register a pair, one after the other, and score all of them by the same code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+import DiffusionCore
+from DiffusionCore.benchmark.cases import Case
+from DiffusionCore.benchmark.contestant import COST, NOT_INSTALLED, OURS, TRANSFORM
+from DiffusionCore.benchmark.scores import score
+from DiffusionCore.report import Pair
+from DiffusionCore.space import Volume
+from DiffusionCore.storage.geometry import image_on
+from DiffusionCore.storage.transforms import read_transform
+from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.transforms import Affine
+from DiffusionCore.transforms.resample import resample
+
+_SIGMA = 0.4  # of the new spacing, before an image is made coarser
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+
+
+@dataclass(frozen=True)
+class Race:
+    """How the contestants run.
+
+    Attributes:
+        spacing: mm of the images that all of them get; None: as they are. Scored is always as they are.
+        threads: that each may use.
+        minutes: after which one is given up.
+        python: the interpreter of the peers; the packages of some contradict those of others, and ours.
+    """
+
+    spacing: float | None = None
+    threads: int = 1
+    minutes: float = 30
+    python: str = sys.executable
+
+    def run(self, case: Case, contestants: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield a row for each contestant: what it cost and what it reached, or in ``status`` why it did not."""
+        pair = case.pair()
+        named = {"data_set": case.data_set, "pair": case.name, "spacing": self.spacing}
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            fixed, moving = Path(folder) / "fixed.nii.gz", Path(folder) / "moving.nii.gz"
+            write_volume(fixed, _at(pair.fixed, self.spacing))
+            write_volume(moving, _at(pair.moving, self.spacing))
+            for name in contestants:
+                row = {**named, "contestant": name}
+                own = Path(folder) / name
+                own.mkdir()
+                yield {**row, **self._run(name, fixed, moving, own, case, pair)}
+
+    def _run(self, name: str, fixed: Path, moving: Path, folder: Path, case: Case, pair: Pair) -> dict[str, Any]:
+        python = sys.executable if name in OURS else self.python
+        command = [python, "-m", "DiffusionCore.benchmark.contestant", name, fixed, moving, folder]
+        command += ["--threads", str(self.threads), *(["--other-contrast"] if case.other_contrast else [])]
+        root = str(Path(DiffusionCore.__file__).parent.parent)
+        environment = {**os.environ, **dict.fromkeys(_THREADS, str(self.threads)), "PYTHONPATH": root}
+        try:
+            done = subprocess.run(
+                list(map(str, command)), env=environment, capture_output=True, text=True, timeout=60 * self.minutes
+            )
+        except subprocess.TimeoutExpired:
+            return {"status": f"given up after {self.minutes:g} minutes"}
+        except OSError as error:
+            return {"status": f"'{python}' does not run: {error.strerror}"}
+        if done.returncode == NOT_INSTALLED:
+            return {"status": "not installed"}
+        if done.returncode or not (folder / TRANSFORM).exists():
+            last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
+            return {"status": f"failed (exit code {done.returncode}): {last[:200]}"}
+        cost = json.loads((folder / COST).read_text(encoding="utf-8"))
+        return {"status": "ok", **cost, **score(pair, read_transform(folder / TRANSFORM))}
+
+
+def _at(volume: Volume, spacing: float | None) -> Volume:
+    """Return ``volume`` in float32 at ``spacing`` mm (an axis that is coarser keeps its own), smoothed before."""
+    values = np.ascontiguousarray(volume.values, dtype=np.float32)
+    if spacing is None:
+        return replace(volume, values=values)
+    x, y, z = (max(spacing, own) for own in volume.grid.spacing)
+    grid = volume.grid.with_spacing((x, y, z))
+    if grid.spacing == volume.grid.spacing:
+        return replace(volume, values=values)
+    own = volume.grid.spacing
+    sigmas = [_SIGMA * new if new > old else 0.01 * old for new, old in zip(grid.spacing, own, strict=True)]
+    smoothed = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image_on(values, volume.grid), sigmas))
+    return resample(Volume(smoothed, volume.grid), grid, Affine.identity(), fill=float(values.min()))
