@@ -1,0 +1,7 @@
+"""How unlike two images are, and which way to move one of them; each with its hand-derived slope."""
+
+from DiffusionCore.losses.box import box_sum
+from DiffusionCore.losses.force import force, with_gradient
+from DiffusionCore.losses.local_correlation import LocalCorrelation, local_correlation
+
+__all__ = ["LocalCorrelation", "box_sum", "force", "local_correlation", "with_gradient"]
