@@ -27,6 +27,8 @@ _NAMES = {
     "affine.steps": ("Step",),
     "affine.pipeline": ("AffineSettings",),
     "affine.published_pipeline": ("PublishedSettings",),
+    "deformable.pipeline": ("DeformableSettings",),
+    "deformable.settings": ("Preset", "RefinementSettings"),
     "registration": ("Registration", "register"),
     "synthesis": ("random_velocity",),
 }

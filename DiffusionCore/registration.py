@@ -12,13 +12,18 @@ import torch
 from DiffusionCore.affine.pipeline import AffinePipeline, AffineSettings
 from DiffusionCore.affine.published_pipeline import PublishedPipeline, PublishedSettings
 from DiffusionCore.affine.steps import Step
+from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
-Settings = AffineSettings | PublishedSettings
-METHODS: dict[str, type[Settings]] = {"affine": AffineSettings, "published-affine": PublishedSettings}
+Settings = AffineSettings | PublishedSettings | DeformableSettings
+METHODS: dict[str, type[Settings]] = {
+    "affine": AffineSettings,
+    "published-affine": PublishedSettings,
+    "deformable": DeformableSettings,
+}
 
 
 class Pipeline(Protocol):
@@ -64,7 +69,10 @@ def load_pipeline(settings: Settings, device: str = "auto") -> Pipeline:
             return AffinePipeline(settings, device=device)
         case PublishedSettings():
             return PublishedPipeline(settings, device=device)
-    raise TypeError(f"'settings' must be AffineSettings or PublishedSettings, got {settings!r}")
+        case DeformableSettings():
+            return DeformablePipeline(settings, device=device)
+    names = ", ".join(kind.__name__ for kind in METHODS.values())
+    raise TypeError(f"'settings' must be one of {names}, got {settings!r}")
 
 
 def register(

@@ -81,16 +81,17 @@ def center_of_mass(volume: Volume) -> NDArray[np.float64]:
     return extent(volume).center
 
 
-def working_volume(volume: Volume, spacing: float) -> Volume:
+def working_volume(volume: Volume, spacing: float, width: float = 0.0) -> Volume:
     """Return a float32 copy at ``spacing`` mm: background 0, mean of the foreground 1.
 
     An axis that is coarser already keeps its spacing. Each output voxel is a triangle-weighted mean as wide as the
-    change of spacing, which is linear interpolation where nothing is lost and suppresses aliasing where something is.
+    change of spacing, which is linear interpolation where nothing is lost and suppresses aliasing where something is;
+    or one over ``width`` mm to each side, where that is wider.
     """
     x, y, z = (max(spacing, s) for s in volume.grid.spacing)
     coarse = volume.grid.with_spacing((x, y, z))
     dark, threshold, _ = intensity_levels(volume.values)
-    rows = [_triangle_weights(volume.grid, coarse, axis) for axis in range(3)]
+    rows = [_triangle_weights(volume.grid, coarse, axis, width) for axis in range(3)]
     step = max(1, _SLAB // max(1, volume.grid.size[0] * volume.grid.size[1]))
     slabs = [
         rows[1] @ (torch.from_numpy(volume.values[k : k + step].astype(np.float32)) @ rows[0].T)
@@ -113,11 +114,12 @@ def _means(profiles: list[NDArray]) -> NDArray[np.float64]:
     return np.array([(p * np.arange(len(p))).sum() / p.sum() for p in profiles])
 
 
-def _triangle_weights(grid: Grid, coarse: Grid, axis: int) -> torch.Tensor:
+def _triangle_weights(grid: Grid, coarse: Grid, axis: int, width: float) -> torch.Tensor:
     """Return the (n_coarse, n) resampling matrix along ``axis`` of two grids with one direction."""
     ratio = coarse.spacing[axis] / grid.spacing[axis]
     first = grid.map(coarse.origin, Frame.RAS, Frame.VOXEL)[axis]
     positions = first + ratio * np.arange(coarse.size[axis])
+    reach = max(1.0, ratio, width / grid.spacing[axis])
     positions = np.clip(positions, 0, grid.size[axis] - 1)  # the coarse grid may reach half a voxel further
-    weights = np.maximum(0, 1 - abs(positions[:, None] - np.arange(grid.size[axis])) / max(1.0, ratio))
+    weights = np.maximum(0, 1 - abs(positions[:, None] - np.arange(grid.size[axis])) / reach)
     return torch.from_numpy((weights / weights.sum(1, keepdims=True)).astype(np.float32))

@@ -26,6 +26,7 @@ from DiffusionCore.networks.pose_network import PoseNetwork
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 
+CAUTION = "caution"  # the last phase where no pose is believed
 _POSE, _SEARCH, _COMPARE, _POLISH = range(1, 5)  # the phases after the center
 _POSE_SPACING = 4.0  # mm of the images that a pose network sees through its window
 
@@ -98,7 +99,7 @@ class AffinePipeline:
         """Yield the steps from ``initial``, or from the alignment of the centers of both foregrounds.
 
         Every proposal is a candidate: the best one after a short climb, by mutual information x overlap, is compared
-        and polished. Where no pose stands out from the others ("caution"), an initial transform is kept, and without
+        and polished. Where no pose stands out from the others (``CAUTION``), an initial transform is kept, and without
         one only a shift is made. Source: our own.
 
         With ``after``, go on from its transform with the phases that come after it: with the poses that are left, or,
@@ -150,7 +151,7 @@ class AffinePipeline:
         evidence = weigh(pair, ranked, start, settings.acceptance, generator=generator)
         if evidence.convinces(settings.acceptance):
             return ranked[0].transform
-        yield account.step("caution", course.never_less(start if initial else cautious_shift(pair)))
+        yield account.step(CAUTION, course.never_less(start if initial else cautious_shift(pair)))
         return None
 
     def _compared(self, course: _Course, comparer: PublishedSampler, best: Affine) -> Generator[Step, None, Affine]:

@@ -103,11 +103,11 @@ def ras_vectors(vectors: Tensor, grid: Grid) -> Tensor:
     return _matrix_times(_voxel_to_ras(grid), vectors)
 
 
-def pull_at(field: Tensor, shift: Tensor) -> Tensor:
-    """Return ``field`` (C, K, J, I) at the voxels moved by ``shift`` (3, K, J, I) in voxels; borders continue."""
-    axes = [torch.arange(n, dtype=shift.dtype, device=shift.device) for n in shift.shape[1:]]
+def pull_at(fields: Tensor, shifts: Tensor) -> Tensor:
+    """Return ``fields`` (B, C, K, J, I) at the voxels moved by ``shifts`` (B, 3, K, J, I), voxels; borders continue."""
+    axes = [torch.arange(n, dtype=shifts.dtype, device=shifts.device) for n in shifts.shape[2:]]
     k, j, i = torch.meshgrid(*axes, indexing="ij")
-    return pull(field[None], (torch.stack([i, j, k]) + shift).movedim(0, -1)[None], fill=None)[0]
+    return pull(fields, (torch.stack([i, j, k]) + shifts).movedim(1, -1), fill=None)
 
 
 def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:

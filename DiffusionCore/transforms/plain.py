@@ -20,14 +20,18 @@ def to_plain(transform: Transform, grid: Grid) -> PlainTransform:
     """Return ``transform`` as numbers; a field may share its memory with the transform, which is not to change.
 
     An affine map, or a chain of such, is a matrix. A displacement or velocity field gives the displacement on its own
-    grid, where nothing is interpolated; whatever else, that on ``grid``.
+    grid, where nothing is interpolated; and so does a field that affine maps follow, as these are linear between its
+    voxel centers. Whatever else gives the displacement on ``grid``.
     """
-    if isinstance(transform, Chain) and all(isinstance(part, Affine) for part in transform.parts):
-        transform = reduce(matmul, transform.parts, Affine.identity())
+    parts = transform.parts if isinstance(transform, Chain) else (transform,)
+    if all(isinstance(part, Affine) for part in parts):
+        transform = reduce(matmul, parts, Affine.identity())
     if isinstance(transform, Affine):
         return Matrix(transform.matrix.numpy().copy())
-    own = transform.grid if isinstance(transform, Displacement | Velocity) else grid
-    return Field(transform.displacement_on(own).movedim(0, -1).numpy(), own)
+    *after, first = parts
+    if isinstance(first, Displacement | Velocity) and all(isinstance(part, Affine) for part in after):
+        grid = first.grid
+    return Field(transform.displacement_on(grid).movedim(0, -1).numpy(), grid)
 
 
 def from_plain(plain: PlainTransform) -> Affine | Displacement:

@@ -33,6 +33,27 @@ class Velocity(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", field_tensor(self.vectors, self.grid))
 
+    @classmethod
+    def of(cls, transform: Transform, grid: Grid, *, tolerance: float = 0.02, iterations: int = 30) -> Velocity:
+        """Return the velocity on ``grid`` whose exponential comes nearest to ``transform``: its logarithm.
+
+        v <- v + (exp(-v) o T - id), from v = T - id (Bossa et al., MICCAI 2007, to first order), until no voxel is off
+        by more than ``tolerance`` voxels or the error no longer falls. Far from the identity, or where the transform
+        folds, there need not be a logarithm; what came nearest is returned.
+        """
+        target = voxel_vectors(transform.displacement_on(grid), grid)[None]
+        velocity, best, least = target, target, math.inf
+        for _ in range(iterations):
+            error = target + pull_at(flow(-velocity), target)
+            worst = float(error.square().sum(1).max().sqrt())
+            if not worst < least:
+                break
+            best, least = velocity, worst
+            if worst <= tolerance:
+                break
+            velocity = velocity + error
+        return cls(ras_vectors(best[0], grid), grid)
+
     @cached_property
     def displacement(self) -> Displacement:
         """The exponential as a displacement on ``grid``."""
@@ -58,15 +79,22 @@ class Velocity(Transform):
 def exponential(vectors: Tensor, grid: Grid) -> Tensor:
     """Return the displacement (3, K, J, I), RAS mm, of the flow of ``vectors`` (3, K, J, I), mm per unit of time.
 
+    As ``flow``, of which it is the form in mm.
+    """
+    return ras_vectors(flow(voxel_vectors(vectors, grid)[None])[0], grid)
+
+
+def flow(shifts: Tensor) -> Tensor:
+    """Return the displacements (B, 3, K, J, I) of the flows of ``shifts``, both voxels along (i, j, k).
+
     Scaling and squaring (Arsigny et al., MICCAI 2006): v / 2^n moves by at most half a voxel and is composed with
     itself n times. Its first step is the midpoint rule (our own: one interpolation more halves the error, which five
-    more squarings do not). Outside the grid the field continues by its border values. Differentiable.
+    more squarings do not). Outside the grid the fields continue by their border values. Differentiable.
     """
-    shift = voxel_vectors(vectors, grid)
-    longest = float(shift.detach().norm(dim=0).max())
+    longest = float(shifts.detach().square().sum(1).max().sqrt())
     squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
-    shift = shift / 2**squarings
-    shift = pull_at(shift, shift / 2)
+    shifts = shifts / 2**squarings
+    shifts = pull_at(shifts, shifts / 2)
     for _ in range(squarings):
-        shift = shift + pull_at(shift, shift)
-    return ras_vectors(shift, grid)
+        shifts = shifts + pull_at(shifts, shifts)
+    return shifts

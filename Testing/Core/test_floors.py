@@ -17,7 +17,7 @@ FLOORS = [
     ["space", "interpolation", "networks"],
     ["transforms"],
     ["diffusion", "storage", "losses", "metrics"],
-    ["build", "models", "affine"],
+    ["build", "models", "affine", "deformable"],
     ["registration", "training", "jobs", "mrml", "synthesis", "sample", "report", "film_strip", "uncertainty"],
 ]
 ROOF = len(FLOORS)  # __main__, commands, and whatever is not named above

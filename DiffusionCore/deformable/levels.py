@@ -1,0 +1,178 @@
+"""The levels of a refinement: both images and the velocity on nested grids, each twice as fine as the one before.
+
+::
+
+    velocity  |       o       |       o       |      the grid of a velocity: two voxels of the images in one
+    images    |   o   |   o   |   o   |   o   |
+    velocity  |   o   |   o   |   o   |   o   |      the next level
+    images    | o | o | o | o | o | o | o | o |
+
+The moving image is seen through the affine transform, so that both lie on grids of the fixed space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool3d, interpolate
+
+from DiffusionCore.affine.foreground import extent, working_volume
+from DiffusionCore.deformable.smoothing import Spacing
+from DiffusionCore.interpolation import inside, pull
+from DiffusionCore.losses import LocalCorrelation, force, with_gradient
+from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import lattice, voxel_centers
+from DiffusionCore.transforms.displacement import sample_field
+from DiffusionCore.transforms.velocity import Velocity, flow
+
+_SMALL = 50.0  # mm of radius; what is smaller is seen finer
+_FEWEST = 4  # voxels of a velocity along an axis
+_MOST = 2**25  # voxels of the finest images
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One level. Velocities on it are (3, K, J, I) on ``flow_grid``, mm along its axes (i, j, k).
+
+    Attributes:
+        grid: of the images.
+        flow_grid: of the velocity, which has the same borders.
+        nominal: spacing of the velocity, mm, that lengths in voxels are meant for; axes may differ from it.
+        images: the moving and the fixed image with their gradients (2, 4, K, J, I): what is warped.
+        correlation: with the fixed and the moving image, which they are compared to.
+    """
+
+    grid: Grid
+    flow_grid: Grid
+    nominal: float
+    images: Tensor
+    correlation: LocalCorrelation
+
+    @property
+    def spacing(self) -> Spacing:
+        """The spacing of the velocity along (i, j, k), mm."""
+        return self.flow_grid.spacing
+
+    def coordinates(self, velocity: Tensor) -> Tensor:
+        """Return where exp(v) and exp(-v) take the voxels of the images: VOXEL points (2, K, J, I, 3)."""
+        voxel = torch.tensor(self.flow_grid.spacing).to(velocity)[:, None, None, None]
+        shifts = flow(torch.stack([velocity, -velocity]) / voxel)
+        ratio = torch.tensor(self.flow_grid.spacing) / torch.tensor(self.grid.spacing)
+        fine = interpolate(shifts, size=self.grid.shape, mode="trilinear") * ratio.to(shifts)[:, None, None, None]
+        axes = [torch.arange(n, dtype=fine.dtype, device=fine.device) for n in self.grid.shape]
+        for channel, axis in enumerate((2, 1, 0)):
+            fine[:, channel] += axes[axis].view([-1 if n == axis else 1 for n in range(3)])
+        return fine.movedim(1, -1)
+
+    def similarity(self, velocity: Tensor) -> float:
+        """Return the squared local correlation, 0..1, the mean of both directions."""
+        warped = pull(self.images[:, :1], self.coordinates(velocity), fill=None)
+        return float(self.correlation.value(warped).mean())
+
+    def force(self, velocity: Tensor) -> tuple[float, Tensor]:
+        """Return ``similarity`` and the update of the velocity that raises it most, not yet smoothed or scaled.
+
+        What one direction gains at a point by moving one way, the other one gains at about the same point by moving
+        the opposite way, as their velocities are v and -v (our own; exact for small v).
+        """
+        values, forces = force(self.correlation, self.images, self.coordinates(velocity))
+        joint = (forces[:1] - forces[1:]) / 2
+        factors = [n // m for n, m in zip(self.grid.shape, self.flow_grid.shape, strict=True)]
+        return float(values.mean()), avg_pool3d(joint, factors)[0]
+
+    def take_over(self, velocity: Tensor) -> Tensor:
+        """Return a ``velocity`` of a coarser level on the grid of this one."""
+        return interpolate(velocity[None], size=self.flow_grid.shape, mode="trilinear")[0]
+
+    def enter(self, velocity: Velocity | None) -> Tensor:
+        """Return ``velocity`` as a field of this level; zero where it has no values, or is None."""
+        if velocity is None:
+            return torch.zeros(3, *self.flow_grid.shape, device=self.images.device)
+        points = voxel_centers(self.flow_grid, dtype=torch.float32)
+        return self._turned(sample_field(velocity.vectors, velocity.grid, points).movedim(-1, 0), back=True)
+
+    def leave(self, velocity: Tensor) -> Velocity:
+        """Return ``velocity`` as a transform, on the grid of the images.
+
+        Where a flow is steep, its exponential on that finer grid is nearer to the true one, which never folds.
+        """
+        vectors = interpolate(velocity[None], size=self.grid.shape, mode="trilinear")[0]
+        return Velocity(self._turned(vectors, back=False), self.grid)
+
+    def _turned(self, vectors: Tensor, *, back: bool) -> Tensor:
+        """Return ``vectors`` (3, K, J, I), from components along (i, j, k) to RAS, or ``back``."""
+        axes = torch.tensor(self.grid.direction).to(vectors)
+        return torch.einsum("ba,bkji->akji" if back else "ab,bkji->akji", axes, vectors.to(self.images.device))
+
+
+def make_levels(
+    fixed: Volume, moving: Volume, affine: Affine, *, spacing: float, count: int, window: int, device: torch.device
+) -> list[Level]:
+    """Return ``count`` levels from the coarsest to the finest, whose images have ``spacing`` mm.
+
+    An axis that is coarser keeps its own spacing until the others have reached it. The grids reach beyond the fixed
+    one, so that its voxels lie between voxel centers of every velocity.
+    """
+    finest = _affordable(fixed.grid, spacing * min(1.0, extent(fixed).radius / _SMALL))
+    base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
+    images, weights = [], torch.ones(1, 1, *base.shape)
+    for volume, transform in ((moving, affine), (fixed, Affine.identity())):
+        image, seen = _seen(volume, transform, base, finest)
+        images.append(image)
+        weights = weights * seen
+    pair = torch.cat(images)
+    levels = []
+    for number in reversed(range(count)):
+        down = factors[number]
+        grid = _coarser(base, down)
+        here, counted = (avg_pool3d(image, down[::-1]).to(device) for image in (pair, weights))
+        correlation = LocalCorrelation(here.flip(0), window=window, weights=counted)
+        flow_grid = _coarser(base, factors[number + 1])
+        nominal = finest * 2 ** (number + 1)
+        levels.append(Level(grid, flow_grid, nominal, with_gradient(here, grid.spacing), correlation))
+    return levels
+
+
+def _nested(fixed: Grid, spacings: Sequence[float]) -> tuple[Grid, list[tuple[int, int, int]]]:
+    """Return the finest grid, and how many of its voxels (i, j, k) make one of each of the rising ``spacings``."""
+    own = [max(spacings[0], s) for s in fixed.spacing]
+    limits = [max(1, e / s / _FEWEST) for e, s in zip(fixed.extent, own, strict=True)]
+    factors = []
+    for spacing in spacings:
+        wanted = (2 ** max(0, round(math.log2(spacing / s))) for s in own)
+        i, j, k = (min(w, 2 ** math.floor(math.log2(most))) for w, most in zip(wanted, limits, strict=True))
+        factors.append((i, j, k))
+    reach = max(s * f / 2 / voxel for s, f, voxel in zip(own, factors[1], fixed.spacing, strict=True))
+    x, y, z = (s * f for s, f in zip(own, factors[-1], strict=True))
+    coarsest = fixed.padded(math.ceil(reach)).with_spacing((x, y, z))
+    i, j, k = (n * f for n, f in zip(coarsest.size, factors[-1], strict=True))
+    return coarsest.resized((i, j, k)), factors
+
+
+def _coarser(grid: Grid, factors: tuple[int, int, int]) -> Grid:
+    i, j, k = (n // f for n, f in zip(grid.size, factors, strict=True))
+    return grid.resized((i, j, k))
+
+
+def _seen(volume: Volume, transform: Affine, grid: Grid, spacing: float) -> tuple[Tensor, Tensor]:
+    """Return ``volume`` through ``transform`` on ``grid``, (1, 1, K, J, I), and 1 where it has values, else 0.
+
+    It is smoothed for ``spacing`` mm first, so that what is finer makes no patterns.
+    """
+    working = working_volume(volume, spacing / 2, spacing)
+    values = torch.from_numpy(working.values)
+    matrix = working.grid.matrix(Frame.RAS, Frame.VOXEL) @ transform.matrix.numpy()
+    points = lattice(matrix @ grid.matrix(Frame.VOXEL, Frame.RAS), grid.size, slice(None), torch.float32)[None]
+    return pull(values[None, None], points, fill=None), inside(points, working.grid.size)[:, None].float()
+
+
+def _affordable(grid: Grid, spacing: float) -> float:
+    """Return ``spacing`` mm, or the next coarser one at which the finest images have no more than _MOST voxels."""
+    while math.prod(math.ceil(e / max(spacing, s)) for e, s in zip(grid.extent, grid.spacing, strict=True)) > _MOST:
+        spacing *= 1.05
+    return spacing

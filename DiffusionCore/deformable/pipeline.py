@@ -1,0 +1,126 @@
+"""The deformable registration: an affine one, and the refinement of a velocity field after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from DiffusionCore.affine.account import StepAccount
+from DiffusionCore.affine.pair import WorkingPair
+from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
+from DiffusionCore.affine.steps import Step
+from DiffusionCore.build import choose_device
+from DiffusionCore.deformable.phase import REFINE, refine_steps
+from DiffusionCore.deformable.settings import Preset, RefinementSettings
+from DiffusionCore.space import Volume
+from DiffusionCore.transforms.affine import Affine
+
+_SPACINGS = (8.0, 4.0)  # of the working images that the steps are measured on
+
+
+@dataclass(frozen=True)
+class DeformableSettings:
+    """How a deformable registration runs.
+
+    Attributes:
+        affine: the affine phases; None starts from the initial transform, or from aligned centers.
+        refinement: of the velocity field; None leaves it out.
+
+    Raises:
+        ValueError: both are None.
+    """
+
+    affine: AffineSettings | None = field(default_factory=AffineSettings)
+    refinement: RefinementSettings | None = field(default_factory=RefinementSettings)
+
+    def __post_init__(self) -> None:
+        if self.affine is None and self.refinement is None:
+            raise ValueError("'affine' and 'refinement' are both None: nothing is left to do")
+
+    @classmethod
+    def of(cls, preset: Preset) -> DeformableSettings:
+        """Return the settings of ``preset``."""
+        return cls(refinement=RefinementSettings.of(preset))
+
+    def expected_steps(self, after: Step | None = None) -> int:
+        """Return how many steps a registration has that does not end early; those up to ``after`` count, too.
+
+        Raises:
+            CheckpointError: the model of the comparison is not to be found, damaged or of another kind.
+        """
+        done = 0 if after is None else after.index + 1
+        if self.refinement is not None and after is not None and _deforms(after):
+            return done + len(self.refinement.shown(_time(after)))
+        ahead = done + 1 if self.affine is None else self.affine.expected_steps(after)
+        return ahead + (0 if self.refinement is None else len(self.refinement.shown()))
+
+
+class DeformablePipeline:
+    """Registers pairs as ``settings`` say; the networks are loaded once.
+
+    Raises:
+        CheckpointError: a model is not to be found, damaged or of another kind.
+    """
+
+    def __init__(self, settings: DeformableSettings, *, device: str = "auto") -> None:
+        self.settings, self._device = settings, choose_device(device)
+        self._affine = AffinePipeline(settings.affine, device=device) if settings.affine else None
+
+    @torch.inference_mode()
+    def steps(
+        self,
+        fixed: Volume,
+        moving: Volume,
+        *,
+        initial: Affine | None = None,
+        generator: torch.Generator,
+        after: Step | None = None,
+    ) -> Iterator[Step]:
+        """Yield the steps of the affine registration, and those of the refinement after its result.
+
+        Where the affine registration does not believe its own result ("caution"), nothing is refined: a deformation
+        can make any two images more alike.
+
+        With ``after``, an affine step, the affine registration goes on from it, and the refinement follows. After a
+        step that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
+        start. What comes out is never less alike, by the local correlation, than what the refinement started from.
+
+        Raises:
+            ConfigError: the step ``after`` deforms, and the settings have no refinement.
+            VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels.
+        """
+        last, refinement = after, self.settings.refinement
+        if refinement is None or last is None or not _deforms(last):
+            for step in self._affine_steps(fixed, moving, initial, generator, after):
+                yield (last := step)
+        if refinement is None or last is None or last.phase == CAUTION:
+            return
+        account = _account(fixed, moving, generator, last)
+        yield from refine_steps(fixed, moving, last.transform, refinement, account, _time(last), self._device)
+
+    def _affine_steps(
+        self, fixed: Volume, moving: Volume, initial: Affine | None, generator: torch.Generator, after: Step | None
+    ) -> Iterator[Step]:
+        if self._affine is not None:
+            yield from self._affine.steps(fixed, moving, initial=initial, generator=generator, after=after)
+            return
+        account = _account(fixed, moving, generator, after)
+        start = initial or account.pair.centered() if after is None else after.transform
+        yield account.step("center", start)
+
+
+def _deforms(step: Step) -> bool:
+    return not isinstance(step.transform, Affine)
+
+
+def _time(step: Step) -> float:
+    """Return where in a refinement ``step`` is: at its start, if no refinement made it."""
+    return step.time if step.phase == REFINE else 1.0
+
+
+def _account(fixed: Volume, moving: Volume, generator: torch.Generator, after: Step | None) -> StepAccount:
+    """Return an account on the points of the affine one, so that the numbers of all phases can be compared."""
+    again = torch.Generator().manual_seed(generator.initial_seed())
+    return StepAccount(WorkingPair(fixed, moving, _SPACINGS), generator=again, after=after)

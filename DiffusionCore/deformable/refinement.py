@@ -1,0 +1,68 @@
+"""Refinement of a velocity field by the local correlation of both images, from coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from DiffusionCore.deformable.levels import Level
+from DiffusionCore.deformable.settings import RefinementSettings
+from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """A state: ``velocity`` of ``level`` after ``iteration`` (1, 2, ...); ``last`` of its level if nothing follows."""
+
+    level: int
+    iteration: int
+    velocity: Tensor
+    last: bool
+
+
+def refine(
+    levels: Sequence[Level], velocity: Tensor, settings: RefinementSettings, *, first: tuple[int, int] = (0, 0)
+) -> Iterator[Refined]:
+    """Yield the states from ``velocity``, which lies on the level ``first``, after as many iterations there.
+
+    A level ends when its local correlation has not gained enough within ``settings.patience`` iterations.
+    """
+    level_number, done = first
+    for number in range(level_number, len(levels)):
+        level, most = levels[number], settings.iterations[number]
+        velocity = level.take_over(velocity)
+        gained: list[float] = []
+        for iteration in range(done + 1, most + 1):
+            similarity, update = level.force(velocity)
+            gained.append(similarity)
+            velocity = updated(level, velocity, update, settings)
+            last = iteration == most or _on_plateau(gained, settings)
+            yield Refined(number, iteration, velocity, last)
+            if last:
+                break
+        done = 0
+
+
+def updated(level: Level, velocity: Tensor, update: Tensor, settings: RefinementSettings) -> Tensor:
+    """Return ``velocity`` after one iteration with the ``update`` that the force asks for.
+
+    The update is smoothed (fluid) and scaled, so that its longest vector has ``settings.step`` voxels; the velocity
+    diffuses (elastic), and the change of volume is damped apart. Source: our own, from the demons (Vercauteren et al.,
+    NeuroImage 45, 2009) with the local correlation of SyN and a linear elastic damping.
+    """
+    update = gaussian(update, settings.fluid * level.nominal, level.spacing) if settings.fluid else update
+    longest = float(update.norm(dim=0).max())
+    if longest > 0:
+        velocity = velocity + update * (settings.step * level.nominal / longest)
+    square = settings.step * level.nominal**2
+    velocity = diffused(velocity, settings.elastic * square, level.spacing)
+    return divergence_damped(velocity, settings.divergence * square, level.spacing)
+
+
+def _on_plateau(similarities: Sequence[float], settings: RefinementSettings) -> bool:
+    if len(similarities) <= settings.patience:
+        return False
+    now, before = similarities[-1], similarities[-1 - settings.patience]
+    return now - before < settings.gain * before
