@@ -10,11 +10,15 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
+from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
+from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint
 
 NETWORKS = {
     "pose": (PoseNetwork, PoseNetworkConfig),
     "published-affine": (AffineDenoiser, AffineDenoiserConfig),
+    "published-voxelmorph": (PublishedVoxelMorph, PublishedVoxelMorphConfig),
+    "voxelmorph": (VoxelMorph, VoxelMorphConfig),
 }
 
 
