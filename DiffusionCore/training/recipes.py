@@ -11,10 +11,12 @@ from DiffusionCore.affine.published import AffineDiffusionConfig
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.networks.affine_denoiser import AffineDenoiserConfig
+from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorphConfig
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
+from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
 
 _HEADS = "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps"
 _SHAPES = "random shapes, bumpy ellipsoids that smooth regions divide"
@@ -42,10 +44,27 @@ _COMPARISON = PublishedRecipeConfig(
     diffusion=AffineDiffusionConfig(steps=8, law="affine", rotation=0.12, translation=6.0, scale=0.05, shear=0.02),
     network=AffineDenoiserConfig(channels=(32, 64, 128, 128), groups=8, embedding=64),
 )
+_VOXELMORPH_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0)  # 1.5e-3 with clip 5 diverges
+_PUBLISHED_VOXELMORPH = VoxelMorphRecipeConfig(
+    batch=1, loss="correlation", passes=1, network=PublishedVoxelMorphConfig()
+)
 RECIPES = {
     "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
     "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
     "comparison": Entry(PublishedRecipe, _COMPARISON, LoopSettings(steps=4000), f"{_HEADS}; {_SHAPES}"),
+    "voxelmorph": Entry(VoxelMorphRecipe, VoxelMorphRecipeConfig(), _VOXELMORPH_SETTINGS, f"{_HEADS}; {_SHAPES}"),
+    "voxelmorph-unsupervised": Entry(
+        VoxelMorphRecipe,
+        VoxelMorphRecipeConfig(loss="correlation", passes=1),
+        _VOXELMORPH_SETTINGS,
+        f"{_HEADS}; {_SHAPES}",
+    ),
+    "published-voxelmorph": Entry(
+        VoxelMorphRecipe,
+        _PUBLISHED_VOXELMORPH,
+        LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0),
+        f"{_HEADS}; {_SHAPES}",
+    ),
 }
 
 

@@ -41,6 +41,30 @@ def recipes() -> list[Recipe]:
             ),
         ),
         Recipe(
+            "voxelmorph",
+            _("Deformable registration in one look"),
+            _(
+                "Learns the deformation between two images of any contrasts from known ones. Needs no data: the heads "
+                "and shapes are synthetic. About 2 hours on a CPU core."
+            ),
+        ),
+        Recipe(
+            "voxelmorph-unsupervised",
+            _("Deformable registration in one look, by similarity"),
+            _(
+                "Learns to make two images alike by a smooth deformation. Needs no data: the heads and shapes are "
+                "synthetic. About 2 hours on a CPU core."
+            ),
+        ),
+        Recipe(
+            "published-voxelmorph",
+            _("Published VoxelMorph"),
+            _(
+                "Learns to make two images alike, as published. Needs no data: the images are synthetic. A day or more "
+                "on a CPU core; set a time limit, or choose a GPU."
+            ),
+        ),
+        Recipe(
             "published-affine",
             _("Published affine diffusion"),
             _(

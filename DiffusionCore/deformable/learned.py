@@ -1,0 +1,152 @@
+"""The field that a trained network sees between two images, pass by pass, each pass on the images as warped so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DiffusionCore.affine.foreground import extent, foreground_mask, working_volume
+from DiffusionCore.build import build_network, choose_device
+from DiffusionCore.checks import CheckpointError, check_range
+from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.interpolation import pull
+from DiffusionCore.models import find_model
+from DiffusionCore.networks.precision import fastest_precision
+from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph
+from DiffusionCore.networks.voxelmorph import VoxelMorph
+from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.storage.checkpoint import load_checkpoint
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs
+from DiffusionCore.transforms.displacement import ras_vectors
+from DiffusionCore.transforms.velocity import Velocity
+
+FieldNetwork = VoxelMorph | PublishedVoxelMorph
+KINDS = ("voxelmorph", "published-voxelmorph")
+_HEAD = 75.0  # mm, the radius of a head, which the spacing of a network is meant for
+_MARGIN = 3  # voxels of what the network sees, around the fixed foreground
+
+
+class Precision(Enum):
+    """In which the network computes: the faster one on this machine, as measured; or always the same one."""
+
+    FASTEST = "fastest"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+@dataclass(frozen=True)
+class LearnedSettings:
+    """How a network estimates the field.
+
+    Attributes:
+        model: name or path of a model of the kind "voxelmorph" or "published-voxelmorph".
+        passes: estimates, each of what the ones before have left.
+        precision: of the network; fields and images are always float32.
+
+    Raises:
+        ValueError: the number of passes is out of its range.
+    """
+
+    model: str = "voxelmorph"
+    passes: int = 3
+    precision: Precision = Precision.FASTEST
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 100, "passes")
+
+
+class LearnedField:
+    """Estimates velocities with a network.
+
+    The network sees both images on one grid along the axes of the body, around the fixed foreground, with the spacing
+    of its training: for a head. What is smaller or larger is seen with a spacing in proportion.
+
+    Args:
+        network: from the images of a pair (``pair_images``) to velocities in voxels of their own grid.
+        spacing: of the images that it was trained on, mm.
+        passes, precision: as for ``LearnedSettings``.
+    """
+
+    def __init__(self, network: FieldNetwork, spacing: float, *, passes: int = 3, precision: Precision) -> None:
+        self._network, self._spacing, self._passes = network.eval(), spacing, passes
+        self._device = next(network.parameters(), torch.zeros(())).device
+        chosen = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+        self._dtype = chosen.get(precision) or fastest_precision(self._device)
+
+    @torch.inference_mode()
+    def velocities(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Velocity]:
+        """Yield the velocity v after each pass: ``start @ v`` takes fixed to moving points.
+
+        Every pass sees the moving image through ``start @ v``, resampled from its own voxels. What it finds is added to
+        v, which is right to first order. Source: our own.
+        """
+        spacing = self._spacing * extent(fixed).radius / _HEAD
+        fixed, moving = working_volume(fixed, spacing), working_volume(moving, spacing)
+        grid = seen_grid(fixed, spacing)
+        coarse = velocity_grid(grid, self._network.stride)
+        reference = seen(fixed, grid, Affine.identity())
+        velocity = Velocity(torch.zeros(3, *coarse.shape), coarse)
+        for _ in range(self._passes):
+            found = self._estimate(reference, seen(moving, grid, start @ velocity))
+            velocity = Velocity(velocity.vectors + ras_vectors(found, coarse), coarse)
+            yield velocity
+
+    def _estimate(self, fixed: Tensor, moving: Tensor) -> Tensor:
+        """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), in voxels of its grid."""
+        window = self._network.config.force_window
+        images = pair_images(fixed.to(self._device), moving.to(self._device), window)
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
+            return self._network(images)[0].cpu()
+
+
+def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedField:
+    """Return the estimator of ``settings`` with its network loaded.
+
+    Raises:
+        CheckpointError: the model is not to be found, damaged or of another kind.
+    """
+    checkpoint = load_checkpoint(find_model(settings.model))
+    if checkpoint.kind not in KINDS:
+        raise CheckpointError(
+            f"The model '{settings.model}' is of the kind '{checkpoint.kind}', but one of the kind "
+            f"{' or '.join(KINDS)} is needed. Choose another one; `python -m DiffusionCore models` lists them."
+        )
+    network = cast(FieldNetwork, build_network(checkpoint)).to(choose_device(device))
+    spacing = float(checkpoint.config["pairs"]["spacing"])
+    return LearnedField(network, spacing, passes=settings.passes, precision=settings.precision)
+
+
+def seen_grid(fixed: Volume, spacing: float) -> Grid:
+    """Return the grid of ``spacing`` mm along the axes of the body that holds the foreground of ``fixed``."""
+    voxels = np.argwhere(foreground_mask(fixed))[:, ::-1]
+    points = fixed.grid.map(voxels, Frame.VOXEL, Frame.RAS) if len(voxels) else fixed.grid.corners()
+    low, high = points.min(0), points.max(0)
+    i, j, k = (2 * (int(np.ceil(length / spacing / 2)) + _MARGIN) for length in high - low)
+    x, y, z = (low + high) / 2
+    return Grid((i, j, k), (spacing, spacing, spacing)).with_center((float(x), float(y), float(z)))
+
+
+def velocity_grid(grid: Grid, stride: int) -> Grid:
+    """Return the grid whose voxels hold ``stride`` of ``grid`` along each axis, from the same lower borders on."""
+    i, j, k = (-(-n // stride) for n in grid.size)
+    x, y, z = (s * stride for s in grid.spacing)
+    origin = grid.map(np.full(3, (stride - 1) / 2), Frame.VOXEL, Frame.RAS)
+    return Grid((i, j, k), (x, y, z), (float(origin[0]), float(origin[1]), float(origin[2])), grid.direction)
+
+
+def seen(volume: Volume, grid: Grid, transform: Transform) -> Tensor:
+    """Return ``volume`` on ``grid`` through ``transform``: (1, 1, K, J, I), float32; 0 beyond its borders."""
+    matrix = torch.from_numpy(volume.grid.matrix(Frame.RAS, Frame.VOXEL))
+    image = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))[None, None]
+    slabs = []
+    for slab in k_slabs(grid, SLAB_VOXELS):
+        points = transform.map_voxels(grid, slab)
+        slabs.append(pull(image, (points @ matrix[:3, :3].T + matrix[:3, 3]).float()[None]))
+    return torch.cat(slabs, 2)

@@ -1,0 +1,140 @@
+"""Recipe of the networks that estimate velocity fields: synthetic pairs, with or without their known fields.
+
+The network is applied several times, as in use: each estimate is what the ones before have left, and it sees the moving
+image as they warp it. Every estimate has its loss. Source: our own (learning from known fields, and in passes); the
+losses without them are those of Balakrishnan et al., VoxelMorph (IEEE TMI 2019), eq. 5, 7 and 8.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from DiffusionCore.checks import check_range
+from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.losses import gradient_penalty, local_correlation
+from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
+from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
+from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, displacements, draw_field_pairs
+from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.image_batches import displaced
+from DiffusionCore.training.shape_pool import draw_shape_pool
+from DiffusionCore.training.tissue_pool import TissuePool
+
+_WINDOW = 9  # voxels a side of the local correlation as a loss, as published
+_FLOOR = 1e-3  # variance that counts as noise, where the mean of the foreground is 1
+_TINY = 1e-6  # voxels squared, under the root of a distance, so that it has a slope at 0
+_OUTSIDE = 0.1  # weight of the field where there is no object, beside 1 inside
+
+
+@dataclass(frozen=True)
+class VoxelMorphRecipeConfig:
+    """What is drawn, and what is minimized.
+
+    Attributes:
+        batch: pairs in a batch.
+        heads, shapes: synthetic heads, and random shapes, in the pool.
+        loss: "field", the mean distance in mm from the known velocity; or without it, the unlikeness of the warped
+            moving and the fixed image, "correlation" (local, 9 voxels a side) or "squares", plus ``smoothness`` times
+            the mean squared gradient of the velocity.
+        smoothness: weight of that gradient; published: 1 with the correlation, 0.01 with the squares.
+        both_ways: whether the fixed image, warped by exp(-v), is compared with the moving one, too.
+        passes: estimates, each of what the ones before have left.
+        pairs: what the pairs are like.
+        network: the network.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    batch: int = 4
+    heads: int = 120
+    shapes: int = 40
+    loss: Literal["field", "correlation", "squares"] = "field"
+    smoothness: float = 1.0
+    both_ways: bool = False
+    passes: int = 2
+    pairs: FieldPairsConfig = field(default_factory=FieldPairsConfig)
+    network: VoxelMorphConfig | PublishedVoxelMorphConfig = field(default_factory=VoxelMorphConfig)
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "batch", "heads", "passes")
+        check_range(self, 0, math.inf, "shapes", "smoothness")
+
+
+class VoxelMorphRecipe:
+    """Train a VoxelMorph, or a published one, on pairs of synthetic objects (see the module docstring)."""
+
+    def __init__(self, config: VoxelMorphRecipeConfig, *, pool: TissuePool | None = None, seed: int = 0) -> None:
+        published = isinstance(config.network, PublishedVoxelMorphConfig)
+        self.kind = "published-voxelmorph" if published else "voxelmorph"
+        self.config = config
+        self.batch = config.batch
+        self._given = pool
+        self._seed = seed
+
+    @functools.cached_property
+    def pool(self) -> TissuePool:
+        """The objects, drawn at first use (about a minute)."""
+        if self._given is not None:
+            return self._given
+        generator = torch.Generator().manual_seed(self._seed)
+        heads = draw_head_pool(self.config.heads, generator=generator)
+        return heads.joined(draw_shape_pool(self.config.shapes, generator=generator))
+
+    def network(self) -> VoxelMorph | PublishedVoxelMorph:
+        """Return an untrained network."""
+        config = self.config.network
+        return VoxelMorph(config) if isinstance(config, VoxelMorphConfig) else PublishedVoxelMorph(config)
+
+    def draw(self, generator: torch.Generator) -> FieldPairs:
+        """Return pairs with their known velocities."""
+        return draw_field_pairs(self.pool, self.config.pairs, self.config.batch, generator=generator)
+
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the mean loss of the passes, and distances from the known velocity in mm: at the start, at the end."""
+        pairs = FieldPairs(*batch)
+        window = self.config.network.force_window
+        losses, moved, velocities, left = [], pairs.moving, torch.zeros(()), torch.zeros(())
+        for _ in range(self.config.passes):
+            estimate = velocities + network(pair_images(pairs.fixed, moved, window))
+            left = self._field_error(estimate, pairs)
+            losses.append(left if self.config.loss == "field" else self._unlikeness(estimate, pairs))
+            velocities = estimate.detach()
+            moved = warped(pairs.moving, velocities)
+        start = self._field_error(torch.zeros_like(pairs.velocities), pairs)
+        return torch.stack(losses).mean(), {"start": start.item(), "error": left.item()}
+
+    def _field_error(self, estimate: Tensor, pairs: FieldPairs) -> Tensor:
+        """Return the mean distance from the known velocity, mm; a finer estimate is averaged."""
+        if estimate.shape != pairs.velocities.shape:
+            estimate = F.avg_pool3d(estimate, 2) / 2
+        weights = _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
+        distance = ((estimate - pairs.velocities).square().sum(1, keepdim=True) + _TINY).sqrt()
+        return 2 * self.config.pairs.spacing * (weights * distance).sum() / weights.sum()
+
+    def _unlikeness(self, estimate: Tensor, pairs: FieldPairs) -> Tensor:
+        """Return the published loss of the estimate, the mean of both ways if both count."""
+        ways = [self._compared(warped(pairs.moving, estimate), pairs.fixed)]
+        if self.config.both_ways:
+            ways.append(self._compared(warped(pairs.fixed, -estimate), pairs.moving))
+        penalty = gradient_penalty(estimate, (1.0, 1.0, 1.0)).mean()
+        return torch.stack(ways).mean() + self.config.smoothness * penalty
+
+    def _compared(self, image: Tensor, reference: Tensor) -> Tensor:
+        if self.config.loss == "squares":
+            return (image - reference).square().mean()
+        return 1 - local_correlation(image, reference, window=_WINDOW, floor=_FLOOR).mean()
+
+
+def warped(images: Tensor, velocities: Tensor) -> Tensor:
+    """Return ``images`` (B, 1, K, J, I) seen through exp(v), ``velocities`` as for ``displacements``."""
+    k, j, i = images.shape[2:]
+    return displaced(images, displacements(velocities, (k, j, i)))
