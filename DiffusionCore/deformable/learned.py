@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.foreground import extent, foreground_mask, working_volume
+from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import build_network, choose_device
 from DiffusionCore.checks import CheckpointError, check_range
-from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.interpolation import pull
+from DiffusionCore.losses import local_correlation
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.precision import fastest_precision
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph
@@ -28,6 +31,7 @@ from DiffusionCore.transforms.displacement import ras_vectors
 from DiffusionCore.transforms.velocity import Velocity
 
 FieldNetwork = VoxelMorph | PublishedVoxelMorph
+FIELD = "field"
 KINDS = ("voxelmorph", "published-voxelmorph")
 _HEAD = 75.0  # mm, the radius of a head, which the spacing of a network is meant for
 _MARGIN = 3  # voxels of what the network sees, around the fixed foreground
@@ -62,6 +66,14 @@ class LearnedSettings:
         check_range(self, 1, 100, "passes")
 
 
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A ``velocity`` v, ``start @ v`` taking fixed to moving points, and how ``alike`` the images are then, 0..1."""
+
+    velocity: Velocity
+    alike: float
+
+
 class LearnedField:
     """Estimates velocities with a network.
 
@@ -75,14 +87,15 @@ class LearnedField:
     """
 
     def __init__(self, network: FieldNetwork, spacing: float, *, passes: int = 3, precision: Precision) -> None:
-        self._network, self._spacing, self._passes = network.eval(), spacing, passes
+        self.passes = passes
+        self._network, self._spacing = network.eval(), spacing
         self._device = next(network.parameters(), torch.zeros(())).device
         chosen = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
         self._dtype = chosen.get(precision) or fastest_precision(self._device)
 
     @torch.inference_mode()
-    def velocities(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Velocity]:
-        """Yield the velocity v after each pass: ``start @ v`` takes fixed to moving points.
+    def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
+        """Yield the estimate before the first pass, a velocity of zero, and after each pass.
 
         Every pass sees the moving image through ``start @ v``, resampled from its own voxels. What it finds is added to
         v, which is right to first order. Source: our own.
@@ -93,10 +106,12 @@ class LearnedField:
         coarse = velocity_grid(grid, self._network.stride)
         reference = seen(fixed, grid, Affine.identity())
         velocity = Velocity(torch.zeros(3, *coarse.shape), coarse)
-        for _ in range(self._passes):
-            found = self._estimate(reference, seen(moving, grid, start @ velocity))
+        for _ in range(self.passes):
+            moved = seen(moving, grid, start @ velocity)
+            yield Estimate(velocity, _likeness(reference, moved))
+            found = self._estimate(reference, moved)
             velocity = Velocity(velocity.vectors + ras_vectors(found, coarse), coarse)
-            yield velocity
+        yield Estimate(velocity, _likeness(reference, seen(moving, grid, start @ velocity)))
 
     def _estimate(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), in voxels of its grid."""
@@ -104,6 +119,21 @@ class LearnedField:
         images = pair_images(fixed.to(self._device), moving.to(self._device), window)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
             return self._network(images)[0].cpu()
+
+
+def field_steps(
+    field: LearnedField, fixed: Volume, moving: Volume, start: Affine, account: StepAccount
+) -> Iterator[Step]:
+    """Yield one step of the phase "field" per pass of ``field`` after the affine ``start``.
+
+    The transform of the last one is ``start`` where the images are no more alike, by their local correlation, than
+    they were there.
+    """
+    estimates = field.estimates(fixed, moving, start)
+    begun = next(estimates)
+    for number, estimate in enumerate(estimates, start=1):
+        refused = number == field.passes and estimate.alike <= begun.alike
+        yield account.step(FIELD, start if refused else start @ estimate.velocity, 1 - number / field.passes)
 
 
 def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedField:
@@ -139,6 +169,10 @@ def velocity_grid(grid: Grid, stride: int) -> Grid:
     x, y, z = (s * stride for s in grid.spacing)
     origin = grid.map(np.full(3, (stride - 1) / 2), Frame.VOXEL, Frame.RAS)
     return Grid((i, j, k), (x, y, z), (float(origin[0]), float(origin[1]), float(origin[2])), grid.direction)
+
+
+def _likeness(fixed: Tensor, moving: Tensor) -> float:
+    return float(local_correlation(moving, fixed, floor=FLOOR))
 
 
 def seen(volume: Volume, grid: Grid, transform: Transform) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from DiffusionCore.losses import LocalCorrelation, with_gradient
 
-_FLOOR = 1e-3  # variance that counts as noise, where the mean of the foreground is 1
+FLOOR = 1e-3  # variance that counts as noise, where the mean of the foreground is 1
 _UNIT = (1.0, 1.0, 1.0)  # voxels
 
 
@@ -29,5 +29,5 @@ def pair_images(fixed: Tensor, moving: Tensor, force_window: int | None) -> Tens
 
 def _force(image: Tensor, reference: Tensor, window: int) -> Tensor:
     """Return the slope (B, 3, K, J, I) of the local correlation by a shift of where ``image`` is read, in voxels."""
-    slope = LocalCorrelation(reference, window=window, floor=_FLOOR).value_and_slope(image)[1]
+    slope = LocalCorrelation(reference, window=window, floor=FLOOR).value_and_slope(image)[1]
     return slope * with_gradient(image, _UNIT)[:, 1:]

@@ -12,6 +12,7 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.deformable.learned import LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.space import Volume
@@ -26,18 +27,21 @@ class DeformableSettings:
 
     Attributes:
         affine: the affine phases; None starts from the initial transform, or from aligned centers.
+        learned: the network that estimates a field before it is refined; None leaves it out, which is the default
+            because the refinement ends no better for it (measured: `Documentation/training/voxelmorph.md`).
         refinement: of the velocity field; None leaves it out.
 
     Raises:
-        ValueError: both are None.
+        ValueError: all are None.
     """
 
     affine: AffineSettings | None = field(default_factory=AffineSettings)
+    learned: LearnedSettings | None = None
     refinement: RefinementSettings | None = field(default_factory=RefinementSettings)
 
     def __post_init__(self) -> None:
-        if self.affine is None and self.refinement is None:
-            raise ValueError("'affine' and 'refinement' are both None: nothing is left to do")
+        if self.affine is None and self.learned is None and self.refinement is None:
+            raise ValueError("'affine', 'learned' and 'refinement' are all None: nothing is left to do")
 
     @classmethod
     def of(cls, preset: Preset) -> DeformableSettings:
@@ -54,6 +58,7 @@ class DeformableSettings:
         if self.refinement is not None and after is not None and _deforms(after):
             return done + len(self.refinement.shown(_time(after)))
         ahead = done + 1 if self.affine is None else self.affine.expected_steps(after)
+        ahead += 0 if self.learned is None else self.learned.passes
         return ahead + (0 if self.refinement is None else len(self.refinement.shown()))
 
 
@@ -67,6 +72,7 @@ class DeformablePipeline:
     def __init__(self, settings: DeformableSettings, *, device: str = "auto") -> None:
         self.settings, self._device = settings, choose_device(device)
         self._affine = AffinePipeline(settings.affine, device=device) if settings.affine else None
+        self._learned = load_learned(settings.learned, device) if settings.learned else None
 
     @torch.inference_mode()
     def steps(
@@ -78,13 +84,13 @@ class DeformablePipeline:
         generator: torch.Generator,
         after: Step | None = None,
     ) -> Iterator[Step]:
-        """Yield the steps of the affine registration, and those of the refinement after its result.
+        """Yield the steps of the affine registration, and those of the field and its refinement after its result.
 
         Where the affine registration does not believe its own result ("caution"), nothing is refined: a deformation
         can make any two images more alike.
 
-        With ``after``, an affine step, the affine registration goes on from it, and the refinement follows. After a
-        step that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
+        With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step
+        that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
         start. What comes out is never less alike, by the local correlation, than what the refinement started from.
 
         Raises:
@@ -95,10 +101,14 @@ class DeformablePipeline:
         if refinement is None or last is None or not _deforms(last):
             for step in self._affine_steps(fixed, moving, initial, generator, after):
                 yield (last := step)
-        if refinement is None or last is None or last.phase == CAUTION:
+        if last is None or last.phase == CAUTION or (self._learned is None and refinement is None):
             return
         account = _account(fixed, moving, generator, last)
-        yield from refine_steps(fixed, moving, last.transform, refinement, account, _time(last), self._device)
+        if self._learned is not None and isinstance(last.transform, Affine):
+            for step in field_steps(self._learned, fixed, moving, last.transform, account):
+                yield (last := step)
+        if refinement is not None:
+            yield from refine_steps(fixed, moving, last.transform, refinement, account, _time(last), self._device)
 
     def _affine_steps(
         self, fixed: Volume, moving: Volume, initial: Affine | None, generator: torch.Generator, after: Step | None

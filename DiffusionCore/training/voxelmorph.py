@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.checks import check_range
-from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.losses import gradient_penalty, local_correlation
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
@@ -29,7 +29,6 @@ from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.tissue_pool import TissuePool
 
 _WINDOW = 9  # voxels a side of the local correlation as a loss, as published
-_FLOOR = 1e-3  # variance that counts as noise, where the mean of the foreground is 1
 _TINY = 1e-6  # voxels squared, under the root of a distance, so that it has a slope at 0
 _OUTSIDE = 0.1  # weight of the field where there is no object, beside 1 inside
 
@@ -131,7 +130,7 @@ class VoxelMorphRecipe:
     def _compared(self, image: Tensor, reference: Tensor) -> Tensor:
         if self.config.loss == "squares":
             return (image - reference).square().mean()
-        return 1 - local_correlation(image, reference, window=_WINDOW, floor=_FLOOR).mean()
+        return 1 - local_correlation(image, reference, window=_WINDOW, floor=FLOOR).mean()
 
 
 def warped(images: Tensor, velocities: Tensor) -> Tensor:

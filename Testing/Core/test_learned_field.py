@@ -1,5 +1,8 @@
 """The field that a network sees between two volumes: where it lies, what the network is shown, what is recovered."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,27 +10,34 @@ from scipy.ndimage import gaussian_filter
 from strategies import oblique_grid
 from torch.testing import assert_close
 
+from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.foreground import extent, working_volume
+from DiffusionCore.affine.pair import WorkingPair
+from DiffusionCore.affine.steps import Step
 from DiffusionCore.checks import CheckpointError
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.learned import (
     LearnedField,
     LearnedSettings,
     Precision,
+    field_steps,
     load_learned,
     seen_grid,
     velocity_grid,
 )
 from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.losses import local_correlation
 from DiffusionCore.networks.precision import fastest_precision
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
+from DiffusionCore.registration import register
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.training.field_pairs import FieldPairsConfig
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipeConfig
-from DiffusionCore.transforms import Affine, Velocity, resample, voxel_centers
+from DiffusionCore.transforms import Affine, Chain, Velocity, resample, voxel_centers
 from DiffusionCore.transforms.displacement import sample_field, voxel_vectors
 
 FIXED_GRID = oblique_grid((44, 36, 30), (4.0, 4.5, 5.0))
@@ -86,7 +96,8 @@ class Oracle(torch.nn.Module):
 
 
 def estimates(network, passes: int = 3, precision: Precision = Precision.FLOAT32) -> list[Velocity]:
-    return list(LearnedField(network, 4.0, passes=passes, precision=precision).velocities(FIXED, MOVING, START))
+    field = LearnedField(network, 4.0, passes=passes, precision=precision)
+    return [estimate.velocity for estimate in field.estimates(FIXED, MOVING, START)][1:]
 
 
 @pytest.mark.parametrize(("share", "stride"), [(1.0, 2), (0.6, 2), (1.0, 1)])
@@ -112,6 +123,50 @@ def test_each_pass_sees_the_images_as_warped_so_far():
     assert alike[2] > alike[0] + 0.04
     assert [tuple(seen.shape) for seen in oracle.seen] == [(1, 5, *SEEN.shape)] * 3
     assert torch.equal(oracle.seen[0][:, :1], oracle.seen[2][:, :1])
+
+
+def phase(network, passes: int = 3) -> list[Step]:
+    account = StepAccount(WorkingPair(FIXED, MOVING, (8.0, 4.0)), generator=torch.Generator().manual_seed(0))
+    field = LearnedField(network, 4.0, passes=passes, precision=Precision.FLOAT32)
+    return list(field_steps(field, FIXED, MOVING, START, account))
+
+
+def test_every_pass_is_a_step_and_the_images_become_more_alike():
+    steps = phase(Oracle(0.7))
+    assert [(step.index, step.phase) for step in steps] == [(0, "field"), (1, "field"), (2, "field")]
+    assert [step.time for step in steps] == pytest.approx([2 / 3, 1 / 3, 0.0])
+    information = [step.metrics["mutual_information"] for step in steps]
+    assert information[0] < information[1] < information[2]
+
+
+def test_a_field_that_makes_the_images_no_more_alike_is_shown_and_left():
+    steps = phase(Oracle(-1.0), passes=2)
+    assert isinstance(steps[0].transform, Chain)
+    assert steps[1].transform is START
+
+
+def stored(path: Path, network=None) -> str:
+    """Store an untrained network, which moves nothing, or another one, and return its path."""
+    network = network or VoxelMorph(SMALL)
+    config = VoxelMorphRecipeConfig(network=network.config, pairs=FieldPairsConfig(spacing=6.0))
+    kind = "voxelmorph" if isinstance(network, VoxelMorph) else "published-voxelmorph"
+    save_checkpoint(path, Checkpoint(kind, to_dict(config), network.state_dict(), {}))
+    return str(path)
+
+
+def test_a_deformable_registration_has_the_field_between_the_affine_and_the_refinement(tmp_path):
+    learned = LearnedSettings(stored(tmp_path / "model.safetensors"), passes=2)
+    refinement = RefinementSettings(spacing=6.0, iterations=(2, 2), show_every=2)
+    settings = DeformableSettings(affine=None, learned=learned, refinement=refinement)
+    found = register(FIXED, MOVING, settings, initial_transform=START)
+    phases = [step.phase for step in found.steps]
+    assert phases == ["center", "field", "field", "refine", "refine"]
+    assert len(phases) == settings.expected_steps()
+    resumed = register(FIXED, MOVING, settings, after=found.steps[1])
+    assert [step.phase for step in resumed.steps] == ["refine", "refine"]
+    alone = register(FIXED, MOVING, replace(settings, refinement=None), initial_transform=START)
+    assert [step.phase for step in alone.steps] == ["center", "field", "field"]
+    assert alone.transform is START  # an untrained network moves nothing, which is no gain
 
 
 def test_the_seen_grid_holds_the_foreground_along_the_axes_of_the_body():
@@ -148,22 +203,14 @@ def test_the_force_points_from_where_an_image_is_to_where_the_other_one_has_it()
 
 
 @pytest.mark.parametrize(
-    ("kind", "network"),
-    [
-        ("voxelmorph", VoxelMorph(SMALL)),
-        ("published-voxelmorph", PublishedVoxelMorph(PublishedVoxelMorphConfig("paper"))),
-        ("published-voxelmorph", PublishedVoxelMorph(PublishedVoxelMorphConfig("reference"))),
-    ],
+    "network", [VoxelMorph(SMALL), *(PublishedVoxelMorph(PublishedVoxelMorphConfig(f)) for f in ("paper", "reference"))]
 )
-def test_a_stored_model_is_used_at_the_spacing_of_its_training(tmp_path, kind, network):
-    config = VoxelMorphRecipeConfig(network=network.config, pairs=FieldPairsConfig(spacing=6.0))
-    path = tmp_path / "model.safetensors"
-    save_checkpoint(path, Checkpoint(kind, to_dict(config), network.state_dict(), {}))
-    field = load_learned(LearnedSettings(str(path), passes=2, precision=Precision.FLOAT32))
-    found = list(field.velocities(FIXED, MOVING, START))
-    assert len(found) == 2
-    assert found[-1].grid.spacing == pytest.approx([6.0 * extent(FIXED).radius / 75 * network.stride] * 3)
-    assert found[-1].vectors.abs().max() < 0.1  # an untrained network moves nothing
+def test_a_stored_model_is_used_at_the_spacing_of_its_training(tmp_path, network):
+    path = stored(tmp_path / "model.safetensors", network)
+    field = load_learned(LearnedSettings(path, passes=2, precision=Precision.FLOAT32))
+    *_, found = (estimate.velocity for estimate in field.estimates(FIXED, MOVING, START))
+    assert found.grid.spacing == pytest.approx([6.0 * extent(FIXED).radius / 75 * network.stride] * 3)
+    assert found.vectors.abs().max() < 0.1  # an untrained network moves nothing
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path):
