@@ -1,6 +1,8 @@
 """Schedules: how far each step of the diffusion moves, and how far all steps up to a time have moved.
 
-Times are 1..N, and 0 is the noise-free state. Entry ``n - 1`` of a table belongs to time n.
+Times are 1..N, and 0 is the noise-free state. Entry ``n - 1`` of a table belongs to time n. Affine transforms are
+noised by steps that add up (``Schedule``); what has unit variance of its own, such as a z-scored field, fades into
+noise of unit variance (``LinearBetas``).
 """
 
 from __future__ import annotations
@@ -60,3 +62,38 @@ class CosineSchedule(Schedule):
 
     def _rise(self, share: Tensor) -> Tensor:
         return torch.sin(math.pi / 2 * share).square()
+
+
+@dataclass(frozen=True)
+class LinearBetas:
+    """Variances beta of the noise of each step that grow evenly; what was there fades so that the variance stays 1.
+
+    Of the clean state the share ``alpha_bar`` of the variance is left at a time: x_t = sqrt(alpha_bar_t) x_0 +
+    sqrt(1 - alpha_bar_t) noise, alpha_bar_t = (1 - beta_1) ... (1 - beta_t). The defaults are those of DiffuseReg.
+
+    Raises:
+        ValueError: no steps, or variances that are not positive, below 1 and increasing.
+
+    Source: Ho et al., Denoising diffusion probabilistic models (NeurIPS 2020), eq. 4.
+    """
+
+    steps: int = 2000
+    smallest: float = 1e-6
+    largest: float = 1e-2
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"A schedule needs at least one step, got {self.steps}")
+        if not 0 < self.smallest <= self.largest < 1:
+            raise ValueError(f"Expected 0 < smallest <= largest < 1, got {self.smallest} and {self.largest}")
+
+    def alpha_bar(self, times: Tensor) -> Tensor:
+        """Return the share of the variance that is left of the clean state at ``times``, of 0..steps: float64.
+
+        Raises:
+            ValueError: a time lies outside of the schedule.
+        """
+        if times.numel() and not 0 <= times.min() <= times.max() <= self.steps:
+            raise ValueError(f"The schedule has the times 0 to {self.steps}, got {times.min()} to {times.max()}")
+        betas = torch.linspace(self.smallest, self.largest, self.steps, dtype=torch.float64, device=times.device)
+        return torch.cat([torch.ones_like(betas[:1]), (1 - betas).cumprod(0)])[times]
