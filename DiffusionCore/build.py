@@ -9,6 +9,7 @@ from DiffusionCore.checks import CheckpointError, DeviceError
 from DiffusionCore.config import from_dict
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
+from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
@@ -19,6 +20,7 @@ NETWORKS = {
     "published-affine": (AffineDenoiser, AffineDenoiserConfig),
     "published-voxelmorph": (PublishedVoxelMorph, PublishedVoxelMorphConfig),
     "voxelmorph": (VoxelMorph, VoxelMorphConfig),
+    "published-diffusereg": (DiffuseReg, DiffuseRegConfig),
 }
 
 

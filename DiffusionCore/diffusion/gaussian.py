@@ -1,7 +1,7 @@
 """Gaussian diffusion of any tensor (B, ...) of unit variance: the noised state, and what a network learns of it.
 
 With a = sqrt(alpha_bar_t) and s = sqrt(1 - alpha_bar_t), the noised state is x_t = a x_0 + s noise. Whoever knows x_t
-and one of x_0, the noise and v = a noise - s x_0 knows the others: a network may be trained for any of them (``Target``).
+and one of x_0, the noise and v = a noise - s x_0 knows the others: networks learn any of them (``Target``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blocks of the 3D networks: time embedding, halving residual blocks, and heads for any size of image."""
+"""Blocks of the 3D networks: time embedding, residual blocks that halve or double, and heads for any size of image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def sinusoidal(times: Tensor, width: int) -> Tensor:
 
 
 class TimeEmbedding(nn.Module):
-    """times (B,) -> sinusoids -> linear -> GELU -> linear: (B, width)."""
+    """times (B,) -> sinusoids -> linear -> activation -> linear: (B, width)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: type[nn.Module] = nn.GELU) -> None:
         super().__init__()
         self.width = width
-        self.layers = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.layers = nn.Sequential(nn.Linear(width, 4 * width), activation(), nn.Linear(4 * width, width))
 
     def forward(self, times: Tensor) -> Tensor:
         """Return the embedding (B, width) of ``times`` (B,)."""
@@ -96,6 +96,51 @@ class ShiftDownBlock(DownBlock):
         if self.classes is not None:
             shift = shift + self.classes(classes)
         return self.norm2(hidden + shift[:, :, None, None, None])
+
+
+class TimedBlock(nn.Module):
+    """A residual block of two convolutions with the time as a shift of every channel between them.
+
+    ::
+
+        x -> conv 3, norm, LeakyReLU -> + time -> conv 3, norm -> + -> LeakyReLU -> out
+          `------------------ conv 1, norm if channels change ----'
+
+    Source: Hatamizadeh et al., UNETR (WACV 2022), its residual block; the shift is that of DiffuseReg.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, embedding: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(inputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv3d(outputs, outputs, 3, padding=1, bias=False)
+        self.skip = nn.Conv3d(inputs, outputs, 1, bias=False) if inputs != outputs else None
+        self.time = nn.Linear(embedding, outputs)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return (B, outputs, K, J, I) of ``x`` (B, inputs, K, J, I), under ``embedding`` (B, E)."""
+        hidden = F.leaky_relu(instance_norm(self.conv1(x)))
+        hidden = hidden + self.time(F.silu(embedding))[:, :, None, None, None]
+        kept = x if self.skip is None else instance_norm(self.skip(x))
+        return F.leaky_relu(instance_norm(self.conv2(hidden)) + kept)
+
+
+class UpBlock(nn.Module):
+    """x -> transposed conv 2 stride 2 -> join with the features of that size -> TimedBlock. Source: UNETR."""
+
+    def __init__(self, inputs: int, outputs: int, *, embedding: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose3d(inputs, outputs, 2, 2, bias=False)
+        self.block = TimedBlock(2 * outputs, outputs, embedding=embedding)
+
+    def forward(self, x: Tensor, features: Tensor, embedding: Tensor) -> Tensor:
+        """Return (B, outputs, 2 K, 2 J, 2 I) of ``x`` (B, inputs, K, J, I) and ``features`` of the larger size."""
+        return self.block(torch.cat([self.up(x), features], 1), embedding)
+
+
+def instance_norm(x: Tensor) -> Tensor:
+    """Return ``x`` (B, C, K, J, I) with mean 0 and variance 1 in every channel of every item; one voxel becomes 0."""
+    flat = x.flatten(2)
+    return F.layer_norm(flat, flat.shape[-1:]).view(x.shape)
 
 
 class MomentHead(nn.Module):
