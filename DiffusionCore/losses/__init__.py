@@ -4,5 +4,14 @@ from DiffusionCore.losses.box import box_sum
 from DiffusionCore.losses.force import force, with_gradient
 from DiffusionCore.losses.local_correlation import LocalCorrelation, local_correlation
 from DiffusionCore.losses.smoothness import gradient_penalty
+from DiffusionCore.losses.structural_similarity import structural_similarity
 
-__all__ = ["LocalCorrelation", "box_sum", "force", "gradient_penalty", "local_correlation", "with_gradient"]
+__all__ = [
+    "LocalCorrelation",
+    "box_sum",
+    "force",
+    "gradient_penalty",
+    "local_correlation",
+    "structural_similarity",
+    "with_gradient",
+]
