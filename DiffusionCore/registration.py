@@ -12,17 +12,19 @@ import torch
 from DiffusionCore.affine.pipeline import AffinePipeline, AffineSettings
 from DiffusionCore.affine.published_pipeline import PublishedPipeline, PublishedSettings
 from DiffusionCore.affine.steps import Step
+from DiffusionCore.deformable.diffusereg_pipeline import DiffuseRegPipeline, PublishedDiffuseRegSettings
 from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
-Settings = AffineSettings | PublishedSettings | DeformableSettings
+Settings = AffineSettings | PublishedSettings | DeformableSettings | PublishedDiffuseRegSettings
 METHODS: dict[str, type[Settings]] = {
     "affine": AffineSettings,
     "published-affine": PublishedSettings,
     "deformable": DeformableSettings,
+    "published-diffusereg": PublishedDiffuseRegSettings,
 }
 
 
@@ -71,6 +73,8 @@ def load_pipeline(settings: Settings, device: str = "auto") -> Pipeline:
             return PublishedPipeline(settings, device=device)
         case DeformableSettings():
             return DeformablePipeline(settings, device=device)
+        case PublishedDiffuseRegSettings():
+            return DiffuseRegPipeline(settings, device=device)
     names = ", ".join(kind.__name__ for kind in METHODS.values())
     raise TypeError(f"'settings' must be one of {names}, got {settings!r}")
 

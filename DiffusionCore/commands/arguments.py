@@ -19,8 +19,11 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how to register."""
     add = parser.add_argument
-    methods = ["affine", "published-affine"]
-    text = "how to align: by poses, search and polish, or by the published diffusion alone (default: %(default)s)"
+    methods = ["affine", "published-affine", "published-diffusereg"]
+    text = (
+        "how to align: by poses, search and polish; by the published affine diffusion alone; or affinely, and then by "
+    )
+    text += "the published diffusion of the field (default: %(default)s)"
     add("--method", choices=methods, default="affine", help=text)
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")

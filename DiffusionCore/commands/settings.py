@@ -6,11 +6,10 @@ import argparse
 from typing import Any
 
 from DiffusionCore.affine.polish import PolishSettings
-from DiffusionCore.affine.published import KIND
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.diffusion.reverse import Graded
 from DiffusionCore.models import list_models
-from DiffusionCore.registration import AffineSettings, PublishedSettings, Settings
+from DiffusionCore.registration import AffineSettings, PublishedDiffuseRegSettings, PublishedSettings, Settings
 from DiffusionCore.transforms.affine import Group
 
 
@@ -21,11 +20,12 @@ def settings_from(options: argparse.Namespace) -> Settings:
         CheckpointError: the method needs a model, and none was named.
         ConfigError: an option that the method does not have.
     """
-    return {"affine": _affine, "published-affine": _published}[options.method](options)
+    makers = {"affine": _affine, "published-affine": _published, "published-diffusereg": _published_diffusereg}
+    return makers[options.method](options)
 
 
 def _affine(options: argparse.Namespace) -> AffineSettings:
-    changes: dict[str, Any] = {"polish": PolishSettings(group=Group[options.group.upper()])}
+    changes: dict[str, Any] = {"polish": _polish(options)}
     if options.steps is not None:
         changes["fractions"] = Graded.spread(options.steps).values
     if options.model is not None:
@@ -39,11 +39,31 @@ def _published(options: argparse.Namespace) -> PublishedSettings:
             f"--group {options.group} belongs to --method affine: here the model decides which transforms are made. "
             "Leave it out."
         )
+    return PublishedSettings(_trained_model(options), count=options.steps)
+
+
+def _published_diffusereg(options: argparse.Namespace) -> PublishedDiffuseRegSettings:
+    eta = 1.0 if options.steps is None else 0.0  # few steps need those without chance
+    affine = AffineSettings(polish=_polish(options))
+    return PublishedDiffuseRegSettings(_trained_model(options), count=options.steps, eta=eta, affine=affine)
+
+
+def _polish(options: argparse.Namespace) -> PolishSettings:
+    return PolishSettings(group=Group[options.group.upper()])
+
+
+def _trained_model(options: argparse.Namespace) -> str:
+    """Return the model that was named, for a method whose models are of the kind of its name, and not shipped.
+
+    Raises:
+        CheckpointError: none was named.
+    """
+    method = options.method
     if options.model in (None, "none"):
-        names = [card.name for card in list_models() if card.kind == KIND]
+        names = [card.name for card in list_models() if card.kind == method]
         raise CheckpointError(
-            f"--method published-affine needs --model NAME|PATH. Models of this kind: {', '.join(names) or 'none'}. "
-            "To train one: python -m DiffusionCore train published-affine --output runs/published-affine, then "
-            "--model runs/published-affine/weights.safetensors."
+            f"--method {method} needs --model NAME|PATH. Models of this kind: {', '.join(names) or 'none'}. "
+            f"To train one: python -m DiffusionCore train {method} --output runs/{method}, then "
+            f"--model runs/{method}/weights.safetensors."
         )
-    return PublishedSettings(options.model, count=options.steps)
+    return options.model

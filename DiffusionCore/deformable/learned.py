@@ -100,7 +100,7 @@ class LearnedField:
         Every pass sees the moving image through ``start @ v``, resampled from its own voxels. What it finds is added to
         v, which is right to first order. Source: our own.
         """
-        spacing = self._spacing * extent(fixed).radius / _HEAD
+        spacing = seen_spacing(fixed, self._spacing)
         fixed, moving = working_volume(fixed, spacing), working_volume(moving, spacing)
         grid = seen_grid(fixed, spacing)
         coarse = velocity_grid(grid, self._network.stride)
@@ -151,6 +151,11 @@ def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedFiel
     network = cast(FieldNetwork, build_network(checkpoint)).to(choose_device(device))
     spacing = float(checkpoint.config["pairs"]["spacing"])
     return LearnedField(network, spacing, passes=settings.passes, precision=settings.precision)
+
+
+def seen_spacing(fixed: Volume, spacing: float) -> float:
+    """Return the mm between the voxels that a network sees of ``fixed``: ``spacing`` for a head, else in proportion."""
+    return spacing * extent(fixed).radius / _HEAD
 
 
 def seen_grid(fixed: Volume, spacing: float) -> Grid:

@@ -31,7 +31,7 @@ class RegistrationJob:
         fixed, moving: the images.
         fixed_labels, moving_labels: integer labels on the grids of the images: overlap is measured, the moving ones are
             carried along.
-        method: "affine" or "published-affine".
+        method: one of `DiffusionCore.registration.METHODS`, e.g. "affine".
         settings: of that method, as in its JSON form, partial: what is missing takes its default.
         seed: of all chance in the run.
         device: "auto", "cpu", "cuda" or "cuda:i".

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from DiffusionCore.checks import check_shape
 from DiffusionCore.networks.blocks import TimedBlock, TimeEmbedding, UpBlock
 from DiffusionCore.networks.swin import Seen, SwinBlock, SwinConfig, SwinEncoder, SwinRecorder, WindowAttention
+from DiffusionCore.networks.voxelmorph import padded
 from DiffusionCore.networks.windows import Triple, Windows
 
 
@@ -108,7 +109,7 @@ class DiffuseReg(nn.Module):
         """
         check_shape(images, "B 2 K J I", name="images")
         k, j, i = images.shape[2:]
-        volumes = _padded(_standardized(images), self.config.swin.stride)
+        volumes = padded(_standardized(images), self.config.swin.stride)
         layouts = self.config.swin.layouts((volumes.shape[2], volumes.shape[3], volumes.shape[4]))
         apart = [windows.apart(images.device) for windows in layouts]
         both = volumes.transpose(0, 1).reshape(-1, 1, *volumes.shape[2:])  # the fixed images, then the moving ones
@@ -133,7 +134,7 @@ class DiffuseReg(nn.Module):
             time = attention.keys_values(shown[self.field.levels[number]])
             return attention(tokens, condition.apart[number], Seen(time, condition.known[number]))
 
-        volume = _padded(field, self.config.swin.stride)
+        volume = padded(field, self.config.swin.stride)
         features = self.field(volume, condition.layouts, attend)
         x = self.bottom(features[-1], embedding)
         for level, up in zip(reversed(range(len(self.ups))), self.ups, strict=True):
@@ -158,9 +159,3 @@ def _standardized(images: Tensor) -> Tensor:
     """Return ``images`` (B, 2, K, J, I) with mean 0 and deviation 1, each pair as a whole."""
     flat = images.flatten(1)
     return F.layer_norm(flat, flat.shape[1:]).view(images.shape)
-
-
-def _padded(volumes: Tensor, stride: int) -> Tensor:
-    """Return ``volumes`` (B, C, K, J, I) continued by their border values to multiples of ``stride``."""
-    after = [(0, -n % stride) for n in reversed(volumes.shape[2:])]
-    return F.pad(volumes, [n for pair in after for n in pair], mode="replicate") if any(map(sum, after)) else volumes

@@ -72,12 +72,7 @@ def load_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
     from safetensors.torch import load
 
     path = require_file(path, "a file of weights (.safetensors)")
-    description = read_description(path)
-    if kind not in (None, description["kind"]):
-        raise CheckpointError(
-            f"'{path}' holds a model of the kind '{description['kind']}', but one of the kind '{kind}' is needed. "
-            "Choose another one; `python -m DiffusionCore models` lists them."
-        )
+    description = read_description(path, kind)
     try:
         weights = load(path.read_bytes())
     except (SafetensorError, OSError) as error:
@@ -85,7 +80,7 @@ def load_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
     return Checkpoint(description["kind"], description["config"], weights, description["card"])
 
 
-def read_description(path: str | Path) -> dict[str, Any]:
+def read_description(path: str | Path, kind: str | None = None) -> dict[str, Any]:
     """Return {format, kind, config, card} of the checkpoint at ``path`` without reading its weights; needs no torch.
 
     Raises:
@@ -110,6 +105,11 @@ def read_description(path: str | Path) -> dict[str, Any]:
     kinds = {"kind": str, "config": dict, "card": dict}
     if wrong := [name for name, expected in kinds.items() if not isinstance(description.get(name), expected)]:
         raise _damaged(path, f"its description has no valid {' and no valid '.join(wrong)}")
+    if kind not in (None, description["kind"]):
+        raise CheckpointError(
+            f"'{path}' holds a model of the kind '{description['kind']}', but one of the kind '{kind}' is needed. "
+            "Choose another one; `python -m DiffusionCore models` lists them."
+        )
     return description
 
 

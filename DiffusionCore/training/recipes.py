@@ -11,8 +11,11 @@ from DiffusionCore.affine.published import AffineDiffusionConfig
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.networks.affine_denoiser import AffineDenoiserConfig
+from DiffusionCore.networks.diffusereg import DiffuseRegConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorphConfig
+from DiffusionCore.networks.swin import SwinConfig
 from DiffusionCore.training.corruption import Corruptions
+from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
@@ -48,6 +51,11 @@ _VOXELMORPH_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0) 
 _PUBLISHED_VOXELMORPH = VoxelMorphRecipeConfig(
     batch=1, loss="correlation", passes=1, network=PublishedVoxelMorphConfig()
 )
+_SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
+    batch=4,
+    image_terms="signal",
+    network=DiffuseRegConfig(SwinConfig(24, (2, 2, 2), (3, 6, 12)), roles="told"),
+)
 RECIPES = {
     "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
     "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
@@ -64,6 +72,15 @@ RECIPES = {
         _PUBLISHED_VOXELMORPH,
         LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0),
         f"{_HEADS}; {_SHAPES}",
+    ),
+    "published-diffusereg": Entry(
+        DiffuseRegRecipe,
+        DiffuseRegRecipeConfig(),
+        LoopSettings(120_000, learning_rate=1e-4, warm_up=0, weight_decay=1e-4),
+        f"{_HEADS}; {_SHAPES}",
+    ),
+    "small-diffusereg": Entry(
+        DiffuseRegRecipe, _SMALL_DIFFUSEREG, LoopSettings(steps=20_000, clip=1.0), f"{_HEADS}; {_SHAPES}"
     ),
 }
 

@@ -100,7 +100,7 @@ class SpatialDiffusionLogic:
             initialTransform: a linear transform node to start from, in the direction of a result (from parent).
             fixedSegmentation: segmentation or label map node; its overlap with the moving one is measured.
             movingSegmentation: as ``fixedSegmentation``.
-            method: "affine" or "published-affine".
+            method: one of `DiffusionCore.registration.METHODS`, e.g. "affine".
             settings: of the method, plain and partial.
             device: "auto", "cpu", "cuda" or "cuda:i".
             seed: of all chance in the run.

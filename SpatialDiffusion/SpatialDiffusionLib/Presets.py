@@ -55,7 +55,7 @@ def modelPresets(cards: Any) -> list[Preset]:
     """Return a preset for each model that the user has installed or trained; ``cards`` are those of list_models."""
     presets = []
     for card in cards:
-        if card.shipped or card.kind not in ("pose", "published-affine"):
+        if card.shipped or card.kind not in ("pose", "published-affine", "published-diffusereg"):
             continue
         learned = _("Trained model for {kind}. Data: {data}.").format(kind=card.kind, data=card.data)
         method = "affine" if card.kind == "pose" else card.kind
@@ -75,6 +75,8 @@ def settingsOf(preset: Preset, steps: int) -> dict[str, Any]:
         return dict(preset.settings)
     if preset.method == "published-affine":
         return {**preset.settings, "count": steps}
+    if preset.method == "published-diffusereg":
+        return {**preset.settings, "count": steps, "eta": 0.0}  # few steps need those without chance
     return {**preset.settings, "fractions": gradedFractions(steps)}
 
 

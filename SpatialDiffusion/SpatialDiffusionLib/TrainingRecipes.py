@@ -65,6 +65,19 @@ def recipes() -> list[Recipe]:
             ),
         ),
         Recipe(
+            "small-diffusereg",
+            _("Diffusion of the deformation"),
+            _(
+                "Learns to denoise the deformation between two images, step by step. Needs no data: the heads and "
+                "shapes are synthetic. A day or more on a CPU core; set a time limit, or choose a GPU."
+            ),
+        ),
+        Recipe(
+            "published-diffusereg",
+            _("Published DiffuseReg"),
+            _("The same at its published size. Needs no data: the images are synthetic. Needs a GPU with some 16 GB."),
+        ),
+        Recipe(
             "published-affine",
             _("Published affine diffusion"),
             _(
@@ -84,5 +97,9 @@ def defaultTrainingFolder() -> Path:
 
 def purposeOf(kind: str) -> str:
     """Return what weights of the ``kind`` are for; a kind that is new stays as it is."""
-    known = {"pose": _("Affine registration"), "published-affine": _("Published affine diffusion")}
+    known = {
+        "pose": _("Affine registration"),
+        "published-affine": _("Published affine diffusion"),
+        "published-diffusereg": _("Diffusion of the deformation"),
+    }
     return known.get(kind, kind)

@@ -13,17 +13,18 @@ from DiffusionCore.affine.steps import Step
 from DiffusionCore.commands import running
 from DiffusionCore.commands.progress import StepBar
 from DiffusionCore.config import to_dict
+from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
-from DiffusionCore.registration import AffineSettings, PublishedSettings
+from DiffusionCore.registration import AffineSettings, PublishedDiffuseRegSettings, PublishedSettings
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.affine import Affine, Group
 
 NETWORK = AffineDenoiserConfig((8, 16), groups=4, embedding=8, classes=2)
 
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Return the folder of the installed models: "mine", of three published steps, and "other", of poses."""
+    """Return the folder of the installed models: "mine", of three published steps, "other", of poses, and "fields"."""
     monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "models"))
     folder = tmp_path / "models"
@@ -32,6 +33,9 @@ def installed(tmp_path, monkeypatch):
     config = {"diffusion": to_dict(diffusion), "network": to_dict(NETWORK)}
     weights = dict(AffineDenoiser(NETWORK).state_dict())
     save_checkpoint(folder / "mine.safetensors", Checkpoint("published-affine", config, weights, {}))
+    fields = {"diffusion": to_dict(FieldDiffusionConfig(statistics=FieldStatistics((0, 0, 0), (1, 1, 1))))}
+    fields["pairs"] = {"spacing": 4.0}
+    save_checkpoint(folder / "fields.safetensors", Checkpoint("published-diffusereg", fields, {"w": torch.ones(1)}, {}))
     save_checkpoint(folder / "other.safetensors", Checkpoint("pose", {}, {"w": torch.ones(1)}, {}))
     return folder
 
@@ -59,6 +63,17 @@ def test_the_method_decides_the_settings(world, script):  # noqa: F811
     assert all_of_them == PublishedSettings("mine")
     assert isinstance(default, AffineSettings)
     assert (default.model, len(default.fractions), default.fractions[-1]) == (None, 3, 1.0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_diffusereg_takes_all_steps_with_chance_and_fewer_without(world, script):  # noqa: F811
+    method = ["--method", "published-diffusereg", "--model", "fields"]
+    assert world.register(*method) == 0
+    assert world.register(*method, "--steps", 15, "--group", "rigid") == 0
+    every, few = (call.settings for call in script.calls)
+    assert every == PublishedDiffuseRegSettings("fields")
+    assert (few.model, few.count, few.eta) == ("fields", 15, 0.0)
+    assert few.affine.polish.group is Group.RIGID
 
 
 @pytest.mark.usefixtures("installed")
@@ -119,6 +134,8 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-affine", "--model", "gpt"], "no model 'gpt'"),
         (["--method", "published-affine", "--model", "mine", "--steps", "4"], "1 to 3 can be taken, not 4"),
         (["--method", "published-affine", "--model", "mine", "--group", "rigid"], "--group rigid"),
+        (["--method", "published-diffusereg"], "train published-diffusereg --output"),
+        (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
     ],
 )
 def test_what_does_not_fit_the_method_is_refused(refused, more, word):

@@ -12,15 +12,21 @@ from desk import ROOT
 from DiffusionCore.affine.pipeline import AffineSettings
 from DiffusionCore.affine.published_pipeline import PublishedSettings
 from DiffusionCore.config import from_dict
+from DiffusionCore.deformable.diffusereg_pipeline import PublishedDiffuseRegSettings
 from DiffusionCore.diffusion.reverse import GRADED, Graded
 from DiffusionCore.models import SHIPPED
 from DiffusionCore.transforms.affine import Group
 
-SETTINGS = {"affine": AffineSettings, "published-affine": PublishedSettings}
+SETTINGS = {
+    "affine": AffineSettings,
+    "published-affine": PublishedSettings,
+    "published-diffusereg": PublishedDiffuseRegSettings,
+}
 CARDS = [
     SimpleNamespace(name="pose", kind="pose", shipped=True, data="heads"),
     SimpleNamespace(name="my-heads", kind="pose", shipped=False, data="my heads"),
     SimpleNamespace(name="my-brains", kind="published-affine", shipped=False, data="my brains"),
+    SimpleNamespace(name="my-fields", kind="published-diffusereg", shipped=False, data="my brains"),
     SimpleNamespace(name="other", kind="something else", shipped=False, data="?"),
 ]
 
@@ -33,7 +39,7 @@ def presets(library):
 @pytest.mark.parametrize("steps", [0, 1, 5, 12])
 def test_every_preset_is_settings_that_the_core_accepts(presets, steps):
     offered = [*presets.builtInPresets(), *presets.modelPresets(CARDS)]
-    assert len({preset.key for preset in offered}) == len(offered) == 5
+    assert len({preset.key for preset in offered}) == len(offered) == 6
     for preset in offered:
         from_dict(SETTINGS[preset.method], presets.settingsOf(preset, steps))
 
@@ -62,7 +68,7 @@ def test_eight_steps_are_the_default_ones(presets):
 
 def test_models_of_the_user_are_offered_and_others_are_not(presets):
     offered = presets.modelPresets(CARDS)
-    assert [preset.text for preset in offered] == ["my-heads", "my-brains"]
+    assert [preset.text for preset in offered] == ["my-heads", "my-brains", "my-fields"]
     assert from_dict(AffineSettings, offered[0].settings).model == "my-heads"
 
 
