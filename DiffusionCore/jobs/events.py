@@ -10,6 +10,7 @@ from DiffusionCore.space import Volume
 from DiffusionCore.space.plain import PlainTransform
 
 SIMILARITY, OVERLAP, FOLDING = "Similarity", "Overlap", "Folding"  # names of measures
+UNCERTAINTY, UNCERTAINTY_95 = "Uncertainty, median", "Uncertainty, 95 % below"
 RESAMPLING = "Resampling the moving volume..."  # the progress after which no step comes, only the result
 
 
@@ -44,7 +45,7 @@ class StepMade:
         phase: what made this step, e.g. "pose".
         time: the diffusion time, from 1 to 0.
         transform: from fixed to moving points, RAS mm.
-        metrics: name -> value.
+        metrics: name -> value, e.g. "similarity" (0..1, as the measure SIMILARITY) and "overlap".
         made_at: seconds since the epoch when the step was computed.
     """
 
@@ -61,8 +62,9 @@ class StepMade:
 class Measure:
     """A number about the pair ``before`` and ``after`` the registration; None where it means nothing.
 
-    ``name`` is for people: SIMILARITY (0..1), OVERLAP (mean Dice of all labels), "Overlap of label 3", FOLDING (%).
-    ``unit`` is "", "mm" or "%".
+    ``name`` is for people: SIMILARITY (0..1), OVERLAP (mean Dice of all labels), "Overlap of label 3", FOLDING (%),
+    and where there are samples UNCERTAINTY and UNCERTAINTY_95 (mm, over the fixed foreground). ``unit`` is "", "mm" or
+    "%".
     """
 
     name: str

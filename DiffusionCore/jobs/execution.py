@@ -16,7 +16,7 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
-from DiffusionCore.jobs.measures import measures
+from DiffusionCore.jobs.measures import measures, step_metrics, uncertainty_measures
 from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint, plain_settings
 from DiffusionCore.registration import METHODS, Pipeline
 from DiffusionCore.transforms.affine import Affine
@@ -108,6 +108,8 @@ class _Run:
         before = _affine(job.initial) or Affine.identity()
         spread_map = spread([result, *others], spread_grid(grid)) if others else None
         found = measures(job, before, result)
+        if spread_map is not None:
+            found += uncertainty_measures(job.fixed, spread_map)
         return Finished(self.stopped, self.seconds, found, moved, labels, spread_map)
 
 
@@ -133,8 +135,7 @@ def _factory(name: str) -> Callable[[Any, str], Pipeline]:
 
 def _made(step: Step, of: int | None, job: RegistrationJob) -> StepMade:
     made_at = time.time()
-    metrics = {name: float(value) for name, value in step.metrics.items()}
-    transform = to_plain(step.transform, job.fixed.grid)
+    transform, metrics = to_plain(step.transform, job.fixed.grid), step_metrics(step.metrics)
     return StepMade(step.index, of, step.phase, float(step.time), transform, metrics, made_at)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from DiffusionCore import metrics
 from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.jobs.events import FOLDING, OVERLAP, SIMILARITY, Measure
+from DiffusionCore.jobs.events import FOLDING, OVERLAP, SIMILARITY, UNCERTAINTY, UNCERTAINTY_95, Measure
 from DiffusionCore.jobs.specification import RegistrationJob
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
@@ -17,6 +18,7 @@ from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
 _MEASURED = 2**21  # voxels that a similarity is taken from
+_INFORMATION = "mutual_information"  # what a step calls it
 _LABELED = 2**24  # voxels that an overlap is taken from
 
 
@@ -40,6 +42,30 @@ def measures(job: RegistrationJob, before: Transform, after: Transform) -> tuple
     return tuple(found)
 
 
+def uncertainty_measures(fixed: Volume, spread: Volume) -> tuple[Measure, ...]:
+    """Return the median and the 95th percentile of ``spread`` (mm) where it lies on the foreground of ``fixed``."""
+    fixed = thinned(fixed, _MEASURED)
+    mask = Volume(foreground_mask(fixed).astype(np.uint8), fixed.grid)
+    inside = resample(mask, spread.grid, Affine.identity(), interpolation=Interpolation.NEAREST).values > 0
+    if not inside.any():
+        return ()
+    median, most = np.percentile(spread.values[inside], (50, 95))
+    return Measure(UNCERTAINTY, "mm", None, float(median)), Measure(UNCERTAINTY_95, "mm", None, float(most))
+
+
+def step_metrics(found: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics of a step under the names that people are shown: the similarity as in ``measures``."""
+    told = {name: float(value) for name, value in found.items()}
+    if _INFORMATION in told:
+        told = {"similarity": _correlation(told.pop(_INFORMATION)), **told}
+    return told
+
+
+def _correlation(information: float) -> float:
+    """Return the information coefficient of correlation, 0..1, of a mutual ``information`` in nat."""
+    return math.sqrt(max(0.0, 1 - math.exp(-2 * information)))
+
+
 def _similarity(job: RegistrationJob, transform: Transform) -> float | None:
     fixed = thinned(job.fixed, _MEASURED)
     moving = resample(job.moving, fixed.grid, transform, fill=float(job.moving.values.min())).values
@@ -47,7 +73,7 @@ def _similarity(job: RegistrationJob, transform: Transform) -> float | None:
     if not inside.any():
         return None
     information = metrics.mutual_information(fixed.values, moving, inside)
-    return math.sqrt(max(0.0, 1 - math.exp(-2 * information)))
+    return _correlation(information)
 
 
 def _overlap(fixed: Volume, moving: Volume, transform: Transform) -> dict[int, float]:

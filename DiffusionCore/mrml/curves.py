@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from DiffusionCore.mrml.nodes import add_node
 
 _FIRST = ("step", "phase", "time")  # columns of the table that are no metrics
+_LEGEND, _LEGEND_LINE = 0.06, 0.08  # shares of the height of a plot that is as wide as a panel: its edges, a line of it
 
 
-def metrics_to_chart(table: Any, chart: Any, *, added: Callable[[Any], Any], dropped: Callable[[Any], None]) -> None:
+def metrics_to_chart(
+    table: Any,
+    chart: Any,
+    *,
+    added: Callable[[Any], Any],
+    dropped: Callable[[Any], None],
+    translate: Callable[[str], str] = str,
+) -> None:
     """Let ``chart`` show every metric in the columns of the table node ``table`` over the steps, a series for each.
 
     Series that the chart has already are used again. ``added`` is told about each new node, ``dropped`` takes those
-    out of the scene that are no longer needed.
+    out of the scene that are no longer needed. Names pass through ``translate``. The legend, which Slicer draws in the
+    upper right corner, has a place of its own above the curves.
     """
     columns = (table.GetColumnName(number) for number in range(table.GetNumberOfColumns()))
     metrics = [name for name in columns if name not in _FIRST]
     chart.SetTitle(chart.GetName())
-    chart.SetXAxisTitle("Step")
+    chart.SetXAxisTitle(translate("Step"))
     chart.SetYAxisTitle("")
     chart.SetLegendVisibility(True)
     series = series_of(chart)
@@ -30,15 +40,27 @@ def metrics_to_chart(table: Any, chart: Any, *, added: Callable[[Any], Any], dro
         if number < len(series):
             node = series[number]
         else:
-            node = added(add_node(chart.GetScene(), "vtkMRMLPlotSeriesNode", words(metric)))
+            node = added(add_node(chart.GetScene(), "vtkMRMLPlotSeriesNode", metric))
             node.SetUniqueColor()
             chart.AddAndObservePlotSeriesNodeID(node.GetID())
-        node.SetName(words(metric))
+        node.SetName(translate(words(metric)))
         node.SetAndObserveTableNodeID(table.GetID())
         node.SetXColumnName("step")
         node.SetYColumnName(metric)
         node.SetPlotType(node.PlotTypeScatter)
         node.SetMarkerStyle(node.MarkerStyleCircle if table.GetNumberOfRows() < 50 else node.MarkerStyleNone)
+    columns = (table.GetTable().GetColumnByName(metric) for metric in metrics)
+    values = [column.GetValue(row) for column in columns for row in range(column.GetNumberOfTuples())]
+    _leave_room_for_legend(chart, [value for value in values if math.isfinite(value)], lines=len(metrics))
+
+
+def _leave_room_for_legend(chart: Any, values: list[float], *, lines: int) -> None:
+    """Let the vertical axis of ``chart`` end so far above ``values`` that a legend of so many ``lines`` fits there."""
+    chart.SetYAxisRangeAuto(not values)
+    if values:
+        low, high = min(values), max(values)
+        height = (high - low or abs(high) or 1.0) / (1 - _LEGEND - _LEGEND_LINE * lines)
+        chart.SetYAxisRange(low - 0.02 * height, low + height)
 
 
 def series_of(chart: Any) -> list[Any]:

@@ -102,7 +102,7 @@ class Outputs:
         self.conclude(history, {role for role, there in produced.items() if there})
         if measures:
             results = self._helper(RESULTS, "vtkMRMLTableNode", "results")
-            measures_to_node(measures, results)
+            measures_to_node(measures, results, self._request.translate)
             self.nodes = replace(self.nodes, results=results)
         if end.spread is not None:
             spread = self._helper(SPREAD, "vtkMRMLScalarVolumeNode", "uncertainty (mm)")
@@ -121,7 +121,8 @@ class Outputs:
         table = self._helper(TABLE, "vtkMRMLTableNode", "metrics")
         metrics_to_node(history, table)
         chart = self._helper(CHART, "vtkMRMLPlotChartNode", "curves")
-        metrics_to_chart(table, chart, added=self._undo.created, dropped=self._undo.set_aside)
+        changes = {"added": self._undo.created, "dropped": self._undo.set_aside}
+        metrics_to_chart(table, chart, **changes, translate=self._request.translate)
         set_provenance(self.nodes.transform, fixed=self._request.fixed, moving=self._request.moving)
         self.nodes = replace(self.nodes, steps=self.steps, table=table, chart=chart)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ class RegistrationRequest:
         make_volume: make an output volume where none is given.
         carry: put the moving volume and its segmentation under the output at the first step, so that the views show
             the moving volume where the registration has it. Transforms that they lie under stay below the output.
+        translate: from the names that are written into tables and charts to those in the language of the user.
     """
 
     fixed: Any
@@ -38,6 +40,7 @@ class RegistrationRequest:
     keep_steps: bool = True
     make_volume: bool = False
     carry: bool = True
+    translate: Callable[[str], str] = str
 
     @property
     def wants_volume(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import vtk
@@ -28,10 +28,11 @@ def metrics_to_node(steps: Sequence[KeptStep], node: Any) -> None:
     _fill(node, columns)
 
 
-def measures_to_node(measures: Sequence[Measure], node: Any) -> None:
+def measures_to_node(measures: Sequence[Measure], node: Any, translate: Callable[[str], str] = str) -> None:
     """Fill a table ``node`` anew with the rows Measure | Before | After, as text of two or three digits."""
-    rows = [(f"{m.name} ({m.unit})" if m.unit else m.name, digits(m.before), digits(m.after)) for m in measures]
-    names = ("Measure", "Before", "After")
+    called = [translate(m.name) + (f" ({m.unit})" if m.unit else "") for m in measures]
+    rows = [(name, digits(m.before), digits(m.after)) for name, m in zip(called, measures, strict=True)]
+    names = [translate(name) for name in ("Measure", "Before", "After")]
     _fill(node, {name: _column(vtk.vtkStringArray, [row[n] for row in rows]) for n, name in enumerate(names)})
 
 

@@ -20,12 +20,20 @@ def memoryText(megabytes: float) -> str:
     return _("{gigabytes} GB").format(gigabytes=f"{megabytes / 1000:.1f}")
 
 
+def installingText(name: str, number: int, of: int) -> str:
+    """Return what is said while the package ``name`` is being installed, which is one of several or the only one."""
+    if of == 1:
+        return _("Installing {name}. This is needed once.").format(name=name)
+    text = _("Installing {name} ({number} of {of}). This is needed once.")
+    return text.format(name=name, number=number, of=of)
+
+
 def phaseText(phase: str) -> str:
     """Return what the core calls ``phase`` in the language of the user; a name that is new stays as it is."""
     known = {
         "center": _("centers aligned"),
-        "pose": _("pose"),
-        "search": _("search"),
+        "pose": _("rough alignment"),
+        "search": _("search of rotations"),
         "caution": _("no safe pose found: centers aligned"),
         "compare": _("comparison"),
         "polish": _("fine alignment"),
@@ -35,6 +43,6 @@ def phaseText(phase: str) -> str:
 
 
 def metricText(name: str) -> str:
-    """Return what the core calls a metric ``name`` in the language of the user."""
-    known = {"mutual_information": _("mutual information"), "overlap": _("overlap")}
+    """Return what the core calls a metric ``name`` in the language of the user; a name that is new stays as it is."""
+    known = {"similarity": _("similarity"), "overlap": _("overlap")}
     return known.get(name, name.replace("_", " "))

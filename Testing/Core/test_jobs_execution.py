@@ -9,11 +9,12 @@ import torch
 from job_pipelines import shift, vectors
 from job_world import collect, finish, image, is_step, job, steps
 
+from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.jobs.events import Failed, Finished, Progress, Started, StepMade
 from DiffusionCore.jobs.execution import execute
 from DiffusionCore.jobs.failures import ended_unexpectedly
 from DiffusionCore.jobs.in_process import InProcessRunner
-from DiffusionCore.jobs.measures import measures, thinned
+from DiffusionCore.jobs.measures import measures, step_metrics, thinned, uncertainty_measures
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.space.plain import Field, Matrix
@@ -169,6 +170,35 @@ def test_the_similarity_of_an_image_with_itself_is_one_in_any_contrast_and_that_
         asked = replace(PLAIN, fixed=fixed, moving=moving)
         similarity = measures(asked, Affine.identity(), Affine.identity())[0]
         assert low <= similarity.before == similarity.after <= high
+
+
+def test_the_similarity_of_a_step_is_that_of_the_result_from_the_same_information():
+    from DiffusionCore.metrics import mutual_information
+
+    fixed, moving = image((40, 40, 40)), image((40, 40, 40), seed=5)
+    asked = replace(PLAIN, fixed=fixed, moving=moving)
+    similarity = measures(asked, Affine.identity(), Affine.identity())[0].after
+    information = mutual_information(fixed.values, moving.values, foreground_mask(fixed))
+    assert step_metrics({"overlap": 1, "mutual_information": information}) == {
+        "similarity": pytest.approx(similarity),
+        "overlap": 1.0,
+    }
+
+
+def test_the_uncertainty_is_that_of_the_foreground():
+    values = np.zeros((32, 36, 40), np.float32)
+    values[8:20, 10:26, 10:30] = 100
+    grid = Grid((40, 36, 32), origin=(5, 0, -3))
+    spread = np.full((8, 9, 10), 50, np.float32)  # mm; large where there is only air
+    coarse = Grid((10, 9, 8), (4, 4, 4), (7, 2, -1))
+    spread[2:5, 2:6, 2:7] = np.linspace(1, 2, 60).reshape(3, 4, 5)
+    found = uncertainty_measures(Volume(values, grid), Volume(spread, coarse))
+    assert [(m.name, m.unit, m.before) for m in found] == [
+        ("Uncertainty, median", "mm", None),
+        ("Uncertainty, 95 % below", "mm", None),
+    ]
+    assert [m.after for m in found] == pytest.approx([1.5, 1.95])
+    assert uncertainty_measures(Volume(values, grid), Volume(spread, coarse.with_center((500, 0, 0)))) == ()
 
 
 def test_labels_that_only_one_side_has_overlap_by_nothing():

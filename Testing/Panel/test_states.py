@@ -62,13 +62,13 @@ TABLE = {
         {"phase": "running", **SHOWS_STEP_6, "stepPhase": "pose", "secondsLeft": 9.2},
         ("Stop", True, False, False, False),
         (6, 15),
-        ("Step 6 of 15, pose, 9 s left", "none", "none"),
+        ("Step 6 of 15, rough alignment, 9 s left", "none", "none"),
     ),
     "running, length unknown": (
         {"phase": "running", "step": 6, "stepPhase": "pose", "shown": 6, "last": 6},
         ("Stop", True, False, False, False),
         (0, 0),
-        ("Step 6, pose", "none", "none"),
+        ("Step 6, rough alignment", "none", "none"),
     ),
     "running, between steps": (
         {"phase": "running", **SHOWS_STEP_6, "activity": "Resampling the moving volume..."},

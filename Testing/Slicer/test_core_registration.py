@@ -54,7 +54,7 @@ def test_the_registration_of_the_core_aligns_coarse_volumes_within_a_voxel(scene
     assert np.linalg.norm(from_world(output, points) - pose.map(torch.from_numpy(points)).numpy(), axis=1).max() < 4
     assert len(result.steps) == result.table.GetNumberOfRows() == len(seen) > 3
     assert [step.index for step in seen] == list(range(len(seen)))
-    assert {"mutual_information", "overlap"} <= {
+    assert {"similarity", "overlap"} <= {
         result.table.GetColumnName(column) for column in range(result.table.GetNumberOfColumns())
     }
     similarity = logic.run.measures[0]

@@ -86,6 +86,27 @@ def test_every_metric_is_a_curve_over_the_steps(scene):
     assert chart.GetXAxisTitle() == "Step"
 
 
+def test_the_legend_has_a_place_above_the_curves(scene):
+    table, chart = add(scene, "Table"), add(scene, "PlotChart")
+    metrics_to_node(STEPS, table)
+    metrics_to_chart(table, chart, added=lambda node: node, dropped=scene.RemoveNode)
+    low, high = chart.GetYAxisRange()
+    assert not chart.GetYAxisRangeAuto()
+    assert low < 0.2  # the lowest value; the highest one is 0.9
+    assert (0.9 - low) / (high - low) == pytest.approx(0.78, abs=0.02)
+
+
+def test_tables_and_curves_speak_the_language_of_the_user(scene):
+    table, chart, results = add(scene, "Table"), add(scene, "PlotChart"), add(scene, "Table")
+    metrics_to_node(STEPS, table)
+    metrics_to_chart(table, chart, added=lambda node: node, dropped=scene.RemoveNode, translate=str.upper)
+    assert [node.GetName() for node in series_of(chart)] == ["MUTUAL INFORMATION", "OVERLAP"]
+    assert chart.GetXAxisTitle() == "STEP"
+    measures_to_node([Measure("Uncertainty, median", "mm", None, 0.31)], results, str.upper)
+    assert [results.GetColumnName(i) for i in range(3)] == ["MEASURE", "BEFORE", "AFTER"]
+    assert [results.GetCellText(0, i) for i in range(3)] == ["UNCERTAINTY, MEDIAN (mm)", "", "0.31"]
+
+
 def test_curves_are_used_again_and_those_too_much_are_dropped(scene):
     table, chart = add(scene, "Table"), add(scene, "PlotChart")
     for steps in (STEPS, STEPS[:1], STEPS, STEPS):
