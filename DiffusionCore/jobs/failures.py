@@ -12,6 +12,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEMORY_TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _LONGEST = 20_000  # characters of a traceback
 
+GPU_MEMORY = "The GPU ran out of memory. Choose the CPU as the device, or crop or downsample the volumes."
 STOPPED_EARLY = "The registration was stopped before its first step; nothing was changed."
 
 
@@ -28,7 +29,7 @@ def explain(error: BaseException) -> str:
         return text
     if isinstance(error, MemoryError) or any(known in text.lower() for known in _MEMORY_TEXTS):
         if "cuda" in text.lower() or "mps" in text.lower():
-            return "The GPU ran out of memory. Choose the CPU as the device, or crop or downsample the volumes."
+            return GPU_MEMORY
         return "The computer ran out of memory. Close other programs, or crop or downsample the volumes."
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return "The disk is full. Free some space in the folder for temporary files and try again."

@@ -11,6 +11,7 @@ import numpy as np
 
 from DiffusionCore.checks import GeometryError
 from DiffusionCore.mrml.facts import facts_of
+from DiffusionCore.mrml.fixes import Fix, FixAction
 from DiffusionCore.mrml.labels import reference_size
 from DiffusionCore.mrml.output_checks import problems_with_outputs
 from DiffusionCore.mrml.request import RegistrationRequest
@@ -22,28 +23,12 @@ _LEAST = 4  # voxels along each side
 
 
 class Severity(Enum):
-    """How much a finding matters: an ERROR prevents the registration, the others are only said."""
+    """How much a finding matters: OPEN and ERROR prevent the registration, the others are only said."""
 
+    OPEN = "open"  # the user has not chosen yet, which is no mistake
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
-
-
-class FixAction(Enum):
-    """What the button beside a finding does, with ``Fix.target``."""
-
-    OPEN_MODULE = "open module"  # target: its name
-    IGNORE_TRANSFORM = "ignore transform"  # target: the node to take out of the transforms above it
-    ACCEPT = "accept"  # nothing to do: the user has read it
-
-
-@dataclass(frozen=True, eq=False)
-class Fix:
-    """A button: its ``text``, and what it does."""
-
-    text: str
-    action: FixAction
-    target: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +38,11 @@ class Finding:
     severity: Severity
     text: str
     fix: Fix | None = None
+
+    @property
+    def prevents(self) -> bool:
+        """Whether nothing can be registered as long as this holds."""
+        return self.severity in (Severity.OPEN, Severity.ERROR)
 
 
 def findings(request: RegistrationRequest) -> list[Finding]:
@@ -79,12 +69,12 @@ def overlap(fixed: Grid, moving: Grid) -> bool:
 def _about_choice(request: RegistrationRequest) -> Iterator[Finding]:
     for role, node in {"fixed": request.fixed, "moving": request.moving}.items():
         if node is None:
-            yield Finding(Severity.ERROR, f"Select a {role} volume.")
+            yield Finding(Severity.OPEN, f"Select a {role} volume.")
         elif not node.IsA("vtkMRMLScalarVolumeNode") or node.GetScene() is None:
             text = f'The {role} volume must be a volume of the scene; "{node.GetName()}" is not.'
             yield Finding(Severity.ERROR, text)
     if request.fixed is not None and request.fixed is request.moving:
-        yield Finding(Severity.ERROR, "Fixed and moving are the same volume.")
+        yield Finding(Severity.OPEN, "Fixed and moving are the same volume.")
     if request.initial is not None and not request.initial.IsTransformToWorldLinear():
         text = f'The initial transform "{request.initial.GetName()}" is not linear. Choose another one.'
         yield Finding(Severity.ERROR, text)
@@ -93,7 +83,7 @@ def _about_choice(request: RegistrationRequest) -> Iterator[Finding]:
 def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
     found = [*_about_image("Fixed volume", request.fixed), *_about_image("Moving volume", request.moving)]
     yield from found
-    if any(finding.severity is Severity.ERROR for finding in found):
+    if any(finding.prevents for finding in found):
         return
     below = request.transform if stands_under(request.moving, request.transform) else None
     grids = []
@@ -102,7 +92,7 @@ def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
             grids.append(grid_of(node, below=top))
         except GeometryError as error:
             under = node.GetParentTransformNode() is not None
-            fix = Fix("Ignore it", FixAction.IGNORE_TRANSFORM, node) if under else None
+            fix = Fix(FixAction.IGNORE_TRANSFORM, node) if under else None
             yield Finding(Severity.ERROR, str(error), fix)
     if len(grids) < 2:
         return
@@ -110,11 +100,12 @@ def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
     parent = request.moving.GetParentTransformNode()
     if request.initial is None and not overlap(fixed, moving):
         distance = float(np.linalg.norm(fixed.center - moving.center))
-        text = f"The volumes do not overlap (centers {distance:.0f} mm apart). They will be aligned at their centers"
-        yield Finding(Severity.INFO, f"{text} first.")
+        where = f"centers {distance:.0f} mm apart"
+        text = f"The volumes do not overlap ({where}). They will be aligned at their centers first."
+        yield Finding(Severity.INFO, text)
     elif request.initial is None and parent is not None and parent is not below:
         text = f"Moving volume is under '{parent.GetName()}'. It is used as the initial transform."
-        yield Finding(Severity.INFO, text, Fix("Ignore it", FixAction.IGNORE_TRANSFORM, request.moving))
+        yield Finding(Severity.INFO, text, Fix(FixAction.IGNORE_TRANSFORM, request.moving))
     yield from _about_segmentation(request.fixed_segmentation, fixed)
     yield from _about_segmentation(request.moving_segmentation, moving)
 
@@ -126,7 +117,7 @@ def _about_image(name: str, node: Any) -> Iterator[Finding]:
         return
     components = image.GetNumberOfScalarComponents()
     if components in (3, 4):
-        fix = Fix("Open module", FixAction.OPEN_MODULE, "VectorToScalarVolume")
+        fix = Fix(FixAction.OPEN_MODULE, "VectorToScalarVolume")
         text = f"{name} has {components} color channels. Use Vector to Scalar Volume first."
         yield Finding(Severity.ERROR, text, fix)
     elif components != 1:
@@ -146,10 +137,10 @@ def _about_values(name: str, image: Any) -> Iterator[Finding]:
     elif not facts.low < facts.high:
         yield Finding(Severity.ERROR, f"{name} is empty: every voxel is invalid (NaN).")
     elif facts.invalid:
-        voxels = "voxel" if facts.invalid == 1 else "voxels"
-        count = "It counts" if facts.invalid == 1 else "They count"
-        text = f"{name} has {facts.invalid} invalid {voxels} (NaN). {count} as background."
-        yield Finding(Severity.WARNING, text, Fix("OK", FixAction.ACCEPT))
+        text = f"{name} has {facts.invalid} invalid voxels (NaN). They count as background."
+        if facts.invalid == 1:
+            text = f"{name} has one invalid voxel (NaN). It counts as background."
+        yield Finding(Severity.WARNING, text, Fix(FixAction.ACCEPT))
 
 
 def _about_segmentation(node: Any, grid: Grid) -> Iterator[Finding]:

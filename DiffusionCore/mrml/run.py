@@ -12,7 +12,7 @@ from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Pro
 from DiffusionCore.jobs.runner import Runner
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.mrml import messages
-from DiffusionCore.mrml.checks import Severity, findings
+from DiffusionCore.mrml.checks import findings
 from DiffusionCore.mrml.following import Following
 from DiffusionCore.mrml.guard import Guard
 from DiffusionCore.mrml.labels import with_names
@@ -81,7 +81,7 @@ class LiveRun:
             DiffusionCoreError: why this request cannot run; the text is for the user.
         """
         for finding in findings(request):
-            if finding.severity is Severity.ERROR:
+            if finding.prevents:
                 raise DiffusionCoreError(finding.text)
         self.request, self.state = request, RunState.STARTING
         self.step: int | None = None

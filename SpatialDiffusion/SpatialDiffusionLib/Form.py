@@ -15,7 +15,7 @@ from .Choices import Choice
 from .LogSection import LogSection
 from .Looks import TOGGLES, Looks
 from .NoteRow import NoteRow
-from .Notes import Notes
+from .Notes import Notes, seeNote
 from .Requests import requestOf
 from .ResultSection import ResultSection
 from .States import Link, appearance
@@ -34,6 +34,10 @@ class RegistrationForm(ParameterPanel):
     @abstractmethod
     def facts(self, problem):
         """Return the facts (States.py) that hold now; ``problem`` is why nothing can be started."""
+
+    @abstractmethod
+    def noteAfterRun(self):
+        """Return what helps after the run that has just failed (NoteRow.Note), or None."""
 
     @abstractmethod
     def install(self):
@@ -115,11 +119,15 @@ class RegistrationForm(ParameterPanel):
         self._advanced.devices.show(chosen.device)
         self.ui.presetDescription.setText(preset.description)
         if not self.logic.running:
-            note, self._problem = self._notes.about(requestOf(chosen, preset), self._missing)
-            if preset.key not in self._known:
-                self._problem = preset.description
-            self._note.show(note)
+            self._note.show(self._noteNow(preset))
         self._present(appearance(self.facts(self._problem)))
+
+    def _noteNow(self, preset):
+        """Return the note that matters most, and keep why nothing can be started."""
+        note, self._problem = self._notes.about(requestOf(self.parameters, preset), self._missing)
+        if note is None and preset.key not in self._known:
+            note, self._problem = Presets.missingNote(preset, self._set), seeNote()
+        return note or self.noteAfterRun()
 
     def _present(self, look):
         ui = self.ui

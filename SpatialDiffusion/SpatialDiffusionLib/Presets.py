@@ -1,9 +1,14 @@
 """Presets: how to align, in words for the user, and what that means for the core. No torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from slicer.i18n import tr as _
+
+from .NoteRow import Note
+from .States import Icon
+from .TrainingRecipes import purposeOf
 
 AUTOMATIC = "automatic"
 _MODEL = "model:"  # begins the key of a model of the user
@@ -57,7 +62,7 @@ def modelPresets(cards: Any) -> list[Preset]:
     for card in cards:
         if card.shipped or card.kind not in ("pose", "published-affine", "published-diffusereg"):
             continue
-        learned = _("Trained model for {kind}. Data: {data}.").format(kind=card.kind, data=card.data)
+        learned = _("Trained model. For: {purpose}. Data: {data}.").format(purpose=purposeOf(card.kind), data=card.data)
         method = "affine" if card.kind == "pose" else card.kind
         presets.append(Preset(_MODEL + card.name, card.name, learned, method, {"model": card.name}))
     return presets
@@ -65,8 +70,14 @@ def modelPresets(cards: Any) -> list[Preset]:
 
 def missingPreset(key: str) -> Preset:
     """Return what stands for a preset of a saved scene that does not exist here."""
-    name = key.removeprefix(_MODEL)
-    return Preset(key, name, _("The model '{name}' is not installed here. Choose another preset.").format(name=name))
+    return Preset(key, key.removeprefix(_MODEL), _("A model that is not here."))
+
+
+def missingNote(preset: Preset, choose: Callable[[str, str], None]) -> Note:
+    """Return what is said about a ``preset`` that does not exist here; ``choose("preset", key)`` takes another."""
+    text = _("The model '{name}' is not installed here. Choose another preset.").format(name=preset.text)
+    tip = _("Choose the preset that needs no model of your own.")
+    return Note(text, Icon.ERROR, _("Use Automatic"), tip, lambda: choose("preset", AUTOMATIC))
 
 
 def settingsOf(preset: Preset, steps: int) -> dict[str, Any]:

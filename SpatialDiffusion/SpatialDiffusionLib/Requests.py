@@ -3,6 +3,7 @@
 from DiffusionCore.mrml.request import RegistrationRequest
 
 from . import Presets
+from .CoreTexts import coreText
 
 
 def requestOf(parameters, preset) -> RegistrationRequest:
@@ -21,6 +22,7 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         seed=parameters.seed,
         samples=parameters.samples,
         keep_steps=parameters.keepSteps,
+        translate=coreText,
     )
 
 

@@ -1,8 +1,10 @@
 """From a run (DiffusionCore.mrml.run.LiveRun) to the facts that the appearance depends on."""
 
 from DiffusionCore.jobs.events import FOLDING, SIMILARITY
+from DiffusionCore.jobs.failures import GPU_MEMORY
 from DiffusionCore.mrml.run import RunState
 
+from .CoreTexts import coreText
 from .States import End, Facts, Phase
 
 _PHASES = {
@@ -17,7 +19,7 @@ def runFacts(run, resumedFrom, stopSeconds, places) -> Facts:
     """Return what holds while ``run`` is under way; ``places`` are facts that do not come from it."""
     return Facts(
         phase=_PHASES[run.state],
-        activity=run.activity,
+        activity=coreText(run.activity),
         step=_number(run),
         of=run.of,
         stepPhase=run.phase,
@@ -37,8 +39,9 @@ def endFacts(run, seconds) -> Facts:
         end=_ENDS[run.state],
         step=_number(run),
         of=run.of,
-        failure=run.message,
+        failure=coreText(run.message),
         hasDetails=bool(run.details),
+        gpuWasFull=GPU_MEMORY in run.message,
         seconds=seconds,
         similarity=(similarity.before, similarity.after) if known else None,
         folding=None if folding is None else folding.after,

@@ -61,6 +61,7 @@ class Facts:
         stopSeconds: how long ago Stop was pressed.
         end: how the last run ended.
         failure, hasDetails: why, if it failed, and whether the log tells more.
+        gpuWasFull: it failed because the memory of the GPU was too small.
         seconds: how long it took.
         similarity: before and after.
         folding: percent of the voxels; None if it was not measured.
@@ -82,6 +83,7 @@ class Facts:
     end: End = End.NONE
     failure: str = ""
     hasDetails: bool = False
+    gpuWasFull: bool = False
     seconds: float = 0.0
     similarity: tuple[float, float] | None = None
     folding: float | None = None

@@ -76,8 +76,9 @@ class TrainingModelsTable:
         self._onSelection()
 
     def _selected(self):
-        number = self._table.currentRow()
-        return self._rows[number] if 0 <= number < len(self._rows) else None
+        # the current row is no choice of the user: a table that receives the focus makes its first row the current one
+        chosen = self._table.selectedItems()
+        return self._rows[chosen[0].row()] if chosen and chosen[0].row() < len(self._rows) else None
 
     def _onSelection(self) -> None:
         row = self._selected()

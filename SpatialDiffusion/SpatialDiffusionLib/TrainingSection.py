@@ -15,6 +15,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import ensure_packages
 
 from .Choices import Choice
+from .CoreTexts import coreText
 from .Presets import modelPresets
 from .States import Icon
 from .Texts import QuietTexts, showIcon
@@ -22,6 +23,7 @@ from .TrainingCurve import TrainingCurve
 from .TrainingModelsTable import TrainingModelsTable
 from .TrainingRecipes import recipes
 from .TrainingStates import TrainingFacts, trainingAppearance, trainingProblem
+from .Words import installingText
 
 _FORM = Path(__file__).resolve().parent.parent / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
 _POLL_MS = 500
@@ -49,7 +51,7 @@ class TrainingSection(VTKObservationMixin):
         self._run = None
         self._stopAsked = None  # time.monotonic()
         self._failure = ""
-        self._installing = False
+        self._installing = ""
         self._curve = None
         self._updating = False
         self._buildForm(container)
@@ -187,7 +189,7 @@ class TrainingSection(VTKObservationMixin):
             secondsLeft=run.seconds_left,
             best=run.best,
             resumable=run.resumable,
-            message=run.message,
+            message=coreText(run.message),
         )
 
     def _update(self) -> None:
@@ -252,17 +254,20 @@ class TrainingSection(VTKObservationMixin):
 
     def _launch(self, start) -> None:
         """Bring the packages and call ``start``; what goes wrong is said in the status line."""
-        self._failure, self._installing, self._stopAsked = "", True, None
+        self._failure, self._stopAsked = "", None
         try:
-            self._update()
-            slicer.app.processEvents()
-            ensure_packages("SpatialDiffusion", also=_NEEDED)
+            ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=coreText)
             self._run = start()
         except DiffusionCoreError as error:
-            self._failure = str(error)
+            self._failure = coreText(str(error))
         finally:
-            self._installing = False
+            self._installing = ""
             self._update()
+
+    def _sayInstalling(self, name, number, of):
+        self._installing = installingText(name, number, of)
+        self._update()
+        slicer.app.processEvents()
 
     def _start(self):
         from DiffusionCore.jobs.training import TrainingRun
@@ -289,7 +294,7 @@ class TrainingSection(VTKObservationMixin):
             if row.inUse or self._models.install(row):
                 self._offer(row.name)
         except DiffusionCoreError as error:
-            self._failure = str(error)
+            self._failure = coreText(str(error))
         self._models.refresh()
         self._update()
 

@@ -24,7 +24,7 @@ class TrainingFacts:
         best: (step, loss) of the best check.
         resumable: the step to go on from.
         message: why it failed.
-        installing: packages are being installed.
+        installing: what is said while packages are being installed; empty while they are not.
     """
 
     problem: str = ""
@@ -38,7 +38,7 @@ class TrainingFacts:
     best: tuple[int, float] | None = None
     resumable: int | None = None
     message: str = ""
-    installing: bool = False
+    installing: str = ""
 
     @property
     def running(self) -> bool:
@@ -70,7 +70,7 @@ class TrainingAppearance:
 def trainingAppearance(facts: TrainingFacts) -> TrainingAppearance:
     """Return what the section shows when ``facts`` hold."""
     text, enabled, tip = _button(facts)
-    busy = facts.running or facts.installing
+    busy = facts.running or bool(facts.installing)
     resumes = facts.resumable is not None and not busy
     return TrainingAppearance(
         button=text,
@@ -132,11 +132,15 @@ def _bar(facts: TrainingFacts) -> tuple[int, int]:
 
 def _status(facts: TrainingFacts) -> str:
     if facts.installing:
-        return _("Installing the Python packages. This is needed once.")
+        return facts.installing
     if facts.running:
         return _runningText(facts)
-    if facts.failure:
-        return facts.failure
+    said = [text for text in (facts.failure or _endText(facts), facts.problem) if text]
+    return " ".join(said) or _("Ready. The first step takes about a minute.")
+
+
+def _endText(facts: TrainingFacts) -> str:
+    """Return how the training in the folder has ended; empty if there is none."""
     match facts.state:
         case "failed":
             return facts.message
@@ -145,7 +149,7 @@ def _status(facts: TrainingFacts) -> str:
         case "finished":
             done = _("Done after {of} steps{best}. Use adds the model to the presets.")
             return done.format(of=facts.of, best=_bestText(facts))
-    return facts.problem or _("Ready. The first step takes about a minute.")
+    return ""
 
 
 def _runningText(facts: TrainingFacts) -> str:

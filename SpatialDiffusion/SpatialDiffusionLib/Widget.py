@@ -6,14 +6,17 @@ import qt
 import slicer
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.install import ensure_packages, missing_packages
+from DiffusionCore.mrml.install import InstallError, ensure_packages, missing_packages
 from DiffusionCore.mrml.run import RunState
 
 from . import Estimate, Views
+from .CoreTexts import coreText
 from .Form import RegistrationForm
+from .Notes import gpuNote
 from .Requests import requestOf, signatureOf
 from .RunFacts import endFacts, runFacts
 from .States import End, Facts, Phase
+from .Words import installingText
 
 _INTERVAL = 50  # ms between two looks at a run
 _VISIBLE = (0.3, 0.7)  # opacity of the moving volume at which a result can be judged
@@ -29,7 +32,7 @@ class RegistrationPanel(RegistrationForm):
         self._ticks, self._resumedFrom = 0, None
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
-        self._installing, self._live, self._resultShown = False, True, False
+        self._installing, self._live, self._resultShown = "", True, False
         super().__init__(module)
 
     def build(self):
@@ -42,7 +45,7 @@ class RegistrationPanel(RegistrationForm):
     # life cycle
 
     def enter(self):
-        self._missing = missing_packages()
+        self._missing, self._notes.complaint = missing_packages(), None
         super().enter()
 
     def exit(self):
@@ -127,7 +130,7 @@ class RegistrationPanel(RegistrationForm):
         try:
             run = self.logic.start(request) if resume is None else self.logic.resume(request, resume)
         except DiffusionCoreError as error:
-            self._end = Facts(end=End.FAILED, failure=str(error))
+            self._end = Facts(end=End.FAILED, failure=coreText(str(error)))
             self._endSignature = signatureOf(chosen)
             self._refresh()
             return
@@ -193,18 +196,20 @@ class RegistrationPanel(RegistrationForm):
     # packages
 
     def install(self, *_arguments):
-        self._installing = True
-        self._refresh()
-        slicer.app.processEvents()
         try:
-            ensure_packages("SpatialDiffusion")
-            self._notes.complaint = ""
-        except DiffusionCoreError as error:
-            self._notes.complaint = str(error)
+            self._notes.complaint = None
+            ensure_packages("SpatialDiffusion", tell=self._sayInstalling, translate=coreText)
+        except InstallError as error:
+            self._notes.complaint = error
         finally:
-            self._installing, self._missing = False, missing_packages()
+            self._installing, self._missing = "", missing_packages()
             self._advanced.listPackages()
             self._refresh()
+
+    def _sayInstalling(self, name, number, of):
+        self._installing = installingText(name, number, of)
+        self._refresh()
+        slicer.app.processEvents()
 
     # what is shown
 
@@ -217,16 +222,24 @@ class RegistrationPanel(RegistrationForm):
         chosen, steps = self.parameters, self._steps
         places = {"shown": steps.shown, "last": steps.last, "canUndo": self.logic.canUndo, "problem": problem}
         if self._installing:
-            return Facts(phase=Phase.INSTALLING, **places)
+            return Facts(phase=Phase.INSTALLING, activity=self._installing, **places)
         if self.logic.running:
             return runFacts(self.logic.run, self._resumedFrom, time.monotonic() - self._stoppedAt, places)
-        if self._endSignature != signatureOf(chosen):
-            self._end = Facts()
+        self._forgetOldEnd()
         if self._end.end is End.NONE and not problem:
             request = (chosen.fixedVolume, chosen.movingVolume, self._preset().method, chosen.device, chosen.samples)
             places["estimate"] = Estimate.estimateText(*request)
         anyVolume = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") > 0
         return self._end.replaced(anyVolume=anyVolume, **places)
+
+    def noteAfterRun(self):
+        self._forgetOldEnd()
+        return gpuNote(lambda: self._set("device", "cpu")) if self._end.gpuWasFull else None
+
+    def _forgetOldEnd(self):
+        """Forget how the last run ended when another one is asked for now."""
+        if self._endSignature != signatureOf(self.parameters):
+            self._end = Facts()
 
     def _agreeOnLive(self, run):
         """Let the button and the run agree on whether the newest step is shown; who changed last wins."""

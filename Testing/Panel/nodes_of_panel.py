@@ -32,3 +32,19 @@ def add_ball(scene, name="ball", center=(0, 0, 0), turn=0.0):
 def add_pair(scene, shift=(-14, 9, 5), turn=0.0):
     """Add the volumes "fixed" and "moving", which is ``shift`` (mm) away and turned by ``turn`` degrees."""
     return add_ball(scene, "fixed"), add_ball(scene, "moving", shift, turn)
+
+
+def add_image(name, array):
+    """Add a scalar volume node; the last of four axes of ``array`` are its components."""
+    import slicer
+    from vtk import vtkImageData
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    image = vtkImageData()
+    image.SetDimensions(array.shape[2], array.shape[1], array.shape[0])
+    components = array.shape[3] if array.ndim == 4 else 1
+    image.GetPointData().SetScalars(numpy_to_vtk(array.reshape(-1, components), deep=True))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetSpacing(SPACING, SPACING, SPACING)
+    node.SetAndObserveImageData(image)
+    return node

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import slicer
-from clicking import click
-from nodes_of_panel import add_ball
+from clicking import choose, click
+from nodes_of_panel import add_ball, add_image
 
-from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.checks import FixAction
+from DiffusionCore.mrml.fixes import Fix, FixAction
+from DiffusionCore.mrml.install import InstallError
 
 
 @pytest.fixture
@@ -35,34 +38,59 @@ def test_the_whole_panel_is_there_without_torch(without_torch, desk):
     assert desk.status == "Install what is missing first."
 
 
-def test_install_says_which_extension_is_missing(without_torch, desk):
+def test_install_says_which_extension_is_missing_and_opens_where_it_is_installed(without_torch, desk, monkeypatch):
+    monkeypatch.setattr(type(slicer.app), "openExtensionsManagerDialog", lambda _app: opened.append(True))
+    opened = []
     click(desk.ui.noteButton)
     assert "Install the extension PyTorch" in desk.ui.noteLabel.text
-    assert desk.ui.noteButton.enabled
+    assert desk.ui.noteIcon.visible
+    assert desk.ui.noteButton.text == "Open Extensions Manager"
+    click(desk.ui.noteButton)
+    assert opened == [True]
+
+
+def test_without_a_connection_the_module_that_installs_torch_is_a_click_away(without_torch, desk, monkeypatch):
+    class PyTorchUtilsLogic:
+        def installTorch(self, **_arguments):  # noqa: N802
+            pass
+
+    opened = []
+    monkeypatch.setattr(slicer.util, "selectModule", opened.append)
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    click(desk.ui.noteButton)
+    assert "Check the connection" in desk.ui.noteLabel.text
+    assert desk.ui.noteButton.text == "Open module"
+    click(desk.ui.noteButton)
+    assert opened == ["PyTorchUtils"]
+    desk.widget.exit()
+    desk.widget.enter()
+    assert desk.ui.noteButton.text == "Install..."
 
 
 def test_installing_is_shown_and_ends_in_a_panel_that_is_ready(without_torch, desk, monkeypatch):
     seen = []
 
-    def install(requester):
+    def install(requester, *, tell, translate):
+        tell("PyTorch", 2, 3)
         seen.append((requester, desk.ui.registerButton.text, desk.ui.inputsSection.enabled, desk.status))
         without_torch.clear()
 
     desk.choose_pair()
     monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
     click(desk.ui.noteButton)
-    assert seen == [("SpatialDiffusion", "Installing...", False, "Installing PyTorch. This is needed once.")]
+    assert seen == [("SpatialDiffusion", "Installing...", False, "Installing PyTorch (2 of 3). This is needed once.")]
     assert not desk.ui.noteRow.visible
     assert desk.ui.registerButton.enabled
 
 
 def test_an_installation_that_fails_stays_in_the_panel(without_torch, desk, monkeypatch):
-    def install(_requester):
-        raise DiffusionCoreError("PyTorch is not installed. Check the connection.")
+    def install(_requester, **_manner):
+        raise InstallError("nibabel could not be installed: no space.")
 
     monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
     click(desk.ui.noteButton)
-    assert desk.ui.noteLabel.text == "PyTorch is not installed. Check the connection."
+    assert desk.ui.noteLabel.text == "nibabel could not be installed: no space."
+    assert desk.ui.noteButton.text == "Install..."
 
 
 def test_nothing_to_say_shows_no_row(desk):
@@ -79,13 +107,50 @@ def test_volumes_far_apart_are_said_and_do_not_prevent_anything(desk):
     assert desk.ui.registerButton.enabled
 
 
-def test_an_empty_volume_prevents_the_registration_and_is_named(desk):
-    _, moving = desk.choose_pair()
-    slicer.util.arrayFromVolume(moving)[:] = 0
-    slicer.util.arrayFromVolumeModified(moving)
-    desk.panel.on_change()
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.zeros((8, 9, 10), np.float32), "Moving volume is empty: every voxel is 0."),
+        (np.ones((1, 9, 10), np.float32), "Moving volume has 10x9x1 voxels. A 3D volume of at least 4 a side"),
+        (np.ones((8, 9, 10, 6), np.float32), "Moving volume has 6 values per voxel (4D). Take one of them out first."),
+    ],
+)
+def test_a_volume_that_cannot_be_registered_is_named_beside_an_icon(desk, scene, values, sentence):
+    add_ball(scene, "fixed")
+    add_image("moving", values)
+    choose(desk.ui.fixedVolumeSelector, "fixed")
+    choose(desk.ui.movingVolumeSelector, "moving")
+    assert desk.ui.noteLabel.text.startswith(sentence)
+    assert desk.ui.noteIcon.visible
+    assert not desk.ui.noteButton.visible
     assert not desk.ui.registerButton.enabled
-    assert "empty" in desk.status + desk.ui.noteLabel.text
+    assert desk.status == "This cannot be registered yet: see the note above."
+
+
+def test_a_choice_that_is_still_to_be_made_is_no_mistake(desk, scene):
+    add_ball(scene, "fixed")
+    choose(desk.ui.fixedVolumeSelector, "fixed")
+    assert desk.status == "Select a moving volume."
+    assert not desk.ui.noteRow.visible
+
+
+def test_after_the_gpu_was_full_the_cpu_is_a_click_away(desk):
+    desk.register("crashing", how="gpu memory", count=2)
+    assert "The GPU ran out of memory" in desk.status
+    assert "Steps 1-2 are kept." in desk.status
+    assert desk.ui.statusIcon.visible
+    assert desk.ui.noteIcon.visible
+    assert desk.ui.noteButton.text == "Use CPU"
+    click(desk.ui.noteButton)
+    assert desk.parameters.device == "cpu"
+    assert not desk.ui.noteRow.visible
+    assert desk.status.startswith("Ready.")
+
+
+def test_after_another_failure_nothing_is_said_about_the_gpu(desk):
+    desk.register("crashing", how="memory", count=2)
+    assert "The computer ran out of memory" in desk.status
+    assert not desk.ui.noteRow.visible
 
 
 def test_a_transform_above_the_moving_volume_is_said_and_can_be_ignored(desk, scene):
@@ -99,9 +164,7 @@ def test_a_transform_above_the_moving_volume_is_said_and_can_be_ignored(desk, sc
     assert not desk.ui.noteRow.visible
 
 
-def test_what_was_accepted_is_not_said_again_until_the_scene_is_another_one(desk, library, scene):
-    import numpy as np
-
+def test_what_was_accepted_is_not_said_again_until_the_scene_is_another_one(desk):
     _, moving = desk.choose_pair()
     values = slicer.util.arrayFromVolume(moving)
     values[2, 3, 4] = np.nan
@@ -115,11 +178,12 @@ def test_what_was_accepted_is_not_said_again_until_the_scene_is_another_one(desk
 
 
 def test_every_kind_of_fix_has_a_tooltip(library, desk):
-    from DiffusionCore.mrml.checks import Finding, Fix, Severity
+    from DiffusionCore.mrml.checks import Finding, Severity
 
     notes = library("Notes").Notes(lambda: None, lambda: None)
     for action in FixAction:
-        note = notes._note(Finding(Severity.WARNING, "text", Fix("button", action)))
+        note = notes._note(Finding(Severity.WARNING, "text", Fix(action)))
+        assert note.button
         assert note.tip
 
 

@@ -6,7 +6,7 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
-from clicking import choose
+from clicking import choose, click
 from desk import ROOT
 
 from DiffusionCore.affine.pipeline import AffineSettings
@@ -81,16 +81,24 @@ def test_an_installed_model_stands_below_a_line(desk, tmp_path, monkeypatch):
     assert texts == ["Automatic", "Rigid only", "Similarity (rigid and size)", "", "my-heads"]
     choose(box, "my-heads")
     assert desk.parameters.preset == "model:my-heads"
-    assert "pose" in desk.ui.presetDescription.text
+    assert "Affine registration" in desk.ui.presetDescription.text
 
 
 def test_a_model_that_is_missing_here_is_named_and_nothing_can_be_started(desk):
     desk.choose_pair()
     desk.parameters.preset = "model:from-elsewhere"
-    assert "'from-elsewhere' is not installed here" in desk.status
+    assert "'from-elsewhere' is not installed here" in desk.ui.noteLabel.text
+    assert desk.ui.noteIcon.visible
+    assert "see the note above" in desk.status
     assert not desk.ui.registerButton.enabled
     choose(desk.ui.presetSelector, "Rigid only")
     assert desk.ui.registerButton.enabled
+    assert not desk.ui.noteRow.visible
+    desk.parameters.preset = "model:from-elsewhere"
+    click(desk.ui.noteButton)
+    assert desk.ui.presetSelector.currentText == "Automatic"
+    assert desk.ui.registerButton.enabled
+    choose(desk.ui.presetSelector, "Rigid only")
     assert "rotation" in desk.ui.presetDescription.text
 
 

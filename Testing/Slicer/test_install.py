@@ -13,6 +13,7 @@ import slicer
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml import install
+from DiffusionCore.mrml.fixes import FixAction
 
 
 @pytest.fixture
@@ -38,24 +39,30 @@ def test_nothing_is_asked_when_everything_is_there(monkeypatch):
 
 
 def test_only_what_is_missing_is_installed(monkeypatch, absent):
-    asked = []
+    asked, installed, told = [], [], []
+    absent.add("tqdm")
 
-    def pip_ensure(requirements, *, requester):
-        asked.append((requirements, requester))
-        absent.clear()
+    def pip_ensure(requirements, *, requester, prompt_install):
+        installed.append((requirements, requester, prompt_install))
+        absent.discard(requirements[0].partition(">")[0])
 
     offer_packaging(monkeypatch, pip_ensure)
-    install.ensure_packages("SpatialDiffusion")
-    assert asked == [(["nibabel>=5.2"], "SpatialDiffusion")]
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: asked.append(text) or True)
+    install.ensure_packages("SpatialDiffusion", tell=lambda *what: told.append(what))
+    assert asked == ["SpatialDiffusion needs nibabel, tqdm. Install them now?"]
+    assert installed == [([line], "SpatialDiffusion", False) for line in ("nibabel>=5.2", "tqdm>=4.66")]
+    assert told == [("nibabel", 1, 2), ("tqdm", 2, 2)]
 
 
-def test_a_declined_installation_is_a_message(monkeypatch, absent):
+def test_an_installation_that_fails_is_a_message(monkeypatch, absent):
     def pip_ensure(*_, **__):
-        raise RuntimeError("the user declined")
+        raise RuntimeError("no connection")
 
     offer_packaging(monkeypatch, pip_ensure)
-    with pytest.raises(DiffusionCoreError, match=r"nibabel.*declined"):
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: True)
+    with pytest.raises(install.InstallError, match=r"nibabel.*no connection") as caught:
         install.ensure_packages("SpatialDiffusion")
+    assert caught.value.fix is None
 
 
 def test_an_older_slicer_asks_before_it_installs(monkeypatch, absent):
@@ -70,8 +77,9 @@ def test_an_older_slicer_asks_before_it_installs(monkeypatch, absent):
 def test_torch_without_the_extension_that_installs_it_names_the_extension(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
-    with pytest.raises(DiffusionCoreError, match="extension PyTorch"):
+    with pytest.raises(install.InstallError, match="extension PyTorch") as caught:
         install.ensure_packages("SpatialDiffusion")
+    assert caught.value.fix.action is FixAction.OPEN_EXTENSIONS
 
 
 @pytest.mark.parametrize(("torch_module", "outcome"), [(object(), "installed"), (None, "not installed")])
@@ -87,8 +95,9 @@ def test_torch_comes_from_the_pytorch_extension(monkeypatch, torch_module, outco
     if outcome == "installed":
         install.ensure_packages("SpatialDiffusion")
     else:
-        with pytest.raises(DiffusionCoreError, match="not installed"):
+        with pytest.raises(install.InstallError, match="not installed") as caught:
             install.ensure_packages("SpatialDiffusion")
+        assert (caught.value.fix.action, caught.value.fix.target) == (FixAction.OPEN_MODULE, "PyTorchUtils")
 
 
 def test_the_versions_are_told_without_loading_anything():

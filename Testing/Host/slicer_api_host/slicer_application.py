@@ -134,6 +134,9 @@ class qSlicerApplication(QApplication):
     def commandOptions(self) -> Any:
         return self._options
 
+    def openExtensionsManagerDialog(self) -> None:
+        """Do nothing: the host has no extensions."""
+
     def setRenderPaused(self, paused: bool) -> None:
         if self._layout_manager is not None:
             self._layout_manager.setRenderPaused(paused)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from clicking import choose, click
 from desk import PIPELINES
-from nodes_of_panel import SPACING, add_ball, add_pair, ball_values
+from nodes_of_panel import add_ball, add_image, add_pair, ball_values
 from PySide6.QtCore import QPoint
 
 from pictures.after import kill_the_worker
@@ -53,22 +53,6 @@ def pairs(booth: Booth) -> None:
     booth.shoot("error-no-overlap")
     under_a_transform(booth)
     a_segmentation_of_another_size(booth)
-
-
-def add_image(name: str, array: np.ndarray) -> object:
-    """Add a scalar volume node; the last of four axes of ``array`` are its components."""
-    import slicer
-    from vtk import vtkImageData
-    from vtk.util.numpy_support import numpy_to_vtk
-
-    image = vtkImageData()
-    image.SetDimensions(array.shape[2], array.shape[1], array.shape[0])
-    components = array.shape[3] if array.ndim == 4 else 1
-    image.GetPointData().SetScalars(numpy_to_vtk(array.reshape(-1, components), deep=True))
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetSpacing(SPACING, SPACING, SPACING)
-    node.SetAndObserveImageData(image)
-    return node
 
 
 def under_a_transform(booth: Booth) -> None:

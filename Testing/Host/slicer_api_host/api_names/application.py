@@ -17,7 +17,7 @@ NAMES = {
     "qSlicerApplication": Real(
         "qSlicerCoreApplication",
         """commandOptions ioManager pythonManager pythonConsole layoutManager setLayoutManager settingsDialog
-        openSettingsDialog openNodeModule confirmRestart startupCompleted renderPaused""",
+        openSettingsDialog openNodeModule openExtensionsManagerDialog confirmRestart startupCompleted renderPaused""",
     ),
     "qSlicerCommandOptions": Real(
         "QObject", "noSplash disableToolTips noMainWindow testingEnabled verboseModuleDiscovery pythonDisabled"
