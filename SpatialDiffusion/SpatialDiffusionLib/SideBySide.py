@@ -44,14 +44,20 @@ def showSideBySide(fixed, moving, on: bool) -> None:
             view.SetLinkedControl(True)
             view.SetHotLinkedControl(True)
     if first:
-        for pair in zip(*map(_tags, _ROWS), strict=True):
-            _showTheSamePlace(*pair)
+        _showTheSamePlace()
 
 
-def _showTheSamePlace(above: str, below: str) -> None:
-    """Fit the view ``above`` to its volume, and let the view ``below`` show the same piece of the same plane."""
+def _showTheSamePlace() -> None:
+    """Fit the views above to their volume, and let those below show the same pieces of the same planes."""
+    above, below = map(_tags, _ROWS)
+    for tag in above:  # all of them first: in views that are linked, to fit one fits the others, each to its volume
+        slicer.app.layoutManager().sliceWidget(tag).fitSliceToBackground()
+    for pair in zip(above, below, strict=True):
+        _copyPlace(*pair)
+
+
+def _copyPlace(above: str, below: str) -> None:
     manager = slicer.app.layoutManager()
-    manager.sliceWidget(above).fitSliceToBackground()
     source, target = (manager.sliceWidget(tag).mrmlSliceNode() for tag in (above, below))
     modified = target.StartModify()
     target.GetSliceToRAS().DeepCopy(source.GetSliceToRAS())

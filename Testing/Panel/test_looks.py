@@ -162,6 +162,14 @@ def test_side_by_side_shows_both_in_linked_views_and_gives_the_layout_back(regis
         volume = registered.parameters.fixedVolume if name.startswith("Fixed") else registered.parameters.movingVolume
         assert composite.GetBackgroundVolumeID() == volume.GetID()
         assert composite.GetLinkedControl()
+    for plane in ("Axial", "Sagittal", "Coronal"):
+        above, below = (rows[f"{row}{plane}"].mrmlSliceNode() for row in ("Fixed", "Moving"))
+        assert above.GetFieldOfView() == below.GetFieldOfView()
+        assert all(
+            above.GetSliceToRAS().GetElement(row, column) == below.GetSliceToRAS().GetElement(row, column)
+            for row in range(4)
+            for column in range(4)
+        )
     above, below = (registered.picture(name)[:240] for name in ("FixedAxial", "MovingAxial"))
     assert (above != below).any()
     click(registered.ui.sideBySideButton)
