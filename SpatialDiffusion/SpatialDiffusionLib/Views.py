@@ -67,7 +67,10 @@ def showColors(fixed, moving, on: bool) -> None:
 
 
 def showGrid(transform, region, on: bool) -> None:
-    """Draw ``transform`` as a grid of 10 mm, warped, in the slice views; ``region`` bounds it. Off: as it was."""
+    """Draw ``transform`` as a grid of 10 mm, warped, in the slice views. Off: as it was.
+
+    ``region`` bounds it in 3D views. In a slice view Slicer warps a grid over what the view shows.
+    """
     for display in _marked("vtkMRMLTransformDisplayNode"):
         if not on or display is not transform.GetDisplayNode():
             _restoreLook(display)

@@ -170,11 +170,13 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     assert host.status.startswith("Stopped; the last checkpoint is step ")
     assert host.resumeButton.text == f"Resume from step {host.section._run.resumable}"
     assert not host.startButton.isEnabled()
-    assert "unfinished" in host.startButton.toolTip
+    assert host.startButton.toolTip in host.status
+    assert host.status.endswith("Resume it, or enter another name.")
     click(host.resumeButton)
     assert not host.resumeButton.isVisible()
     host.until(lambda host: not host.section.running)
     assert host.status.startswith("Done after 60 steps, best check ")
+    assert host.status.endswith("There is a finished training of this name. Enter another name for a new one.")
     assert host.startButton.text == "Start training"
     assert not host.resumeButton.isVisible()
     assert not host.bar.isVisible()
@@ -247,6 +249,19 @@ def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path,
         assert read_card(installed).steps == steps
     assert asked == ["There is a model 'mine' already. Replace it?"] * 2
     assert host.listed == 1
+
+
+def test_no_model_is_selected_unless_by_the_user(host):
+    host.window.activateWindow()
+    host.modelsTable.setFocus()  # as when Start goes gray
+    host.until(lambda host: host.modelsTable.currentRow() == 0)
+    host.section._models.refresh()
+    host.section._update()
+    assert host.modelsTable.selectedItems() == []
+    click(host.modelsTable.viewport(), QPoint(20, 8))
+    host.section._models.refresh()
+    host.section._update()
+    assert {item.row() for item in host.modelsTable.selectedItems()} == {0}
 
 
 def test_shipped_models_are_listed_and_need_no_use(host):

@@ -47,7 +47,6 @@ class Booth:
         self.frame.resize(WIDTH, LOW)
         self.frame.show()
         self.desk = None
-        _add_viridis()
 
     def fresh(self) -> Desk:
         """Return an empty scene with a panel that nobody has touched."""
@@ -163,22 +162,6 @@ class Booth:
         widget.show()
         widget.enter()
         return widget
-
-
-def _add_viridis() -> None:
-    """Add the colors of uncertainty, which Slicer reads from a file of its own, under the ID that they have there."""
-    import slicer
-    from matplotlib import colormaps
-
-    node = slicer.vtkMRMLColorTableNode()
-    node.SetTypeToUser()
-    node.SetName("Viridis")
-    node.SetSingletonTag("FileViridis.txt")
-    node.SetSaveWithScene(False)
-    node.SetNumberOfColors(256)
-    for number, color in enumerate(colormaps["viridis"](range(256))):
-        node.SetColor(number, str(number), *color)
-    slicer.mrmlScene.AddNode(node)
 
 
 def differing(one: np.ndarray, other: np.ndarray) -> int:

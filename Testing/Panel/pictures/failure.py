@@ -114,21 +114,22 @@ def full_disk_pictures(booth: Booth) -> None:
 
 
 @contextmanager
-def no_torch():
-    """Within the block, there is no torch for whoever looks for it."""
-    former = sys.modules.get("torch")
-    sys.modules["torch"] = None
+def hidden(*names: str):
+    """Within the block, there are no packages ``names`` for whoever looks for them."""
+    former = {name: sys.modules.get(name) for name in names}
+    sys.modules.update(dict.fromkeys(names))
     try:
         yield
     finally:
-        sys.modules.pop("torch")
-        if former is not None:
-            sys.modules["torch"] = former
+        for name, module in former.items():
+            sys.modules.pop(name)
+            if module is not None:
+                sys.modules[name] = module
 
 
 def without_torch(booth: Booth) -> None:
     """Show a Slicer in which torch is missing, and where its installation fails."""
-    with no_torch():
+    with hidden("torch", "nibabel", "tqdm"):
         desk = booth.fresh()
         add_pair(desk.scene)
         choose(desk.ui.fixedVolumeSelector, "fixed")
@@ -137,6 +138,8 @@ def without_torch(booth: Booth) -> None:
         booth.shoot("error-no-torch-1000", HIGH)
         click(desk.ui.noteButton)
         booth.shoot("error-no-torch-no-installer")
+        desk.widget.exit()
+        desk.widget.enter()
 
         class PyTorchUtilsLogic:
             def installTorch(self, **_arguments):  # noqa: N802
