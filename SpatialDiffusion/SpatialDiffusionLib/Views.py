@@ -92,22 +92,26 @@ def showUncertainty(spread, over, on: bool) -> None:
     """Show the volume ``spread`` (mm), which has colors of its own, in place of ``over``, with its scale beside it."""
     for view in _remembering("vtkMRMLSliceCompositeNode"):
         _putBack(view, view.SetForegroundVolumeID)
-    colors = slicer.modules.colors.logic()
     if spread is None:
         return
-    legend = colors.GetColorLegendDisplayNode(_display(spread))
-    if legend is not None:
-        legend.SetVisibility(on)
-    if not on:
-        return
-    if legend is None:
-        legend = colors.AddDefaultColorLegendDisplayNode(_display(spread))
-        legend.SetAndObserveColorNodeID(_display(spread).GetColorNodeID())
-        legend.SetTitleText("mm")
-    for view in _views():
+    for view in _views() if on else ():
         if view.GetForegroundVolumeID() == over.GetID():
             view.SetNodeReferenceID(_OWN, over.GetID())
             view.SetForegroundVolumeID(spread.GetID())
+    _showScale(spread, on)
+
+
+def _showScale(volume, on: bool) -> None:
+    """Show the colors of ``volume`` with their values in mm, in the views that show it when this is called."""
+    colors = slicer.modules.colors.logic()
+    legend = colors.GetColorLegendDisplayNode(_display(volume))
+    if legend is None and on:
+        legend = colors.AddDefaultColorLegendDisplayNode(_display(volume))
+        legend.SetAndObserveColorNodeID(_display(volume).GetColorNodeID())
+        legend.SetTitleText("mm")
+        legend.SetLabelFormat("%.2g")
+    if legend is not None:
+        legend.SetVisibility(on)
 
 
 def _views():

@@ -104,6 +104,9 @@ def test_uncertainty_has_a_scale_in_millimeters_that_is_the_same_for_all_steps(r
     assert before[1] > 0
     drag_slider(registered.ui.seekWidget.slider(), 0)
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == before
+    shown = registered.picture()
+    legend.SetVisibility(False)
+    assert (registered.picture() != shown).any(axis=-1).sum() > 300  # pixels of the scale
     click(registered.ui.uncertaintyButton)
     assert not legend.GetVisibility()
 
