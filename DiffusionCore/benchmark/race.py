@@ -69,7 +69,12 @@ class Race:
         environment = {**os.environ, **dict.fromkeys(_THREADS, str(self.threads)), "PYTHONPATH": root}
         try:
             done = subprocess.run(
-                list(map(str, command)), env=environment, capture_output=True, text=True, timeout=60 * self.minutes
+                list(map(str, command)),
+                env=environment,
+                cwd=folder,  # some tools leave files where they stand
+                capture_output=True,
+                text=True,
+                timeout=60 * self.minutes,
             )
         except subprocess.TimeoutExpired:
             return {"status": f"given up after {self.minutes:g} minutes"}
