@@ -10,6 +10,8 @@ from shiboken6 import isValid
 if TYPE_CHECKING:
     from slicer_api_host.views.drawn_widget import DrawnWidget
 
+_NEXT_TURN = 1  # ms; with 0 Qt may call again at once, before other timers that are due
+
 
 class Turns:
     """A queue of widgets that want to draw."""
@@ -27,11 +29,11 @@ class Turns:
             self._timer.setSingleShot(True)
             self._timer.timeout.connect(self._next)
         if not self._timer.isActive():
-            self._timer.start(0)  # a timer of 0 ms runs in the next turn, after what waits now
+            self._timer.start(_NEXT_TURN)
 
     def _next(self) -> None:
         widget = self._waiting.pop(0)
-        if self._waiting:
-            self._timer.start(0)
         if isValid(widget):
             widget.take_turn()
+        if self._waiting:
+            self._timer.start(_NEXT_TURN)
