@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Progress, Started, StepMade
+from DiffusionCore.jobs.events import Event, Failed, Finished, Measure, Started, StepMade
 from DiffusionCore.jobs.runner import Runner
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.mrml import messages
@@ -17,9 +17,10 @@ from DiffusionCore.mrml.following import Following
 from DiffusionCore.mrml.guard import Guard
 from DiffusionCore.mrml.labels import with_names
 from DiffusionCore.mrml.outputs import OutputNodes, Outputs
-from DiffusionCore.mrml.pace import Pace, remaining_seconds
+from DiffusionCore.mrml.pace import Pace
 from DiffusionCore.mrml.preparation import Prepared, origin, preparing
 from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.run_account import RunAccount
 from DiffusionCore.mrml.run_state import RunState
 from DiffusionCore.mrml.sequences import StepSequence
 from DiffusionCore.mrml.step_items import KeptStep
@@ -31,7 +32,7 @@ _NOTHING_CHANGED = "Stopped before the first step; nothing was changed."
 _UNEXPECTED = "The result could not be shown because of an error in the program. The log has the details."
 
 
-class LiveRun:
+class LiveRun(RunAccount):
     """One registration, from the press of the button to its end. Nothing waits: call ``poll`` 10-20 times a second.
 
     The constructor checks the request and changes nothing in the scene. With the first step appear the output
@@ -45,17 +46,10 @@ class LiveRun:
     Attributes:
         request: what was asked for.
         state: changes only within ``poll``, ``stop``, ``force_stop`` and ``close``.
-        step: the index of the newest step that was computed, from 0; None before the first.
-        of: how many steps there will be; None if unknown.
-        phase: what made the newest step; "" before it.
-        activity: what is being done, in words, where no step says it ("Reading the volumes..."); else "".
         message: after the end: one or two sentences for the user; "" if there is nothing to say (scene closed).
         details: after a failure: for the log.
-        log: lines that the computation printed, and its progress.
-        history: what is known of each step that this run has made so far, without transforms.
         measures: of the result, after the end.
         seconds: per phase, after the end.
-        device: where it computes; "" until that is known.
         scene_closed: the end came from closing the scene.
     """
 
@@ -80,16 +74,12 @@ class LiveRun:
         Raises:
             DiffusionCoreError: why this request cannot run; the text is for the user.
         """
+        super().__init__(clock)
         for finding in findings(request):
             if finding.prevents:
                 raise DiffusionCoreError(finding.text)
         self.request, self.state = request, RunState.STARTING
-        self.step: int | None = None
-        self.of: int | None = None
-        self.phase = self.message = self.details = self.device = ""
-        self.activity = "Reading the volumes..."
-        self.log: list[str] = []
-        self.history: list[KeptStep] = []
+        self.message = self.details = ""
         self.measures: tuple[Measure, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scene_closed = False
@@ -99,10 +89,8 @@ class LiveRun:
         self._runner_of = runner_of or process_runner
         self._runner: Runner | None = None
         self._prepared: Prepared | None = None
-        self._clock, self._pace, self._since = clock, Pace(updates_per_second, clock), clock()
-        self._until: float | None = None
+        self._pace = Pace(updates_per_second, clock)
         self._waiting: list[StepMade] = []
-        self._made_at: list[float] = []
         self._following = Following()
         self._end: Finished | None = None
         self._work: Iterator[None] | None = self._starting(resume_point)
@@ -112,18 +100,6 @@ class LiveRun:
     def nodes(self) -> OutputNodes:
         """What there is in the scene so far."""
         return self._outputs.nodes
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds from the start to the end, or until now."""
-        return (self._clock() if self._until is None else self._until) - self._since
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long it will probably take; None while that cannot be said."""
-        if self.state.ended or self.of is None or self.step is None:
-            return None
-        return remaining_seconds(self._made_at, self.of - self.step - 1, now=time.time())
 
     @property
     def following(self) -> bool:
@@ -220,21 +196,13 @@ class LiveRun:
                 self._work = None
 
     def _apply(self, event: Event) -> None:
+        self._note(event)
         match event:
             case Started():
-                self.device = event.device
                 if self.state is RunState.STARTING:
                     self.state = RunState.RUNNING
-            case Progress():
-                self.activity = event.text
-                self.log.append(event.text)
-            case Log():
-                self.log.append(event.text)
             case StepMade():
                 self._waiting.append(event)
-                self._made_at.append(event.made_at)
-                self.history.append(KeptStep(event.index, event.phase, event.time, dict(event.metrics)))
-                self.step, self.of, self.phase, self.activity = event.index, event.of, event.phase, ""
             case Finished():
                 self._let_runner_go()
                 self._end = event
@@ -310,7 +278,8 @@ class LiveRun:
         self._outputs.forget()
 
     def _conclude(self, state: RunState) -> None:
-        self.state, self.activity, self._until = state, "", self._clock()
+        self.state = state
+        self._close_account()
         self._work, self._waiting = None, []
         self._let_runner_go()
         self._guard.release()
