@@ -19,12 +19,17 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how to register."""
     add = parser.add_argument
-    methods = ["affine", "published-affine", "published-diffusereg"]
-    text = (
-        "how to align: by poses, search and polish; by the published affine diffusion alone; or affinely, and then by "
+    methods = ["affine", "deformable", "published-affine", "published-diffusereg"]
+    text = "how to align: by poses, search and polish; affine first and then by a velocity field; by the published "
+    text += (
+        "affine diffusion alone; affine first and then by the published diffusion of the field (default: %(default)s)"
     )
-    text += "the published diffusion of the field (default: %(default)s)"
     add("--method", choices=methods, default="affine", help=text)
+    presets = ["fast", "default", "accurate"]
+    add("--preset", choices=presets, help="deformable: how much time for how much detail (default: default)")
+    text = "deformable: how much change of volume is damped, 0 to 1; less gives more overlap, more a more regular field"
+    add("--divergence", type=float, metavar="X", help=text)
+    add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
     add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")

@@ -94,7 +94,8 @@ def write_steps(folder: Path, steps: list[Step]) -> None:
     folder.mkdir()
     rows = []
     for step in steps:
-        name = f"step_{step.index:03d}.tfm"
+        kind = "tfm" if isinstance(step.transform, Affine) else "h5"  # a field as text would take a minute
+        name = f"step_{step.index:03d}.{kind}"
         write_transform(folder / name, step.transform, None)
         row = {"index": step.index, "phase": step.phase, "time": step.time, "metrics": step.metrics, "file": name}
         rows.append(row)

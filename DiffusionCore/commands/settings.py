@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.checks import CheckpointError, ConfigError
+from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import Graded
 from DiffusionCore.models import list_models
-from DiffusionCore.registration import AffineSettings, PublishedDiffuseRegSettings, PublishedSettings, Settings
+from DiffusionCore.registration import (
+    AffineSettings,
+    DeformableSettings,
+    PublishedDiffuseRegSettings,
+    PublishedSettings,
+    Settings,
+)
 from DiffusionCore.transforms.affine import Group
 
 
@@ -18,9 +26,17 @@ def settings_from(options: argparse.Namespace) -> Settings:
 
     Raises:
         CheckpointError: the method needs a model, and none was named.
-        ConfigError: an option that the method does not have.
+        ConfigError: an option that the method does not have, or a number out of its range.
     """
-    makers = {"affine": _affine, "published-affine": _published, "published-diffusereg": _published_diffusereg}
+    for name in ("preset", "divergence", "spacing"):
+        if options.method != "deformable" and getattr(options, name) is not None:
+            raise ConfigError(f"--{name} belongs to --method deformable. Add that, or leave it out.")
+    makers = {
+        "affine": _affine,
+        "deformable": _deformable,
+        "published-affine": _published,
+        "published-diffusereg": _published_diffusereg,
+    }
     return makers[options.method](options)
 
 
@@ -31,6 +47,15 @@ def _affine(options: argparse.Namespace) -> AffineSettings:
     if options.model is not None:
         changes["model"] = None if options.model == "none" else options.model
     return AffineSettings(**changes)
+
+
+def _deformable(options: argparse.Namespace) -> DeformableSettings:
+    settings = RefinementSettings.of(Preset(options.preset or "default"))
+    changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
+    try:
+        return DeformableSettings(_affine(options), replace(settings, **changes))
+    except ValueError as error:
+        raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
 
 
 def _published(options: argparse.Namespace) -> PublishedSettings:

@@ -26,8 +26,8 @@ from DiffusionCore.interpolation import inside, pull
 from DiffusionCore.losses import LocalCorrelation, force, with_gradient
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import lattice, voxel_centers
-from DiffusionCore.transforms.displacement import sample_field
+from DiffusionCore.transforms.base import Transform, lattice, voxel_centers
+from DiffusionCore.transforms.displacement import pull_at, sample_field, voxel_vectors
 from DiffusionCore.transforms.velocity import Velocity, flow
 
 _SMALL = 50.0  # mm of radius; what is smaller is seen finer
@@ -74,6 +74,12 @@ class Level:
         warped = pull(self.images[:, :1], self.coordinates(velocity), fill=None)
         return float(self.correlation.value(warped).mean())
 
+    def similarity_under(self, transform: Transform) -> float:
+        """Return the squared local correlation, 0..1, under a ``transform`` that acts before the affine one."""
+        shift = voxel_vectors(transform.displacement_on(self.grid), self.grid).to(self.images.device)
+        warped = pull_at(self.images[:1, :1], shift[None])
+        return float(self.correlation.value(torch.cat([warped, self.images[1:, :1]]))[0])
+
     def force(self, velocity: Tensor) -> tuple[float, Tensor]:
         """Return ``similarity`` and the update of the velocity that raises it most, not yet smoothed or scaled.
 
@@ -115,10 +121,13 @@ def make_levels(
 ) -> list[Level]:
     """Return ``count`` levels from the coarsest to the finest, whose images have ``spacing`` mm.
 
-    An axis that is coarser keeps its own spacing until the others have reached it. The grids reach beyond the fixed
-    one, so that its voxels lie between voxel centers of every velocity.
+    They are coarser where an image has no finer detail, and finer where its object is small. An axis that is coarser
+    keeps its own spacing until the others have reached it. The grids reach beyond the fixed one, so that its voxels lie
+    between voxel centers of every velocity.
     """
-    finest = _affordable(fixed.grid, spacing * min(1.0, extent(fixed).radius / _SMALL))
+    radius = min(extent(fixed).radius, extent(moving).radius)
+    finest = max(spacing * min(1.0, radius / _SMALL), *(min(image.grid.spacing) for image in (fixed, moving)))
+    finest = _affordable(fixed.grid, finest)
     base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
     images, weights = [], torch.ones(1, 1, *base.shape)
     for volume, transform in ((moving, affine), (fixed, Affine.identity())):
@@ -147,9 +156,10 @@ def _nested(fixed: Grid, spacings: Sequence[float]) -> tuple[Grid, list[tuple[in
         wanted = (2 ** max(0, round(math.log2(spacing / s))) for s in own)
         i, j, k = (min(w, 2 ** math.floor(math.log2(most))) for w, most in zip(wanted, limits, strict=True))
         factors.append((i, j, k))
-    reach = max(s * f / 2 / voxel for s, f, voxel in zip(own, factors[1], fixed.spacing, strict=True))
+    half = (s * f / 2 for s, f in zip(own, factors[1], strict=True))  # a voxel of the finest velocity
+    a, b, c = (math.ceil(reach / s - 1e-6) for reach, s in zip(half, fixed.spacing, strict=True))
     x, y, z = (s * f for s, f in zip(own, factors[-1], strict=True))
-    coarsest = fixed.padded(math.ceil(reach)).with_spacing((x, y, z))
+    coarsest = fixed.padded((a, b, c)).with_spacing((x, y, z))
     i, j, k = (n * f for n, f in zip(coarsest.size, factors[-1], strict=True))
     return coarsest.resized((i, j, k)), factors
 

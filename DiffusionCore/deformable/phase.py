@@ -16,9 +16,8 @@ from DiffusionCore.deformable.start import split
 from DiffusionCore.deformable.unfolding import unfolded
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import Chain, Transform
+from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.folding import folded_share
-from DiffusionCore.transforms.velocity import Velocity
 
 REFINE = "refine"
 _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
@@ -59,21 +58,20 @@ def refine_steps(
             break
         if state.last or settings.shows(state.level, state.iteration):
             reached = settings.iterations[state.level] if state.last else state.iteration
-            flow = level.leave(vectors)
-            yield _measured(levels, account, affine, flow, settings.time(state.level, reached))
-    yield _measured(levels, account, affine, _accepted(levels[-1], vectors, velocity), 0.0)
+            flow = affine @ level.leave(vectors)
+            yield _measured(levels, account, flow, settings.time(state.level, reached))
+    yield _measured(levels, account, _accepted(levels[-1], vectors, affine, start), 0.0)
 
 
-def _measured(levels: list[Level], account: StepAccount, affine: Affine, flow: Velocity | None, time: float) -> Step:
-    level = levels[min(_MEASURED, len(levels) - 1)]
-    transform = affine if flow is None else Chain.of(affine, flow)
-    folding = 0.0 if flow is None else 100 * folded_share(flow.displacement)
-    correlation = level.similarity(level.enter(flow))
+def _measured(levels: list[Level], account: StepAccount, transform: Transform, time: float) -> Step:
+    level, (_, velocity) = levels[min(_MEASURED, len(levels) - 1)], split(transform, levels[0].grid)
+    folding = 0.0 if velocity is None else 100 * folded_share(velocity.displacement)
+    correlation = level.similarity(level.enter(velocity))
     return account.step(REFINE, transform, time, local_correlation=correlation, folding=folding)
 
 
-def _accepted(level: Level, vectors: Tensor, start: Velocity | None) -> Velocity | None:
-    """Return ``vectors`` of ``level`` as a velocity that does not fold; ``start`` if that is as much alike."""
-    vectors = unfolded(level, vectors)
-    better = level.similarity(vectors) > level.similarity(level.enter(start))
-    return level.leave(vectors) if better else start
+def _accepted(level: Level, vectors: Tensor, affine: Affine, start: Transform) -> Transform:
+    """Return ``affine`` after ``vectors`` of ``level``, which then do not fold; ``start`` if that is as much alike."""
+    found = level.leave(unfolded(level, vectors))
+    better = level.similarity_under(found) > level.similarity_under(affine.inverse() @ start)
+    return affine @ found if better else start

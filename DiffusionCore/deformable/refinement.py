@@ -11,6 +11,8 @@ from DiffusionCore.deformable.levels import Level
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 
+_SHORTEST = 1 / 8  # of the first updates of a level
+
 
 @dataclass(frozen=True, eq=False)
 class Refined:
@@ -27,36 +29,39 @@ def refine(
 ) -> Iterator[Refined]:
     """Yield the states from ``velocity``, which lies on the level ``first``, after as many iterations there.
 
-    A level ends when its local correlation has not gained enough within ``settings.patience`` iterations.
+    Whenever the local correlation has fallen, the updates of the level get half as long. A level ends when it has not
+    gained enough within ``settings.patience`` iterations.
     """
     level_number, done = first
     for number in range(level_number, len(levels)):
-        level, most = levels[number], settings.iterations[number]
+        level, most, step = levels[number], settings.iterations[number], settings.step
         velocity = level.take_over(velocity)
-        gained: list[float] = []
+        reached: list[float] = []
         for iteration in range(done + 1, most + 1):
             similarity, update = level.force(velocity)
-            gained.append(similarity)
-            velocity = updated(level, velocity, update, settings)
-            last = iteration == most or _on_plateau(gained, settings)
+            if reached and similarity < reached[-1]:
+                step = max(step / 2, _SHORTEST * settings.step)
+            reached.append(similarity)
+            velocity = updated(level, velocity, update, settings, step)
+            last = iteration == most or _on_plateau(reached, settings)
             yield Refined(number, iteration, velocity, last)
             if last:
                 break
         done = 0
 
 
-def updated(level: Level, velocity: Tensor, update: Tensor, settings: RefinementSettings) -> Tensor:
+def updated(level: Level, velocity: Tensor, update: Tensor, settings: RefinementSettings, step: float) -> Tensor:
     """Return ``velocity`` after one iteration with the ``update`` that the force asks for.
 
-    The update is smoothed (fluid) and scaled, so that its longest vector has ``settings.step`` voxels; the velocity
-    diffuses (elastic), and the change of volume is damped apart. Source: our own, from the demons (Vercauteren et al.,
+    The update is smoothed (fluid) and scaled, so that its longest vector has ``step`` voxels; the velocity diffuses
+    (elastic), and the change of volume is damped apart. Source: our own, from the demons (Vercauteren et al.,
     NeuroImage 45, 2009) with the local correlation of SyN and a linear elastic damping.
     """
     update = gaussian(update, settings.fluid * level.nominal, level.spacing) if settings.fluid else update
     longest = float(update.norm(dim=0).max())
     if longest > 0:
-        velocity = velocity + update * (settings.step * level.nominal / longest)
-    square = settings.step * level.nominal**2
+        velocity = velocity + update * (step * level.nominal / longest)
+    square = step * level.nominal**2
     velocity = diffused(velocity, settings.elastic * square, level.spacing)
     return divergence_damped(velocity, settings.divergence * square, level.spacing)
 

@@ -28,7 +28,7 @@ class RefinementSettings:
             than 50 mm in radius has more detail per mm: there it is finer in proportion.
         iterations: the most per level, from the coarsest to the finest; each level is twice as fine as the one before.
         window: voxels along a side of the cubes whose correlation counts.
-        step: the longest update of an iteration, in voxels of the velocity.
+        step: the longest update of the first iterations of a level, in voxels of the velocity.
         fluid: sigma of the Gaussian that smooths each update, in voxels of the velocity.
         elastic: how much the velocity diffuses per unit of ``step``, in squared voxels of the velocity.
         divergence: how much the change of volume is damped, likewise; the knob between overlap and regularity.
@@ -48,7 +48,7 @@ class RefinementSettings:
     elastic: float = 0.04
     divergence: float = 0.25
     patience: int = 8
-    gain: float = 0.002
+    gain: float = 0.01
     show_every: int = 6
 
     def __post_init__(self) -> None:

@@ -115,11 +115,12 @@ class Grid:
         origin = np.array(self.origin) + np.array(center) - self.center
         return Grid(self.size, self.spacing, _triple(origin), self.direction)
 
-    def padded(self, voxels: int) -> Grid:
-        """Return the grid with ``voxels`` more on each of its six sides."""
-        origin = self.map((-voxels,) * 3, Frame.VOXEL, Frame.RAS)
-        i, j, k = (n + 2 * voxels for n in self.size)
-        return Grid((i, j, k), self.spacing, _triple(origin), self.direction)
+    def padded(self, voxels: int | tuple[int, int, int]) -> Grid:
+        """Return the grid with ``voxels`` more on each of its six sides, or on both sides along each of (i, j, k)."""
+        a, b, c = (voxels, voxels, voxels) if isinstance(voxels, int) else voxels
+        i, j, k = self.size
+        origin = self.map((-a, -b, -c), Frame.VOXEL, Frame.RAS)
+        return Grid((i + 2 * a, j + 2 * b, k + 2 * c), self.spacing, _triple(origin), self.direction)
 
     def is_close(self, other: Grid, *, tolerance: float = 1e-3) -> bool:
         """Return whether both grids have the same size and all their corners agree within ``tolerance`` mm."""

@@ -38,11 +38,17 @@ def phaseText(phase: str) -> str:
         "compare": _("comparison"),
         "polish": _("fine alignment"),
         "diffusion": _("diffusion"),
+        "refine": _("deformation"),
     }
     return known.get(phase, phase)
 
 
 def metricText(name: str) -> str:
     """Return what the core calls a metric ``name`` in the language of the user; a name that is new stays as it is."""
-    known = {"similarity": _("similarity"), "overlap": _("overlap")}
+    known = {
+        "similarity": _("similarity"),
+        "overlap": _("overlap"),
+        "local_correlation": _("local correlation"),
+        "folding": _("folding"),
+    }
     return known.get(name, name.replace("_", " "))

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from DiffusionCore.checks import GeometryError
 from DiffusionCore.space import Frame
 from DiffusionCore.transforms import Affine, Chain, Displacement, Velocity, jacobian_determinant, voxel_centers
+from DiffusionCore.transforms.folding import folded_cells, folded_share
 from DiffusionCore.transforms.velocity import exponential
 
 GRID = oblique_grid()
@@ -199,3 +200,30 @@ def test_a_field_that_does_not_fit_is_refused(kind):
         kind(torch.zeros(3, *GRID.size), GRID)
     with pytest.raises(GeometryError, match="finite"):
         kind(torch.full((3, *GRID.shape), torch.nan), GRID)
+
+
+@pytest.mark.parametrize("longest", [2.0, 4.0])
+def test_the_logarithm_of_an_exponential_is_its_velocity(longest):
+    velocity = Velocity(smooth_vectors(GRID, longest, width=4.0), GRID)
+    found = Velocity.of(velocity, GRID)
+    assert_close(found.displacement.vectors, velocity.displacement.vectors, atol=0.04, rtol=0)
+    assert_close(found.vectors, velocity.vectors, atol=0.04 * longest, rtol=0)
+
+
+def test_what_has_no_logarithm_gives_a_velocity_all_the_same():
+    wild = Displacement(20 * torch.randn(3, *GRID.shape, generator=torch.Generator().manual_seed(0)), GRID)
+    assert torch.isfinite(Velocity.of(wild, GRID).vectors).all()
+
+
+def test_a_fold_of_one_cell_is_found_where_it_is():
+    """Two neighbors change places along i: central differences over two cells do not see it."""
+    shift = torch.zeros(3, *GRID.shape)
+    axis = torch.tensor(GRID.direction, dtype=torch.float32)[:, 0] * GRID.spacing[0]
+    shift[:, 8, 15, 11] = 0.6 * axis
+    shift[:, 8, 15, 12] = -0.6 * axis
+    field = Displacement(shift, GRID)
+    assert float(jacobian_determinant(field, GRID).min()) > 0
+    cells = folded_cells(field)
+    assert cells.nonzero().tolist() == [[k, j, 11] for k in (7, 8) for j in (14, 15)]
+    assert folded_share(field) == pytest.approx(4 / cells.numel())
+    assert folded_share(Velocity(smooth_vectors(GRID, 8.0), GRID).displacement) == 0

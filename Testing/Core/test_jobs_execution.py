@@ -34,7 +34,7 @@ def outcome(asked):
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        (replace(PLAIN, method="magic"), "no method 'magic'. There are: affine, published-affine"),
+        (replace(PLAIN, method="magic"), "no method 'magic'. There are: affine, published-affine, deformable"),
         (replace(PLAIN, settings={"restart": 3}), "Unknown setting 'restart'"),
         (replace(PLAIN, settings={"polish": {"group": "RIGIT"}}), "'polish.group' must be one of RIGID"),
         (replace(PLAIN, settings={"fractions": ("all", 1.0)}), "'fractions\\[0\\]' must be float"),
@@ -240,3 +240,18 @@ def test_a_step_is_the_transform_that_the_pipeline_made():
     events, end = outcome(job("shifts"))
     np.testing.assert_array_equal(steps(events)[2].transform.values, shift(2).matrix)
     assert (end.moved, end.moved_labels, end.spread) == (None, None, None)
+
+
+def test_a_deformable_job_sends_fields_and_goes_on_from_one_of_them():
+    settings = {"affine": None, "refinement": {"iterations": [4, 4], "show_every": 2, "spacing": 6.0}}
+    asked = replace(PLAIN, method="deformable", settings=settings, initial=Matrix(np.eye(4)))
+    events, end = outcome(asked)
+    assert isinstance(end, Finished)
+    made = steps(events)
+    assert [step.phase for step in made] == ["center", *["refine"] * (len(made) - 1)]
+    assert all(isinstance(step.transform, Field) for step in made[1:-1])
+    chosen = made[2]
+    point = ResumePoint(chosen.index, chosen.phase, chosen.time, chosen.transform)
+    events, end = outcome(replace(asked, resume=point))
+    assert isinstance(end, Finished)
+    assert [step.index for step in steps(events)] == [3, 4]

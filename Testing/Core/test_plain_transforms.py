@@ -64,6 +64,19 @@ def test_whatever_else_becomes_a_field_on_the_grid_that_is_named():
     assert_close(from_plain(plain).map(centers), bent.map(centers), atol=1e-4, rtol=0)
 
 
+def test_a_field_that_affine_maps_follow_keeps_its_own_grid_where_that_holds_all_of_the_other():
+    wide = OTHER.padded(2).with_spacing((6.0, 7.0, 8.0))
+    bent = (
+        Affine.translation([3, 1, 2])
+        @ Affine.exponential([0.2, 0, 0.1, 5, 0, 0])
+        @ Velocity(smooth_vectors(wide, 8.0), wide)
+    )
+    plain = to_plain(bent, OTHER)
+    assert plain.grid == wide
+    centers = voxel_centers(OTHER)
+    assert_close(from_plain(plain).map(centers), bent.map(centers), atol=1e-4, rtol=0)
+
+
 def test_a_plain_transform_of_nonsense_is_refused():
     with pytest.raises(GeometryError, match="invertible"):
         from_plain(Matrix(np.zeros((4, 4))))

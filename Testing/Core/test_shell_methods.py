@@ -1,10 +1,11 @@
 """The methods in the shell: which settings the options stand for, what the bar expects, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
-from shell_world import PHASES, script, world  # noqa: F401
+from shell_world import FIXED_GRID, PHASES, script, world  # noqa: F401
 
 from DiffusionCore import models
 from DiffusionCore.__main__ import main
@@ -14,10 +15,18 @@ from DiffusionCore.commands import running
 from DiffusionCore.commands.progress import StepBar
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
+from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
-from DiffusionCore.registration import AffineSettings, PublishedDiffuseRegSettings, PublishedSettings
+from DiffusionCore.registration import (
+    AffineSettings,
+    DeformableSettings,
+    PublishedDiffuseRegSettings,
+    PublishedSettings,
+)
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.storage.transforms import read_transform
 from DiffusionCore.transforms.affine import Affine, Group
+from DiffusionCore.transforms.base import voxel_centers
 
 NETWORK = AffineDenoiserConfig((8, 16), groups=4, embedding=8, classes=2)
 
@@ -63,6 +72,34 @@ def test_the_method_decides_the_settings(world, script):  # noqa: F811
     assert all_of_them == PublishedSettings("mine")
     assert isinstance(default, AffineSettings)
     assert (default.model, len(default.fractions), default.fractions[-1]) == (None, 3, 1.0)
+
+
+def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # noqa: F811
+    assert world.register("--method", "deformable") == 0
+    assert (
+        world.register("--method", "deformable", "--preset", "accurate", "--group", "rigid", "--divergence", 0.1) == 0
+    )
+    assert world.register("--method", "deformable", "--preset", "fast", "--spacing", 3, "--model", "none") == 0
+    default, accurate, fast = (call.settings for call in script.calls)
+    assert default == DeformableSettings()
+    assert accurate.affine.polish.group is Group.RIGID
+    assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
+    assert fast.affine.model is None
+    assert fast.refinement == replace(RefinementSettings.of(Preset.FAST), spacing=3.0)
+
+
+def test_a_deformable_registration_writes_all_its_files(world):  # noqa: F811
+    more = ["--method", "deformable", "--preset", "fast", "--model", "none", "--keep-steps"]
+    assert world.register("--initial-transform", world.folder / "truth.h5", *more) == 0
+    report = json.loads((world.output / "report.json").read_text())
+    assert report["settings"]["method"] == "deformable"
+    assert report["settings"]["refinement"]["iterations"] == [8, 8, 8]
+    rows = json.loads((world.output / "steps" / "steps.json").read_text())
+    assert rows[-1]["phase"] == "refine"
+    found = read_transform(world.output / "transform.h5")
+    last = read_transform(world.output / "steps" / rows[-1]["file"])
+    points = voxel_centers(FIXED_GRID)
+    torch.testing.assert_close(found.map(points), last.map(points))
 
 
 @pytest.mark.usefixtures("installed")
@@ -136,6 +173,10 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-affine", "--model", "mine", "--group", "rigid"], "--group rigid"),
         (["--method", "published-diffusereg"], "train published-diffusereg --output"),
         (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
+        (["--preset", "fast"], "--preset belongs to --method deformable"),
+        (["--method", "affine", "--divergence", "0.1"], "--divergence belongs to --method deformable"),
+        (["--method", "deformable", "--divergence", "-1"], "'divergence' must be in 0..1, got -1.0"),
+        (["--method", "deformable", "--spacing", "nan"], "'spacing' must be in 0.001..1000, got nan"),
     ],
 )
 def test_what_does_not_fit_the_method_is_refused(refused, more, word):
