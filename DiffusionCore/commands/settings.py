@@ -53,7 +53,7 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
     settings = RefinementSettings.of(Preset(options.preset or "default"))
     changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
     try:
-        return DeformableSettings(_affine(options), replace(settings, **changes))
+        return DeformableSettings(_affine(options), refinement=replace(settings, **changes))
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
 

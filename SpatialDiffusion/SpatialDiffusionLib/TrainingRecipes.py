@@ -75,7 +75,7 @@ def recipes() -> list[Recipe]:
         Recipe(
             "published-diffusereg",
             _("Published DiffuseReg"),
-            _("The same at its published size. Needs no data: the images are synthetic. Needs a GPU with some 16 GB."),
+            _("The same at its published size. Needs no data: the images are synthetic. For a large GPU only."),
         ),
         Recipe(
             "published-affine",
