@@ -195,11 +195,11 @@ def test_without_a_refinement_it_is_the_affine_registration():
     fixed, moving, _, _ = pair()
     affine = AffineSettings(None)
     whole = register(fixed, moving, affine)
-    same = register(fixed, moving, DeformableSettings(affine, None))
+    same = register(fixed, moving, DeformableSettings(affine, refinement=None))
     torch.testing.assert_close(same.transform.matrix, whole.transform.matrix)
-    assert DeformableSettings(affine, None).expected_steps() == affine.expected_steps()
+    assert DeformableSettings(affine, refinement=None).expected_steps() == affine.expected_steps()
     with pytest.raises(ConfigError, match="displacement field"):
-        register(fixed, moving, DeformableSettings(affine, None), after=registered().steps[-1])
+        register(fixed, moving, DeformableSettings(affine, refinement=None), after=registered().steps[-1])
 
 
 def test_presets_take_more_time_for_more_detail():
@@ -233,7 +233,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_settings_with_nothing_to_do_are_refused():
     with pytest.raises(ValueError, match="nothing is left to do"):
-        DeformableSettings(None, None)
+        DeformableSettings(None, refinement=None)
 
 
 def test_an_empty_image_is_refused():
