@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.space import Grid
+from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
-from DiffusionCore.transforms.displacement import jacobian_determinant
+from DiffusionCore.transforms.displacement import jacobian_determinant, jacobian_matrices
 
 _PART = 2**18  # voxels in a joint histogram at a time: making one takes many times the memory of its samples
 _SMALLEST_JACOBIAN = 1e-3  # floor under the logarithm, as in the tables of the peers: folded voxels count as ln 0.001
@@ -35,6 +38,45 @@ def dice(first: ArrayLike, second: ArrayLike) -> dict[int, float]:
 def mean_dice(scores: dict[int, float]) -> float:
     """Return the mean of the Dice ``scores``, every label with the same weight; NaN where there is no label."""
     return float(np.mean(list(scores.values()))) if scores else float("nan")
+
+
+def hausdorff95(first: ArrayLike, second: ArrayLike, spacing: tuple[float, float, float]) -> dict[int, float]:
+    """Return the 95 % Hausdorff distance, mm, of every label but 0 that occurs in both label maps (K, J, I).
+
+    The larger one of the two 95th percentiles of the distances from the border voxels of one region to the nearest
+    border voxel of the other (Huttenlocher et al., IEEE TPAMI 15, 1993, with a percentile in place of the maximum). A
+    border voxel has a neighbor across a face that is not of the region; ``spacing`` is along (i, j, k), mm.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects
+
+    a, b = np.asarray(first), np.asarray(second)
+    _check_same_shape(a, b)
+    boxes = [find_objects(labels.astype(np.int32)) for labels in (a, b)]
+    result = {}
+    for label, (box_a, box_b) in enumerate(zip(*boxes, strict=False), 1):
+        if box_a is None or box_b is None:
+            continue
+        pairs = zip(box_a, box_b, strict=True)
+        both = tuple(slice(min(x.start, y.start), max(x.stop, y.stop)) for x, y in pairs)
+        edges = []
+        for labels in (a, b):
+            region = np.pad(labels[both] == label, 1)
+            edges.append(region & ~binary_erosion(region))
+        far = [np.asarray(distance_transform_edt(~edge, sampling=spacing[::-1])) for edge in edges]
+        result[label] = float(max(np.percentile(far[1][edges[0]], 95), np.percentile(far[0][edges[1]], 95)))
+    return result
+
+
+def inverse_consistency(forward: Transform, backward: Transform, points: Tensor) -> Tensor:
+    """Return how far there and back leads from each of the RAS ``points`` (..., 3): (...), mm, float64.
+
+    |backward(forward(x)) - x| (Christensen and Johnson, IEEE Trans. Medical Imaging 20, 2001).
+    """
+    points = points.double()
+    return (backward.map(forward.map(points)) - points).norm(dim=-1)
 
 
 def point_error(estimate: Transform, truth: Transform, points: Tensor) -> Tensor:
@@ -68,6 +110,26 @@ def mutual_information(first: ArrayLike, second: ArrayLike, mask: ArrayLike | No
     return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())
 
 
+def local_correlation(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None, *, window: int = 7) -> float:
+    """Return the mean squared correlation, 0..1, over the cubes of ``window`` voxels about the voxels of ``mask``.
+
+    Avants et al., Medical Image Analysis 12, 2008 (SyN); see ``losses.LocalCorrelation``. Variances below 1e-5 of the
+    squared range of an image count as noise.
+
+    Raises:
+        ValueError: the shapes differ, or the mask is empty.
+    """
+    a, b = np.asarray(first), np.asarray(second)
+    _check_same_shape(a, b)
+    images = [torch.from_numpy(_ranged(x))[None, None] for x in (a, b)]
+    weights = np.ones(a.shape, np.float32) if mask is None else (np.asarray(mask) != 0).astype(np.float32)
+    _check_same_shape(a, weights)
+    if not weights.any():
+        raise ValueError("There is no voxel to measure: the mask is empty")
+    reference = LocalCorrelation(images[0], window=window, floor=1e-5, weights=torch.from_numpy(weights)[None, None])
+    return float(reference.value(images[1]))
+
+
 @dataclass(frozen=True)
 class JacobianStatistics:
     """Regularity of a transform, from the Jacobian determinant J of its mapping in mm (1 = the volume is kept).
@@ -95,9 +157,39 @@ def jacobian_statistics(transform: Transform, grid: Grid, mask: ArrayLike | None
     return JacobianStatistics(float(values.min()), float(100 * (values <= 0).mean()), float(logarithm.std()))
 
 
+def gradient_rms(transform: Transform, grid: Grid, mask: ArrayLike | None = None) -> float:
+    """Return the root mean square of |dT/dx - M| (Frobenius norm, no unit), M the mean of dT/dx (our own).
+
+    How much a transform bends over the voxels of ``mask``: shear and rotation too, which the Jacobian determinant does
+    not see. An affine transform has 0.
+
+    Raises:
+        ValueError: the mask has another shape than the grid, or is empty.
+    """
+    if isinstance(transform, Affine):
+        return 0.0
+    where = np.ones(grid.shape, bool) if mask is None else np.asarray(mask) != 0
+    _check_same_shape(np.empty(grid.shape, bool), where)
+    if not where.any():
+        raise ValueError("There is no voxel to measure: the mask is empty")
+    count, total, squares = 0, torch.zeros(3, 3, dtype=torch.float64), 0.0
+    for slab, matrices in jacobian_matrices(transform, grid):
+        chosen = matrices[:, :, torch.from_numpy(where[slab])].double()
+        count += chosen.shape[-1]
+        total += chosen.sum(-1)
+        squares += float(chosen.square().sum())
+    return float(np.sqrt(max(0.0, squares / count - float((total / count).square().sum()))))
+
+
 def _counts(labels: NDArray) -> dict[int, int]:
     values, counts = np.unique(labels, return_counts=True)
     return dict(zip(map(int, values), map(int, counts), strict=True))
+
+
+def _ranged(values: NDArray) -> NDArray[np.float32]:
+    """Return ``values`` as single precision from 0 to 1."""
+    low, high = float(values.min()), float(values.max())
+    return ((values.astype(np.float64) - low) / max(high - low, 1e-300)).astype(np.float32)
 
 
 def _pair(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None) -> tuple[NDArray, NDArray]:

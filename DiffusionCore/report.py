@@ -16,14 +16,16 @@ import DiffusionCore
 from DiffusionCore import metrics
 from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.space import Grid, Volume
+from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import Transform
+from DiffusionCore.transforms.base import Transform, voxel_centers
+from DiffusionCore.transforms.displacement import Displacement
 from DiffusionCore.transforms.resample import resample
 
 if TYPE_CHECKING:
     from DiffusionCore.affine.steps import Step
 
+_POINTS = 20_000  # at which the inverse is tried
 _PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "nibabel", "safetensors")
 
 
@@ -53,9 +55,10 @@ class Pair:
 def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> dict[str, Any]:
     """Return how well ``transform`` aligns ``pair``, as plain numbers.
 
-    ``mutual_information`` (nats) and ``normalized_cross_correlation`` over the fixed foreground; ``mean_dice`` and
-    ``dice`` per label where both segmentations are there; ``landmark_error_mm`` and ``true_error_mm`` (mean, median,
-    largest) where landmarks or the truth are known.
+    ``mutual_information`` (nats), ``local_correlation`` (squared, cubes of 7 voxels) and
+    ``normalized_cross_correlation`` over the fixed foreground; ``mean_dice`` and ``dice`` per label, ``mean_hd95_mm``
+    and ``hd95_mm``, where both segmentations are there; ``landmark_error_mm`` and ``true_error_mm`` (mean, median,
+    largest) where landmarks or the truth are known. Definitions: ``metrics``.
 
     Args:
         pair: the images and what is known about them.
@@ -67,6 +70,7 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
     inside = foreground_mask(fixed)
     result: dict[str, Any] = {
         "mutual_information": metrics.mutual_information(fixed.values, values, inside),
+        "local_correlation": metrics.local_correlation(fixed.values, values, inside) if inside.any() else 0.0,
         "normalized_cross_correlation": metrics.normalized_cross_correlation(fixed.values, values, inside),
     }
     if pair.fixed_segmentation is not None and pair.moving_segmentation is not None:
@@ -74,6 +78,9 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
         scores = metrics.dice(pair.fixed_segmentation.values, labels.values)
         result["mean_dice"] = metrics.mean_dice(scores) if scores else None
         result["dice"] = {str(label): score for label, score in scores.items()}
+        distances = metrics.hausdorff95(pair.fixed_segmentation.values, labels.values, grid.spacing)
+        result["mean_hd95_mm"] = float(np.mean(list(distances.values()))) if distances else None
+        result["hd95_mm"] = {str(label): distance for label, distance in distances.items()}
     if pair.landmarks is not None and len(pair.landmarks):
         points = torch.from_numpy(pair.landmarks)
         result["landmark_error_mm"] = _summary((transform.map(points[:, 0]) - points[:, 1]).norm(dim=-1).numpy())
@@ -83,10 +90,26 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
     return result
 
 
-def regularity(transform: Transform, grid: Grid) -> dict[str, float]:
-    """Return the statistics of the Jacobian determinant of ``transform`` on ``grid``; at one point if it is affine."""
-    size = (1, 1, 1) if isinstance(transform, Affine) else grid.size
-    return asdict(metrics.jacobian_statistics(transform, grid.resized(size)))
+def regularity(transform: Transform, fixed: Volume) -> dict[str, float]:
+    """Return how regular ``transform`` is over the foreground of ``fixed``: see ``metrics``.
+
+    ``minimum``, ``percent_folded`` and ``log_deviation`` of the Jacobian determinant, ``gradient_rms``, and
+    ``inverse_consistency_mm``: the mean of how far there and back, by the inverse as it is computed, leads.
+    """
+    grid = fixed.grid
+    if isinstance(transform, Affine):
+        statistics = metrics.jacobian_statistics(transform, grid.resized((1, 1, 1)))
+        return {**asdict(statistics), "gradient_rms": 0.0, "inverse_consistency_mm": 0.0}
+    inside = foreground_mask(fixed)
+    mask = inside if inside.any() else None
+    baked = Displacement.of(transform, grid)
+    points = voxel_centers(grid)[torch.ones(grid.shape, dtype=torch.bool) if mask is None else torch.from_numpy(mask)]
+    points = points[:: 1 + len(points) // _POINTS]
+    return {
+        **asdict(metrics.jacobian_statistics(baked, grid, mask)),
+        "gradient_rms": metrics.gradient_rms(baked, grid, mask),
+        "inverse_consistency_mm": float(metrics.inverse_consistency(transform, transform.inverse(), points).mean()),
+    }
 
 
 def phase_times(steps: Sequence[Step], times: dict[str, float]) -> dict[str, float]:

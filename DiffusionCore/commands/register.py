@@ -60,7 +60,9 @@ def summary(report: dict) -> str:
         ("true_error_mm", "true error, mean mm"),
         ("landmark_error_mm", "landmark error, mean mm"),
         ("mean_dice", "overlap of labels (Dice)"),
+        ("mean_hd95_mm", "95 % Hausdorff, mean mm"),
         ("mutual_information", "mutual information, nats"),
+        ("local_correlation", "local correlation"),
         ("normalized_cross_correlation", "correlation"),
     ):
         if before.get(key) is not None:

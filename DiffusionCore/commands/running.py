@@ -61,7 +61,7 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
             "before": measure(pair, pair.initial or Affine.identity()),
             "after": measure(pair, registration.transform, registration.warped),
         },
-        "jacobian": regularity(registration.transform, pair.fixed.grid),
+        "jacobian": regularity(registration.transform, pair.fixed),
         "seconds": {"total": round(seconds, 3), **phase_times(registration.steps, registration.times)},
         "steps": len(registration.steps),
         "matrix_fixed_to_moving_ras_mm": _matrix(registration),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,18 +120,36 @@ def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     """
     if isinstance(transform, Affine):
         return torch.full(grid.shape, float(torch.linalg.det(transform.matrix[:3, :3])))
-    vectors = transform.displacement_on(grid)
-    matrix = _voxel_to_ras(grid)
-    own = torch.as_tensor(matrix, dtype=torch.float32)
     result = torch.empty(grid.shape)
+    for slab, columns in _columns(transform, grid):
+        result[slab] = (columns[0] * torch.linalg.cross(columns[1], columns[2], dim=0)).sum(0)
+    return result / float(np.linalg.det(_voxel_to_ras(grid)))
+
+
+def jacobian_matrices(transform: Transform, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
+    """Yield k-slices of ``grid``, and dT/dx at their voxels: (3, 3, K', J, I), float32, rows x, y, z of T.
+
+    By the differences of ``jacobian_determinant``, per mm.
+    """
+    per_voxel = torch.as_tensor(np.linalg.inv(_voxel_to_ras(grid)), dtype=torch.float32)
+    for slab, columns in _columns(transform, grid):
+        yield slab, torch.einsum("vakji,vb->abkji", torch.stack(columns), per_voxel)
+
+
+def _columns(transform: Transform, grid: Grid) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Yield k-slices of ``grid``, and dT/di, dT/dj, dT/dk at their voxels: (3, K', J, I) each."""
+    vectors = transform.displacement_on(grid)
+    own = torch.as_tensor(_voxel_to_ras(grid), dtype=torch.float32)
     for slab in k_slabs(grid, SLAB_VOXELS):
         low, high = max(slab.start - 1, 0), min(slab.stop + 1, grid.shape[0])
         keep = slice(slab.start - low, slab.stop - low)
-        columns = [
-            _difference(vectors[:, low:high], 3 - axis)[:, keep] + own[:, axis, None, None, None] for axis in range(3)
-        ]
-        result[slab] = (columns[0] * torch.linalg.cross(columns[1], columns[2], dim=0)).sum(0)
-    return result / float(np.linalg.det(matrix))
+        yield (
+            slab,
+            [
+                _difference(vectors[:, low:high], 3 - axis)[:, keep] + own[:, axis, None, None, None]
+                for axis in range(3)
+            ],
+        )
 
 
 def _difference(field: Tensor, axis: int) -> Tensor:

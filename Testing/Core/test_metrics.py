@@ -10,7 +10,11 @@ from strategies import affines, grids, oblique_grid, seeds, smooth_vectors, smoo
 
 from DiffusionCore.metrics import (
     dice,
+    gradient_rms,
+    hausdorff95,
+    inverse_consistency,
     jacobian_statistics,
+    local_correlation,
     mean_dice,
     mutual_information,
     normalized_cross_correlation,
@@ -125,3 +129,69 @@ def test_a_wilder_flow_has_a_larger_deviation_and_its_inverse_the_same():
     assert 2 * calm < wild < 4 * calm
     backward = jacobian_statistics(Velocity(-smooth_vectors(GRID, 3.0), GRID), GRID).log_deviation
     assert backward == pytest.approx(wild, rel=0.1)
+
+
+def boxes(shape, *corners):
+    """Return label maps with boxes from low to high (k, j, i) corners: 1, 2, ..."""
+    labels = np.zeros(shape, np.uint8)
+    for label, (low, high) in enumerate(corners, 1):
+        labels[tuple(map(slice, low, high))] = label
+    return labels
+
+
+def test_the_hausdorff_distance_of_shifted_boxes_is_the_shift_in_mm():
+    shape = (12, 14, 20)
+    first = boxes(shape, ((2, 2, 2), (6, 7, 8)), ((8, 8, 10), (11, 12, 15)), ((0, 0, 0), (1, 1, 1)))
+    second = boxes(shape, ((2, 2, 5), (6, 7, 11)), ((8, 8, 10), (11, 12, 15)))
+    assert hausdorff95(first, second, (1.5, 0.7, 2.0)) == {1: pytest.approx(4.5), 2: 0.0}
+    assert hausdorff95(first * 0, second, (1.0, 1.0, 1.0)) == {}
+    with pytest.raises(ValueError, match="same shape"):
+        hausdorff95(first, second[1:], (1.0, 1.0, 1.0))
+
+
+def test_a_few_stray_voxels_do_not_count_in_the_hausdorff_distance():
+    first = boxes((30, 30, 30), ((5, 5, 5), (15, 15, 15)))
+    second = first.copy()
+    second[28, 28, 28] = 1
+    assert hausdorff95(first, second, (1.0, 1.0, 1.0)) == {1: 0.0}
+
+
+@given(affines())
+def test_there_and_back_by_the_inverse_leads_nowhere(affine):
+    x = voxel_centers(GRID)
+    assert float(inverse_consistency(affine, affine.inverse(), x).max()) < 1e-6
+    shifted = Affine.translation((3, 4, 12)) @ affine.inverse()
+    assert float((inverse_consistency(affine, shifted, x) - 13).abs().max()) < 1e-6
+
+
+def test_the_local_correlation_is_1_for_any_linear_relation_and_low_for_noise():
+    image = smooth_volume(GRID).values
+    assert local_correlation(image, 3 - 2 * image) == pytest.approx(1.0, abs=0.02)
+    noise = np.random.default_rng(1).normal(size=image.shape)
+    assert local_correlation(image, noise) < 0.05
+    half = np.zeros(image.shape)
+    half[:, :, : image.shape[2] // 2] = 1
+    mixed = np.where(half > 0, image, image.mean() + image.std() * noise)
+    assert local_correlation(image, mixed, half) > local_correlation(image, mixed, 1 - half) + 0.5
+    with pytest.raises(ValueError, match="mask is empty"):
+        local_correlation(image, noise, half * 0)
+
+
+@given(affines())
+def test_an_affine_transform_does_not_bend(affine):
+    assert gradient_rms(affine, GRID) == 0
+    assert gradient_rms(Displacement.of(affine, GRID), GRID) < 1e-3
+
+
+def test_the_gradient_of_a_known_shear_is_found_whatever_affine_follows():
+    """u_y = a sin(x / r) has du_y/dx = a / r cos(x / r) alone."""
+    x = voxel_centers(GRID)[..., 0]
+    vectors = torch.zeros(3, *GRID.shape)
+    vectors[1] = 4 * torch.sin(x / 8)
+    slope = torch.cos(x / 8) / 2
+    expected = float((slope - slope.mean()).square().mean().sqrt())
+    field = Displacement(vectors, GRID)
+    assert gradient_rms(field, GRID) == pytest.approx(expected, rel=0.03)
+    turn = Affine.exponential([0.4, -0.3, 1.0, 20, 30, -10], GRID.center)
+    assert gradient_rms(turn @ field, GRID) == pytest.approx(expected, rel=0.03)
+    assert jacobian_statistics(field, GRID).log_deviation < 0.02

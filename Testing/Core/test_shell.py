@@ -49,6 +49,8 @@ def test_register_writes_transform_image_labels_report_and_picture(world):  # no
     assert after["mean_dice"] > 0.8 > before["mean_dice"]
     assert set(after["dice"]) == {"1", "2"}
     assert report["jacobian"]["minimum"] == pytest.approx(np.linalg.det(TRUTH.matrix[:3, :3].numpy()), rel=1e-3)
+    assert report["jacobian"]["gradient_rms"] == report["jacobian"]["inverse_consistency_mm"] == 0
+    assert after["local_correlation"] > before["local_correlation"]
     assert report["seconds"]["polish"] == 0.3
     assert report["steps"] == len(PHASES)
     assert set(report["files"]) == names

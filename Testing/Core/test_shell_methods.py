@@ -94,6 +94,9 @@ def test_a_deformable_registration_writes_all_its_files(world):  # noqa: F811
     report = json.loads((world.output / "report.json").read_text())
     assert report["settings"]["method"] == "deformable"
     assert report["settings"]["refinement"]["iterations"] == [8, 8, 8]
+    assert report["jacobian"]["percent_folded"] == 0
+    assert 0 < report["jacobian"]["gradient_rms"] < 1
+    assert 0 < report["jacobian"]["inverse_consistency_mm"] < 0.1
     rows = json.loads((world.output / "steps" / "steps.json").read_text())
     assert rows[-1]["phase"] == "refine"
     found = read_transform(world.output / "transform.h5")
