@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from DiffusionCore.affine.foreground import foreground_mask
-from DiffusionCore.metrics import jacobian_statistics
-from DiffusionCore.report import Pair, measure
+from DiffusionCore.report import Pair, measure, regularity
 from DiffusionCore.transforms.base import Transform
 
 _MANY = 30  # labels, from which the groups below mean something
@@ -21,21 +19,20 @@ FIRST_CORTICAL = 100
 def score(pair: Pair, transform: Transform) -> dict[str, Any]:
     """Return flat numbers: ``dice``, with many labels also ``dice_subcortical`` and ``dice_cortical``, and so on.
 
-    ``landmark_error`` in mm, ``mutual_information`` in nats; ``percent_folded``, ``log_deviation`` and
-    ``smallest_jacobian`` over the fixed foreground and labels.
+    ``hd95`` and ``landmark_error`` in mm, ``mutual_information`` in nats; ``percent_folded``, ``log_deviation``,
+    ``smallest_jacobian`` and ``gradient_rms`` over the fixed foreground. Definitions: ``metrics``.
     """
-    measured = measure(pair, transform)
-    inside = foreground_mask(pair.fixed)
-    if pair.fixed_segmentation is not None:
-        inside = inside | (pair.fixed_segmentation.values > 0)
-    jacobian = jacobian_statistics(transform, pair.fixed.grid, inside)
+    measured, regular = measure(pair, transform), regularity(transform, pair.fixed)
     row: dict[str, Any] = {
         "dice": measured.get("mean_dice"),
-        "mutual_information": measured["mutual_information"],
+        "hd95": measured.get("mean_hd95_mm"),
         "landmark_error": measured.get("landmark_error_mm", {}).get("mean"),
-        "percent_folded": jacobian.percent_folded,
-        "log_deviation": jacobian.log_deviation,
-        "smallest_jacobian": jacobian.minimum,
+        "mutual_information": measured["mutual_information"],
+        "local_correlation": measured["local_correlation"],
+        "percent_folded": regular["percent_folded"],
+        "log_deviation": regular["log_deviation"],
+        "smallest_jacobian": regular["minimum"],
+        "gradient_rms": regular["gradient_rms"],
     }
     dice = {int(label): value for label, value in measured.get("dice", {}).items()}
     if len(dice) > _MANY:

@@ -23,7 +23,7 @@ from DiffusionCore.checks import ConfigError, check_range
 from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldSampler
 from DiffusionCore.deformable.learned import seen, seen_grid, seen_spacing
-from DiffusionCore.deformable.start import nearest_affine
+from DiffusionCore.deformable.start import START, nearest_affine
 from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.reverse import spaced_times
@@ -49,7 +49,7 @@ class PublishedDiffuseRegSettings:
         count: how many of the times of its diffusion are visited, evenly spaced; None for all.
         eta: 1 for ancestral steps (published), 0 for steps without chance (DDIM), which few steps need.
         shown: the most steps of the diffusion that are shown.
-        affine: the affine phases before; None starts from the initial transform, or from aligned centers.
+        affine: the affine phases before; None starts from the initial transform, or from the images as they lie.
 
     Raises:
         ValueError: a number is out of its range.
@@ -154,8 +154,8 @@ class DiffuseRegPipeline:
             yield from self._affine.steps(fixed, moving, initial=initial, generator=generator, after=after)
             return
         pair = WorkingPair(fixed, moving, _SPACINGS)
-        start = after.transform if after is not None else initial or pair.centered()
-        yield StepAccount(pair, generator=generator, after=after).step("center", start, 1.0)
+        start = after.transform if after is not None else initial or Affine.identity()
+        yield StepAccount(pair, generator=generator, after=after).step(START, start, 1.0)
 
     def _diffused(self, fixed: Volume, moving: Volume, generator: torch.Generator, last: Step) -> Iterator[Step]:
         # on the points of the affine account, so that the numbers of all phases can be compared

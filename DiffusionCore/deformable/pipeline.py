@@ -15,6 +15,7 @@ from DiffusionCore.build import choose_device
 from DiffusionCore.deformable.learned import LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
+from DiffusionCore.deformable.start import START
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -26,7 +27,7 @@ class DeformableSettings:
     """How a deformable registration runs.
 
     Attributes:
-        affine: the affine phases; None starts from the initial transform, or from aligned centers.
+        affine: the affine phases; None starts from the initial transform, or from the images as they lie.
         learned: the network that estimates a field before it is refined; None leaves it out, which is the default
             because the refinement ends no better for it (measured: `Documentation/training/voxelmorph.md`).
         refinement: of the velocity field; None leaves it out.
@@ -117,8 +118,8 @@ class DeformablePipeline:
             yield from self._affine.steps(fixed, moving, initial=initial, generator=generator, after=after)
             return
         account = _account(fixed, moving, generator, after)
-        start = initial or account.pair.centered() if after is None else after.transform
-        yield account.step("center", start)
+        start = initial or Affine.identity() if after is None else after.transform
+        yield account.step(START, start)
 
 
 def _deforms(step: Step) -> bool:

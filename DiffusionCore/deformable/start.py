@@ -13,6 +13,7 @@ from DiffusionCore.transforms.base import Chain, Transform, voxel_centers
 from DiffusionCore.transforms.displacement import Displacement
 from DiffusionCore.transforms.velocity import Velocity
 
+START = "start"  # the phase of the step before a deformation, where no affine registration is made
 _POINTS = 64  # along an axis
 
 

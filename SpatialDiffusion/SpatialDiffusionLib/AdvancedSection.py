@@ -7,14 +7,16 @@ from DiffusionCore.mrml.install import installed_versions
 from .Choices import Choice
 
 # What Restore defaults sets back, beside the presets
-RESTORED = ("preset", "device", "steps", "samples", "seed", "keepSteps")
+RESTORED = ("preset", "device", "detail", "damping", "steps", "samples", "seed", "keepSteps")
 
 
 class AdvancedSection:
     """Fills in what the file of the form cannot say."""
 
-    def __init__(self, ui, onDevice, onInstall, onRestore) -> None:
+    def __init__(self, ui, onDevice, onDetail, onInstall, onRestore) -> None:
         self._ui = ui
+        self.details = Choice(ui.detailSelector, onDetail)
+        self.details.fill([("fast", _("Fast")), ("default", _("Normal")), ("accurate", _("Fine"))])
         self.devices = Choice(ui.deviceSelector, onDevice)
         # without torch nobody knows which GPUs there are; a run on one that is missing says so
         self.devices.fill(

@@ -52,7 +52,8 @@ class RegistrationForm(ParameterPanel):
         self._looks = Looks(ui)
         self._note, self._notes = NoteRow(ui), Notes(self.install, self._refresh)
         self._presets = Choice(ui.presetSelector, lambda key: self._set("preset", key))
-        self._advanced = AdvancedSection(ui, lambda key: self._set("device", key), self.install, self._restore)
+        onDevice, onDetail = (lambda key, name=name: self._set(name, key) for name in ("device", "detail"))
+        self._advanced = AdvancedSection(ui, onDevice, onDetail, self.install, self._restore)
         self.listPresets()
         explaining = (ui.presetDescription, ui.stepsEmptyLabel, ui.resultEmptyLabel, ui.stepLabel, ui.packagesLabel)
         self._quiet = QuietTexts(self.form, explaining)
@@ -117,6 +118,7 @@ class RegistrationForm(ParameterPanel):
         if not self._presets.show(chosen.preset):
             self.ui.presetSelector.setCurrentIndex(-1)
         self._advanced.devices.show(chosen.device)
+        self._advanced.details.show(chosen.detail)
         self.ui.presetDescription.setText(preset.description)
         if not self.logic.running:
             self._note.show(self._noteNow(preset))

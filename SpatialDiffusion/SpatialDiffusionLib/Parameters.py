@@ -17,6 +17,8 @@ class Parameters:
     Attributes:
         preset: the key of a preset (Presets.py).
         device: "auto", "cpu" or "cuda:0".
+        detail: "fast", "default" or "accurate": how much time for how much detail of a deformation.
+        damping: how much the change of volume by a deformation is held back.
         steps: of the diffusion; 0 leaves the number to the preset.
         live: follow the newest step of a run.
         fade: opacity of the moving volume over the fixed one.
@@ -36,6 +38,8 @@ class Parameters:
     outputTransform: vtkMRMLTransformNode
     outputVolume: vtkMRMLScalarVolumeNode
     device: str = "auto"
+    detail: str = "default"
+    damping: Annotated[float, WithinRange(0, 1)] = 0.25
     steps: Annotated[int, WithinRange(0, 100)] = 0
     samples: Annotated[int, WithinRange(1, 16)] = 1
     seed: Annotated[int, WithinRange(0, 999999)] = 0

@@ -1,18 +1,32 @@
 """Presets: how to align, in words for the user, and what that means for the core. No torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slicer.i18n import tr as _
+
+from DiffusionCore.config import to_dict
+from DiffusionCore.deformable.settings import Preset as Detail
+from DiffusionCore.deformable.settings import RefinementSettings
 
 from .NoteRow import Note
 from .States import Icon
 from .TrainingRecipes import purposeOf
 
 AUTOMATIC = "automatic"
+DEFORMABLE = "deformable"  # the method that refines a field
+DAMPING = RefinementSettings().divergence
 _MODEL = "model:"  # begins the key of a model of the user
 _GRADED = (0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.0)  # DiffusionCore.diffusion.reverse.GRADED, which needs torch
+# kind of a model -> what it is used by
+_OF_KIND = {
+    "pose": lambda name: ("affine", {"model": name}),
+    "published-affine": lambda name: ("published-affine", {"model": name}),
+    "published-diffusereg": lambda name: ("published-diffusereg", {"model": name}),
+    "voxelmorph": lambda name: (DEFORMABLE, {"learned": {"model": name}}),
+    "published-voxelmorph": lambda name: (DEFORMABLE, {"learned": {"model": name}}),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,13 @@ def builtInPresets() -> list[Preset]:
         Preset(
             AUTOMATIC,
             _("Automatic"),
-            _("Affine: position, rotation, size and shear, from any start. No local deformation yet."),
+            _("Affine, from any start; then a smooth deformation that never folds. For most pairs."),
+            DEFORMABLE,
+        ),
+        Preset(
+            "affine",
+            _("Affine only"),
+            _("Position, rotation, size and shear, from any start."),
         ),
         Preset(
             "rigid",
@@ -53,6 +73,13 @@ def builtInPresets() -> list[Preset]:
             _("Position, rotation and one size: where the calibration of a scanner is in doubt."),
             settings={"polish": {"group": "SIMILARITY"}},
         ),
+        Preset(
+            "deformable",
+            _("Deformable only"),
+            _("A smooth deformation that never folds: for volumes that are aligned already."),
+            DEFORMABLE,
+            {"affine": None},
+        ),
     ]
 
 
@@ -60,11 +87,11 @@ def modelPresets(cards: Any) -> list[Preset]:
     """Return a preset for each model that the user has installed or trained; ``cards`` are those of list_models."""
     presets = []
     for card in cards:
-        if card.shipped or card.kind not in ("pose", "published-affine", "published-diffusereg"):
+        if card.shipped or card.kind not in _OF_KIND:
             continue
         learned = _("Trained model. For: {purpose}. Data: {data}.").format(purpose=purposeOf(card.kind), data=card.data)
-        method = "affine" if card.kind == "pose" else card.kind
-        presets.append(Preset(_MODEL + card.name, card.name, learned, method, {"model": card.name}))
+        method, settings = _OF_KIND[card.kind](card.name)
+        presets.append(Preset(_MODEL + card.name, card.name, learned, method, settings))
     return presets
 
 
@@ -80,15 +107,28 @@ def missingNote(preset: Preset, choose: Callable[[str, str], None]) -> Note:
     return Note(text, Icon.ERROR, _("Use Automatic"), tip, lambda: choose("preset", AUTOMATIC))
 
 
-def settingsOf(preset: Preset, steps: int) -> dict[str, Any]:
-    """Return the settings of ``preset`` with ``steps`` steps of the diffusion; 0 leaves their number to it."""
-    if not steps:
-        return dict(preset.settings)
-    if preset.method == "published-affine":
-        return {**preset.settings, "count": steps}
-    if preset.method == "published-diffusereg":
-        return {**preset.settings, "count": steps, "eta": 0.0}  # few steps need those without chance
-    return {**preset.settings, "fractions": gradedFractions(steps)}
+def settingsOf(preset: Preset, steps: int = 0, detail: str = Detail.DEFAULT.value, damping: float = DAMPING) -> dict:
+    """Return the settings of ``preset``, with what Advanced says of them.
+
+    Args:
+        preset: one of the list.
+        steps: of the diffusion; 0 leaves their number to the preset.
+        detail: how much time for how much detail of a deformation (DiffusionCore.deformable.settings.Preset).
+        damping: of the change of volume by a deformation.
+    """
+    settings = dict(preset.settings)
+    if preset.method == DEFORMABLE:
+        refinement = replace(RefinementSettings.of(Detail(detail)), divergence=damping)
+        settings["refinement"] = to_dict(refinement)
+        if steps and settings.get("affine", {}) is not None:
+            settings["affine"] = {"fractions": gradedFractions(steps)}
+    elif steps and preset.method == "published-affine":
+        settings["count"] = steps
+    elif steps and preset.method == "published-diffusereg":
+        settings |= {"count": steps, "eta": 0.0}  # few steps need those without chance
+    elif steps:
+        settings["fractions"] = gradedFractions(steps)
+    return settings
 
 
 def gradedFractions(count: int) -> list[float]:

@@ -17,7 +17,7 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         moving_segmentation=parameters.movingSegmentation,
         initial=parameters.initialTransform,
         method=preset.method,
-        settings=Presets.settingsOf(preset, parameters.steps),
+        settings=Presets.settingsOf(preset, parameters.steps, parameters.detail, parameters.damping),
         device=parameters.device,
         seed=parameters.seed,
         samples=parameters.samples,
@@ -37,5 +37,8 @@ def signatureOf(parameters) -> tuple:
         parameters.outputTransform,
         parameters.outputVolume,
     )
-    choices = (parameters.preset, parameters.device, parameters.steps, parameters.samples, parameters.seed)
-    return (*(None if node is None else node.GetID() for node in nodes), *choices, parameters.keepSteps)
+    choices = ("preset", "device", "detail", "damping", "steps", "samples", "seed", "keepSteps")
+    return (
+        *(None if node is None else node.GetID() for node in nodes),
+        *(getattr(parameters, each) for each in choices),
+    )

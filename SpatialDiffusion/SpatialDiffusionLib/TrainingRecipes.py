@@ -101,5 +101,7 @@ def purposeOf(kind: str) -> str:
         "pose": _("Affine registration"),
         "published-affine": _("Published affine diffusion"),
         "published-diffusereg": _("Diffusion of the deformation"),
+        "voxelmorph": _("Deformable registration in one look"),
+        "published-voxelmorph": _("Published VoxelMorph"),
     }
     return known.get(kind, kind)

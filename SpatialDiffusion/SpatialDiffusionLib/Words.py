@@ -31,12 +31,14 @@ def installingText(name: str, number: int, of: int) -> str:
 def phaseText(phase: str) -> str:
     """Return what the core calls ``phase`` in the language of the user; a name that is new stays as it is."""
     known = {
+        "start": _("as they lie"),
         "center": _("centers aligned"),
         "pose": _("rough alignment"),
         "search": _("search of rotations"),
         "caution": _("no safe pose found: centers aligned"),
         "compare": _("comparison"),
         "polish": _("fine alignment"),
+        "field": _("learned deformation"),
         "diffusion": _("diffusion"),
         "refine": _("deformation"),
     }

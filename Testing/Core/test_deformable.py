@@ -88,7 +88,7 @@ def test_a_smooth_deformation_between_oblique_anisotropic_grids_is_found():
 def test_the_steps_tell_how_alike_and_how_regular_they_are():
     steps = registered().steps
     assert [step.index for step in steps] == list(range(len(steps)))
-    assert [step.phase for step in steps] == ["center"] + ["refine"] * (len(steps) - 1)
+    assert [step.phase for step in steps] == ["start"] + ["refine"] * (len(steps) - 1)
     assert len(steps) <= SETTINGS.expected_steps()
     times = [step.time for step in steps[1:]]
     assert times == sorted(times, reverse=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.config import from_json, to_dict, to_json
@@ -164,16 +165,24 @@ def saved(path, network=None, **changes):
     return str(path)
 
 
+def aligned():
+    return WorkingPair(*drawn(), (8.0, 4.0)).centered()
+
+
+def run(settings, **more):
+    """Register ``drawn`` images from where their centers are aligned."""
+    return register(*drawn(), settings, initial_transform=aligned(), **more)
+
+
 @pytest.fixture
 def perfect(tmp_path, monkeypatch):
-    """Return settings of a model that knows the field between ``drawn`` images, which the centers align before."""
+    """Return settings of a model that knows the field between ``drawn`` images, after the centers are aligned."""
 
     def network(checkpoint):
         grid = seen_grid(drawn()[0], seen_spacing(drawn()[0], 6.0))
-        return Perfect(voxel_vectors((start.inverse() @ HIDDEN).displacement_on(grid), grid)[None])
+        return Perfect(voxel_vectors((aligned().inverse() @ HIDDEN).displacement_on(grid), grid)[None])
 
     settings = PublishedDiffuseRegSettings(saved(tmp_path / "model.safetensors"), affine=None)
-    start = next(iter(register(*drawn(), settings, should_stop=lambda: True).steps)).transform
     monkeypatch.setattr(diffusereg_pipeline, "build_network", network)
     return settings
 
@@ -181,13 +190,13 @@ def perfect(tmp_path, monkeypatch):
 @pytest.mark.parametrize("changes", [{}, {"count": 7, "eta": 0.0}, {"count": 1}, {"shown": 8}])
 def test_a_perfect_network_recovers_the_hidden_deformation(perfect, changes):
     settings = replace(perfect, **changes)
-    result = register(*drawn(), settings)
+    result = run(settings)
     assert error(result.steps[0].transform) > 2.5
     assert error(result.transform) < 0.4  # mm; the voxels of its images are some 4 mm
     assert len(result.steps) == settings.expected_steps()
     assert len(result.steps) == 1 + min(settings.count or 50, settings.shown)
     assert [step.index for step in result.steps] == list(range(len(result.steps)))
-    assert [step.phase for step in result.steps] == ["center"] + ["diffusion"] * (len(result.steps) - 1)
+    assert [step.phase for step in result.steps] == ["start"] + ["diffusion"] * (len(result.steps) - 1)
     times = [step.time for step in result.steps[1:]]
     assert times == sorted(times, reverse=True)
     assert times[-1] == 0
@@ -195,13 +204,13 @@ def test_a_perfect_network_recovers_the_hidden_deformation(perfect, changes):
 
 
 def test_early_steps_move_little_and_later_ones_all_the_way(perfect):
-    errors = [error(step.transform) for step in register(*drawn(), perfect).steps]
+    errors = [error(step.transform) for step in run(perfect).steps]
     assert errors[1] == pytest.approx(errors[0], rel=0.05)
     assert errors[-1] < 0.1 * errors[0]
 
 
 def test_the_field_covers_the_fixed_image(perfect):
-    last = register(*drawn(), replace(perfect, count=2)).transform
+    last = run(replace(perfect, count=2)).transform
     assert isinstance(last, Chain)
     found = last.parts[-1]
     assert isinstance(found, Displacement)
@@ -213,11 +222,11 @@ def test_the_field_covers_the_fixed_image(perfect):
 @pytest.mark.parametrize("travels", [False, True])
 def test_a_run_goes_on_from_any_shown_step_also_in_another_process(perfect, travels):
     settings = replace(perfect, count=5)
-    whole = register(*drawn(), settings).steps
+    whole = run(settings).steps
     for step in whole[:-1]:
         plain = from_plain(to_plain(step.transform, FIXED_GRID))
         after = replace(step, transform=plain) if travels else step
-        rest = register(*drawn(), settings, after=after).steps
+        rest = run(settings, after=after).steps
         expected = settings.expected_steps(after)
         assert rest[0].index == step.index + 1
         assert rest[-1].index + 1 == expected
@@ -227,18 +236,18 @@ def test_a_run_goes_on_from_any_shown_step_also_in_another_process(perfect, trav
 
 
 def test_a_run_goes_on_with_other_steps_and_gives_a_finished_one_once_more(perfect):
-    whole = register(*drawn(), replace(perfect, count=5)).steps
-    rest = register(*drawn(), replace(perfect, count=12, eta=0.0), after=whole[3]).steps
+    whole = run(replace(perfect, count=5)).steps
+    rest = run(replace(perfect, count=12, eta=0.0), after=whole[3]).steps
     assert rest[0].time < whole[3].time
     assert error(rest[-1].transform) < 0.5
-    (again,) = register(*drawn(), perfect, after=whole[-1]).steps
+    (again,) = run(perfect, after=whole[-1]).steps
     assert again.transform is whole[-1].transform
     assert perfect.expected_steps(whole[-1]) == again.index + 1
 
 
 def test_the_field_of_another_method_is_refused(perfect):
     after = Step(4, "refine", 0.5, HIDDEN)
-    for ask in (lambda: perfect.expected_steps(after), lambda: register(*drawn(), perfect, after=after)):
+    for ask in (lambda: perfect.expected_steps(after), lambda: run(perfect, after=after)):
         with pytest.raises(ConfigError, match="Step 5 holds the field of another method"):
             ask()
 

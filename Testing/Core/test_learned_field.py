@@ -160,12 +160,12 @@ def test_a_deformable_registration_has_the_field_between_the_affine_and_the_refi
     settings = DeformableSettings(affine=None, learned=learned, refinement=refinement)
     found = register(FIXED, MOVING, settings, initial_transform=START)
     phases = [step.phase for step in found.steps]
-    assert phases == ["center", "field", "field", "refine", "refine"]
+    assert phases == ["start", "field", "field", "refine", "refine"]
     assert len(phases) == settings.expected_steps()
     resumed = register(FIXED, MOVING, settings, after=found.steps[1])
     assert [step.phase for step in resumed.steps] == ["refine", "refine"]
     alone = register(FIXED, MOVING, replace(settings, refinement=None), initial_transform=START)
-    assert [step.phase for step in alone.steps] == ["center", "field", "field"]
+    assert [step.phase for step in alone.steps] == ["start", "field", "field"]
     assert alone.transform is START  # an untrained network moves nothing, which is no gain
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +14,15 @@ from DiffusionCore.affine.pipeline import AffineSettings
 from DiffusionCore.affine.published_pipeline import PublishedSettings
 from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.diffusereg_pipeline import PublishedDiffuseRegSettings
+from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import GRADED, Graded
 from DiffusionCore.models import SHIPPED
 from DiffusionCore.transforms.affine import Group
 
 SETTINGS = {
     "affine": AffineSettings,
+    "deformable": DeformableSettings,
     "published-affine": PublishedSettings,
     "published-diffusereg": PublishedDiffuseRegSettings,
 }
@@ -27,6 +31,7 @@ CARDS = [
     SimpleNamespace(name="my-heads", kind="pose", shipped=False, data="my heads"),
     SimpleNamespace(name="my-brains", kind="published-affine", shipped=False, data="my brains"),
     SimpleNamespace(name="my-fields", kind="published-diffusereg", shipped=False, data="my brains"),
+    SimpleNamespace(name="my-looks", kind="voxelmorph", shipped=False, data="my brains"),
     SimpleNamespace(name="other", kind="something else", shipped=False, data="?"),
 ]
 
@@ -39,14 +44,23 @@ def presets(library):
 @pytest.mark.parametrize("steps", [0, 1, 5, 12])
 def test_every_preset_is_settings_that_the_core_accepts(presets, steps):
     offered = [*presets.builtInPresets(), *presets.modelPresets(CARDS)]
-    assert len({preset.key for preset in offered}) == len(offered) == 6
+    assert len({preset.key for preset in offered}) == len(offered) == 9
     for preset in offered:
         from_dict(SETTINGS[preset.method], presets.settingsOf(preset, steps))
 
 
 def test_automatic_is_what_the_core_does_by_itself(presets):
-    automatic = presets.builtInPresets()[0]
-    assert from_dict(AffineSettings, presets.settingsOf(automatic, 0)) == AffineSettings()
+    automatic, affine = presets.builtInPresets()[:2]
+    assert from_dict(DeformableSettings, presets.settingsOf(automatic)) == DeformableSettings()
+    assert from_dict(AffineSettings, presets.settingsOf(affine)) == AffineSettings()
+
+
+def test_advanced_says_how_fine_a_deformation_is_and_how_much_it_keeps_volumes(presets):
+    automatic, only = presets.builtInPresets()[0], presets.builtInPresets()[-1]
+    settings = from_dict(DeformableSettings, presets.settingsOf(automatic, 5, "accurate", 0.5))
+    assert settings.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.5)
+    assert settings.affine.fractions == Graded.spread(5).values
+    assert from_dict(DeformableSettings, presets.settingsOf(only, 5, "fast")).affine is None
 
 
 @pytest.mark.parametrize(("key", "group"), [("rigid", Group.RIGID), ("similarity", Group.SIMILARITY)])
@@ -68,8 +82,9 @@ def test_eight_steps_are_the_default_ones(presets):
 
 def test_models_of_the_user_are_offered_and_others_are_not(presets):
     offered = presets.modelPresets(CARDS)
-    assert [preset.text for preset in offered] == ["my-heads", "my-brains", "my-fields"]
+    assert [preset.text for preset in offered] == ["my-heads", "my-brains", "my-fields", "my-looks"]
     assert from_dict(AffineSettings, offered[0].settings).model == "my-heads"
+    assert from_dict(DeformableSettings, offered[3].settings).learned.model == "my-looks"
 
 
 def test_an_installed_model_stands_below_a_line(desk, tmp_path, monkeypatch):
@@ -78,7 +93,8 @@ def test_an_installed_model_stands_below_a_line(desk, tmp_path, monkeypatch):
     desk.panel.listPresets()
     box = desk.ui.presetSelector
     texts = [box.itemText(row) for row in range(box.count)]
-    assert texts == ["Automatic", "Rigid only", "Similarity (rigid and size)", "", "my-heads"]
+    built_in = ["Automatic", "Affine only", "Rigid only", "Similarity (rigid and size)", "Deformable only"]
+    assert texts == [*built_in, "", "my-heads"]
     choose(box, "my-heads")
     assert desk.parameters.preset == "model:my-heads"
     assert "Affine registration" in desk.ui.presetDescription.text
@@ -118,10 +134,13 @@ def test_restore_defaults_sets_back_what_advanced_can_change_and_leaves_the_volu
     desk.choose_pair()
     chosen = desk.parameters
     chosen.preset, chosen.device, chosen.steps = "rigid", "cpu", 5
+    chosen.detail, chosen.damping = "fast", 0.75
     chosen.samples, chosen.seed, chosen.keepSteps = 3, 9, False
     desk.ui.restoreButton.clicked.emit(False)
     former = (chosen.preset, chosen.device, chosen.steps, chosen.samples, chosen.seed, chosen.keepSteps)
     assert former == ("automatic", "auto", 0, 1, 0, True)
+    assert (chosen.detail, chosen.damping) == ("default", 0.25)
+    assert (desk.ui.detailSelector.currentText, desk.ui.dampingSlider.value) == ("Normal", 0.25)
     assert desk.ui.presetSelector.currentText == "Automatic"
     assert chosen.movingVolume.GetName() == "moving"
 
