@@ -1,7 +1,5 @@
 """The section Training: start, follow, stop and resume a training, and put its model among the presets."""
 
-import shutil
-import time
 from pathlib import Path
 
 import ctk
@@ -11,26 +9,20 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.install import ensure_packages
-
 from .Choices import Choice
-from .CoreTexts import coreText
+from .FollowedTraining import FollowedTraining
 from .Presets import modelPresets
 from .States import Icon
 from .Texts import QuietTexts, showIcon
 from .TrainingCurve import TrainingCurve
 from .TrainingModelsTable import TrainingModelsTable
 from .TrainingRecipes import recipes
-from .TrainingStates import TrainingFacts, trainingAppearance, trainingProblem
-from .Words import installingText
+from .TrainingStates import trainingAppearance, trainingProblem
 
 _FORM = Path(__file__).resolve().parent.parent / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
 _POLL_MS = 500
 _CURVE_PIXELS = 180
-_LOG_EVERY = 10  # steps: a row of the log is what moves the bar and the curve
 _FIELDS = ("trainingRecipe", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
-_NEEDED = ("nilearn",)  # brings the template that the synthetic heads are made from
 
 
 class TrainingSection(VTKObservationMixin):
@@ -48,10 +40,7 @@ class TrainingSection(VTKObservationMixin):
         self._parameters = None
         self._values = None  # of the parameters named _FIELDS, when they were last shown
         self._connection = None
-        self._run = None
-        self._stopAsked = None  # time.monotonic()
-        self._failure = ""
-        self._installing = ""
+        self._training = FollowedTraining(self._onInstalling)
         self._curve = None
         self._updating = False
         self._buildForm(container)
@@ -63,9 +52,14 @@ class TrainingSection(VTKObservationMixin):
         self.bind(panel.parameters)
 
     @property
+    def run(self):
+        """The training that is followed (DiffusionCore.jobs.training.TrainingRun); None if there is none."""
+        return self._training.run
+
+    @property
     def running(self) -> bool:
         """Whether a training runs."""
-        return self._run is not None and self._run.running
+        return self._training.running
 
     def bind(self, parameters) -> None:
         """Show ``parameters``, a wrapped parameter node, and the training that they name; None lets go of them."""
@@ -129,9 +123,9 @@ class TrainingSection(VTKObservationMixin):
         try:
             if self.running:
                 self._showRunInParameters()
-            elif self._run is None or self._run.folder != self._place:
-                self._failure = ""
-                self._find()
+            elif self.run is None or self.run.folder != self._place:
+                self._training.find(self._place)
+                self._models.refresh()
             self._showChoices()
         finally:
             self._updating = False
@@ -139,7 +133,7 @@ class TrainingSection(VTKObservationMixin):
 
     def _showRunInParameters(self) -> None:
         """Keep the parameters those of the run under way, whatever scene was closed or loaded meanwhile."""
-        chosen, folder, record = self._parameters, self._run.folder, self._run.record
+        chosen, folder, record = self._parameters, self.run.folder, self.run.record
         wanted = {"trainingFolder": folder.parent, "trainingName": folder.name}
         if record is not None:
             wanted["trainingRecipe"] = record.recipe
@@ -159,43 +153,16 @@ class TrainingSection(VTKObservationMixin):
         if self._parameters is not None:
             setattr(self._parameters, name, value)
 
-    def _find(self) -> None:
-        from DiffusionCore.jobs.training import TrainingRun
-
-        self._run = None if self._place is None else TrainingRun.find(self._place)
-        self._stopAsked = None
-        self._models.refresh()
-
     def _problem(self) -> str:
         chosen = self._parameters
         if chosen is None:
             return ""
-        return trainingProblem(chosen, self._place, self._run, self._recipes, self._models.shipped)
-
-    def _facts(self) -> TrainingFacts:
-        run, stopAsked = self._run, self._stopAsked
-        known = {"problem": self._problem(), "failure": self._failure, "installing": self._installing}
-        if run is None:
-            return TrainingFacts(**known)
-        if run.stopping and stopAsked is None:  # somebody else asked it
-            stopAsked = self._stopAsked = time.monotonic()
-        return TrainingFacts(
-            **known,
-            state=run.state.value,
-            stopSeconds=None if stopAsked is None else time.monotonic() - stopAsked,
-            step=run.step,
-            of=run.of,
-            speed=run.speed,
-            secondsLeft=run.seconds_left,
-            best=run.best,
-            resumable=run.resumable,
-            message=coreText(run.message),
-        )
+        return trainingProblem(chosen, self._place, self.run, self._recipes, self._models.shipped)
 
     def _update(self) -> None:
         """Show what is."""
-        self._models.follow(self._folder, self._run)
-        shown, ui = trainingAppearance(self._facts()), self._ui
+        self._models.follow(self._folder, self.run)
+        shown, ui = trainingAppearance(self._training.facts(self._problem())), self._ui
         ui.trainingStartButton.setText(shown.button)
         ui.trainingStartButton.setEnabled(shown.buttonEnabled)
         ui.trainingStartButton.setToolTip(shown.buttonTip)
@@ -216,7 +183,7 @@ class TrainingSection(VTKObservationMixin):
             self._timer.stop()
 
     def _showCurve(self) -> None:
-        losses = [] if self._run is None else self._run.losses
+        losses = [] if self.run is None else self.run.losses
         self._ui.trainingCurveBody.setVisible(bool(losses))
         if not losses:
             return
@@ -228,75 +195,35 @@ class TrainingSection(VTKObservationMixin):
             )
             self._ui.trainingCurveBody.layout().insertWidget(0, self._curve.view)
         logarithmic = self._parameters is not None and self._parameters.trainingLogAxis
-        self._curve.show(losses, self._run.checks, logarithmic=logarithmic)
+        self._curve.show(losses, self.run.checks, logarithmic=logarithmic)
 
     def _onTimer(self) -> None:
-        if self._run is not None:
-            self._run.poll()
+        self._training.poll()
         self._update()
 
     def _onStart(self, *_arguments) -> None:
         if self.running:
-            self._stop()
+            self._training.stop()
         else:
-            self._launch(self._start)
+            self._training.start(self._parameters, self._place)
+        self._update()
 
     def _onResume(self, *_arguments) -> None:
-        self._launch(self._resume)
+        self._training.resume(self._parameters)
+        self._update()
 
-    def _stop(self) -> None:
-        if self._stopAsked is None:
-            self._run.stop()
-            self._stopAsked = time.monotonic()
-        else:
-            self._run.kill()
-        self._onTimer()
-
-    def _launch(self, start) -> None:
-        """Bring the packages and call ``start``; what goes wrong is said in the status line."""
-        self._failure, self._stopAsked = "", None
-        try:
-            ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=coreText)
-            self._run = start()
-        except DiffusionCoreError as error:
-            self._failure = coreText(str(error))
-        finally:
-            self._installing = ""
-            self._update()
-
-    def _sayInstalling(self, name, number, of):
-        self._installing = installingText(name, number, of)
+    def _onInstalling(self) -> None:
         self._update()
         slicer.app.processEvents()
 
-    def _start(self):
-        from DiffusionCore.jobs.training import TrainingRun
-
-        chosen = self._parameters
-        return TrainingRun.start(
-            self._place,
-            chosen.trainingRecipe,
-            [f"log_every={_LOG_EVERY}"],
-            device=chosen.trainingDevice,
-            minutes=chosen.trainingMinutes or None,
-            python=_slicerPython(),
-        )
-
-    def _resume(self):
-        chosen = self._parameters
-        return self._run.resume(
-            minutes=chosen.trainingMinutes or None, device=chosen.trainingDevice, python=_slicerPython()
-        )
-
     def _onUse(self, row) -> None:
-        self._failure = ""
-        try:
-            if row.inUse or self._models.install(row):
-                self._offer(row.name)
-        except DiffusionCoreError as error:
-            self._failure = coreText(str(error))
+        self._training.attempt(lambda: self._use(row))
         self._models.refresh()
         self._update()
+
+    def _use(self, row) -> None:
+        if row.inUse or self._models.install(row):
+            self._offer(row.name)
 
     def _offer(self, name) -> None:
         """Put the model among the presets, and choose it unless a registration is under way."""
@@ -308,19 +235,14 @@ class TrainingSection(VTKObservationMixin):
             self._set("preset", keys[name])
 
     def _onOpen(self, *_arguments) -> None:
-        folder = self._run.folder if self._run is not None else self._folder
+        folder = self.run.folder if self.run is not None else self._folder
         if folder is not None and folder.is_dir():
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
         else:
-            self._failure = _("There is no output folder yet. It is made when a training starts.")
+            self._training.failure = _("There is no output folder yet. It is made when a training starts.")
             self._update()
 
     def _onStartClose(self, *_arguments) -> None:
         self.bind(None)
         if self._curve is not None:
             self._curve.remove()
-
-
-def _slicerPython():
-    """Return the program that runs Python with the libraries of Slicer; None where Python runs by itself."""
-    return shutil.which("PythonSlicer")

@@ -103,7 +103,7 @@ def host_of(app, scene, python_slicer, monkeypatch):
     yield open_section
     for host in hosts:
         if host.section.running:
-            host.section._run.kill()
+            host.section.run.kill()
         if host.window is not None:
             host.close()
 
@@ -115,7 +115,7 @@ def host(host_of):
 
 def started(host, step=3):
     click(host.startButton)
-    host.until(lambda host: host.section._run.step >= step or not host.section.running)
+    host.until(lambda host: host.section.run.step >= step or not host.section.running)
     assert host.section.running, host.status
     return host
 
@@ -163,12 +163,12 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     assert not host.recipeSelector.isEnabled()
     host.until(lambda host: "best check" in host.status)
     assert re.fullmatch(r"Step \d+ of 60, [\d.]+ per s, \d+ s left, best check [\d.]+ at \d+", host.status)
-    assert (host.bar.isVisible(), host.bar.maximum, host.bar.value) == (True, 60, host.section._run.step)
+    assert (host.bar.isVisible(), host.bar.maximum, host.bar.value) == (True, 60, host.section.run.step)
     click(host.startButton)
     assert (host.startButton.text, host.startButton.isEnabled()) == ("Stopping...", False)
     host.until(lambda host: not host.section.running)
     assert host.status.startswith("Stopped; the last checkpoint is step ")
-    assert host.resumeButton.text == f"Resume from step {host.section._run.resumable}"
+    assert host.resumeButton.text == f"Resume from step {host.section.run.resumable}"
     assert not host.startButton.isEnabled()
     assert host.startButton.toolTip in host.status
     assert host.status.endswith("Resume it, or enter another name.")
@@ -291,12 +291,12 @@ def test_what_keeps_a_training_from_starting_is_said(host, change, text):
 
 def test_a_training_that_is_killed_says_so_with_an_icon_and_can_be_resumed(host):
     started(host, step=7)
-    os.kill(host.section._run.record.pid, signal.SIGKILL)
+    os.kill(host.section.run.record.pid, signal.SIGKILL)
     host.until(lambda host: not host.section.running)
     assert host.status.startswith("The training ended unexpectedly after step ")
     assert re.search(r"The last checkpoint is step \d+\.", host.status)
     assert host.icon.isVisible()
-    assert host.resumeButton.text == f"Resume from step {host.section._run.resumable}"
+    assert host.resumeButton.text == f"Resume from step {host.section.run.resumable}"
     assert host.startButton.text == "Start training"
 
 
@@ -328,7 +328,7 @@ def test_a_training_that_does_not_stop_can_be_forced(host, monkeypatch, python_s
     monkeypatch.setattr(TrainingStates, "_PATIENCE", 0.5)
     python_slicer(*ENDLESS)
     started(host, step=6)
-    os.kill(host.section._run.record.pid, signal.SIGSTOP)  # it hears nothing
+    os.kill(host.section.run.record.pid, signal.SIGSTOP)  # it hears nothing
     click(host.startButton)
     host.until(lambda host: host.startButton.text == "Force stop")
     click(host.startButton)
@@ -366,10 +366,10 @@ def test_the_training_runs_on_when_the_scene_is_closed_and_stays_in_view(host, s
 
 def test_the_curve_shows_both_lines_and_follows_the_training(host, capfd):
     started(host)
-    host.until(lambda host: host.section._run.checks)
+    host.until(lambda host: host.section.run.checks)
     host.until(lambda host: share_of(grab(host.section._curve.view), CHECKS) > 0)
     before = grab(host.section._curve.view)
-    host.until(lambda host: len(host.section._run.checks) == 2)
+    host.until(lambda host: len(host.section.run.checks) == 2)
     host.until(lambda host: share_of(grab(host.section._curve.view), CHECKS) > share_of(before, CHECKS))
     assert host.section._curve.view.height == 180
     stopped(host)
@@ -422,9 +422,9 @@ def test_the_choices_reach_the_training(host, tmp_path):
     type_text(host.minutesSpinBox, "30")
     assert host.parameters.trainingDevice == "cpu"
     started(host)
-    record = host.section._run.record
+    record = host.section.run.record
     assert (record.recipe, record.device, record.minutes) == ("affine", "cpu", 30)
-    assert host.section._run.folder == tmp_path / "trainings" / "heads 2"
+    assert host.section.run.folder == tmp_path / "trainings" / "heads 2"
     stopped(host)
 
 
@@ -463,14 +463,14 @@ def test_in_the_panel_a_training_runs_on_while_another_module_is_shown(panel_of,
     click(widget.findChild(qt.QWidget, "trainingStartButton"))
     section, bar = widget.self().panel._training, widget.findChild(qt.QWidget, "trainingBar")
     try:
-        wait_until(lambda: section._run.step >= 3, LIMIT)
+        wait_until(lambda: section.run.step >= 3, LIMIT)
         widget.exit()
-        left = section._run.step
-        wait_until(lambda: section._run.step > left + 3, LIMIT)
+        left = section.run.step
+        wait_until(lambda: section.run.step > left + 3, LIMIT)
         widget.enter()
-        assert bar.value == section._run.step
+        assert bar.value == section.run.step
     finally:
-        section._run.kill()
+        section.run.kill()
     wait_until(lambda: not section.running, LIMIT)
 
 

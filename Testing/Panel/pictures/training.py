@@ -60,7 +60,7 @@ def _train(booth: Booth, folder: Path) -> None:
     find("Section").collapsed = False
     shoot("ready")
     click(find("StartButton"))
-    desk.wait_for(lambda: section._run is not None and len(section._run.checks) >= 2)
+    desk.wait_for(lambda: section.run is not None and len(section.run.checks) >= 2)
     shoot("running")
     click(find("StartButton"))
     desk.wait_for(lambda: not section.running)
@@ -70,8 +70,8 @@ def _train(booth: Booth, folder: Path) -> None:
     shoot("done")
     desk.parameters.trainingName = "killed"
     click(find("StartButton"))
-    desk.wait_for(lambda: section._run.step >= 7)
-    os.kill(section._run.record.pid, signal.SIGKILL)
+    desk.wait_for(lambda: section.run.step >= 7)
+    os.kill(section.run.record.pid, signal.SIGKILL)
     desk.wait_for(lambda: not section.running)
     shoot("killed")
     place = folder / "my heads"

@@ -1,0 +1,115 @@
+"""The training that a section follows: found in its folder, started, stopped and resumed. No widget, no torch."""
+
+import shutil
+import time
+
+from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.mrml.install import ensure_packages
+
+from .CoreTexts import coreText
+from .TrainingStates import TrainingFacts
+from .Words import installingText
+
+_LOG_EVERY = 10  # steps: a row of the log is what moves the bar and the curve
+_NEEDED = ("nilearn",)  # brings the template that the synthetic heads are made from
+
+
+class FollowedTraining:
+    """Follows one training at a time.
+
+    Args:
+        onInstalling: called whenever there is something new to be said about an installation of packages.
+
+    Attributes:
+        run: the training (DiffusionCore.jobs.training.TrainingRun); None where there is none.
+        failure: why the last thing that was asked for did not work, for the user; empty if it did.
+    """
+
+    def __init__(self, onInstalling) -> None:
+        self.run = None
+        self.failure = ""
+        self._onInstalling, self._installing = onInstalling, ""
+        self._stopAsked = None  # time.monotonic()
+
+    @property
+    def running(self) -> bool:
+        return self.run is not None and self.run.running
+
+    def find(self, place) -> None:
+        """Follow the training in the folder ``place``, which may be None, and whatever becomes of it."""
+        from DiffusionCore.jobs.training import TrainingRun
+
+        self.run = None if place is None else TrainingRun.find(place)
+        self.failure, self._stopAsked = "", None
+
+    def poll(self) -> None:
+        if self.run is not None:
+            self.run.poll()
+
+    def start(self, chosen, place) -> None:
+        """Start a training in the folder ``place`` as the parameters ``chosen`` say."""
+        from DiffusionCore.jobs.training import TrainingRun
+
+        settings = [f"log_every={_LOG_EVERY}"]
+        self._launch(lambda: TrainingRun.start(place, chosen.trainingRecipe, settings, **_options(chosen)))
+
+    def resume(self, chosen) -> None:
+        """Go on with the training, with the device and the time limit of the parameters ``chosen``."""
+        self._launch(lambda: self.run.resume(**_options(chosen)))
+
+    def stop(self) -> None:
+        """Ask the training to stop; asked again, end it."""
+        if self._stopAsked is None:
+            self.run.stop()
+            self._stopAsked = time.monotonic()
+        else:
+            self.run.kill()
+        self.run.poll()
+
+    def attempt(self, action) -> None:
+        """Call ``action()``; what goes wrong is said in ``failure``."""
+        self.failure = ""
+        try:
+            action()
+        except DiffusionCoreError as error:
+            self.failure = coreText(str(error))
+
+    def facts(self, problem) -> TrainingFacts:
+        """Return what holds now; ``problem`` is why no training can be started."""
+        run = self.run
+        known = {"problem": problem, "failure": self.failure, "installing": self._installing}
+        if run is None:
+            return TrainingFacts(**known)
+        if run.stopping and self._stopAsked is None:  # somebody else asked it
+            self._stopAsked = time.monotonic()
+        return TrainingFacts(
+            **known,
+            state=run.state.value,
+            stopSeconds=None if self._stopAsked is None else time.monotonic() - self._stopAsked,
+            step=run.step,
+            of=run.of,
+            speed=run.speed,
+            secondsLeft=run.seconds_left,
+            best=run.best,
+            resumable=run.resumable,
+            message=coreText(run.message),
+        )
+
+    def _launch(self, start) -> None:
+        self._stopAsked = None
+        self.attempt(lambda: self._startWithPackages(start))
+        self._installing = ""
+
+    def _startWithPackages(self, start) -> None:
+        ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=coreText)
+        self.run = start()
+
+    def _sayInstalling(self, name, number, of) -> None:
+        self._installing = installingText(name, number, of)
+        self._onInstalling()
+
+
+def _options(chosen) -> dict:
+    """Return how a training is carried out; its Python is the one with the libraries of Slicer, where there is one."""
+    minutes = chosen.trainingMinutes or None
+    return {"device": chosen.trainingDevice, "minutes": minutes, "python": shutil.which("PythonSlicer")}
