@@ -59,9 +59,9 @@ class DrawnWidget(QWidget):
         self._image = QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGBX8888).copy()
 
     def _wait_for_turn(self) -> None:
-        _TURNS.wait(self)
+        _TURNS.wait(self, self._take_turn)
 
-    def take_turn(self) -> None:
+    def _take_turn(self) -> None:
         """Make a new picture if one is wanted that can be seen, and have it painted."""
         if self.visible:
             self._draw_if_needed()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QTimer
+from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
-
-if TYPE_CHECKING:
-    from slicer_api_host.views.drawn_widget import DrawnWidget
 
 _NEXT_TURN = 1  # ms; with 0 Qt may call again at once, before other timers that are due
 
@@ -17,13 +15,12 @@ class Turns:
     """A queue of widgets that want to draw."""
 
     def __init__(self) -> None:
-        self._waiting: list[DrawnWidget] = []
+        self._waiting: dict[QWidget, Callable[[], None]] = {}
         self._timer: QTimer | None = None
 
-    def wait(self, widget: DrawnWidget) -> None:
-        """Let ``widget`` draw when it is its turn; it waits once at most."""
-        if widget not in self._waiting:
-            self._waiting.append(widget)
+    def wait(self, widget: QWidget, draw: Callable[[], None]) -> None:
+        """Call ``draw`` when it is the turn of ``widget``, if that is still there; it waits once at most."""
+        self._waiting.setdefault(widget, draw)
         if self._timer is None or not isValid(self._timer):
             self._timer = QTimer(QCoreApplication.instance())
             self._timer.setSingleShot(True)
@@ -32,8 +29,9 @@ class Turns:
             self._timer.start(_NEXT_TURN)
 
     def _next(self) -> None:
-        widget = self._waiting.pop(0)
+        widget = next(iter(self._waiting))
+        draw = self._waiting.pop(widget)
         if isValid(widget):
-            widget.take_turn()
+            draw()
         if self._waiting:
             self._timer.start(_NEXT_TURN)
