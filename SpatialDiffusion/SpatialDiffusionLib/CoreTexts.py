@@ -125,6 +125,7 @@ def _texts(_):
         _("Overlap"),
         _("Overlap of {segment}"),
         _("Folding"),
+        _("Local correlation"),
         _("Uncertainty, median"),
         _("Uncertainty, 95 % below"),
         _("Step"),

@@ -13,9 +13,11 @@ from clicking import choose, click
 from nodes_of_panel import add_ball, add_image
 
 from DiffusionCore.jobs.events import OVERLAP
+from DiffusionCore.mrml.curves import words
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = ("DiffusionCore/mrml/*.py", "DiffusionCore/jobs/*.py", "SpatialDiffusion/SpatialDiffusionLib/Logic.py")
+METRICS = ("similarity", "overlap", "local_correlation", "folding")  # of a step, each a curve
 OF_PROGRAMMERS = {"ValueError", "TypeError", "MessageError"}  # their texts are for whoever writes a program
 # what the panel says in its own words, what goes into the log, or into the description of a node
 OWN = (
@@ -87,8 +89,12 @@ def test_every_sentence_of_the_core_is_in_the_table(texts):
     assert [text for text in sentences if not any(matches(text, known) for known in texts.TEXTS)] == []
 
 
+def test_every_curve_has_a_name_in_the_table(texts):
+    assert {words(metric) for metric in METRICS} <= set(texts.TEXTS)
+
+
 def test_the_table_holds_nothing_that_nobody_says(texts):
-    found = spoken() | {f"{OVERLAP} of {{}}"}  # which is put together of two values
+    found = spoken() | {f"{OVERLAP} of {{}}", *map(words, METRICS)}  # which are put together of other words
     assert [known for known in texts.TEXTS if not any(matches(text, known) for text in found)] == []
 
 
