@@ -10,6 +10,7 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
@@ -20,6 +21,7 @@ NETWORKS = {
     "published-affine": (AffineDenoiser, AffineDenoiserConfig),
     "published-voxelmorph": (PublishedVoxelMorph, PublishedVoxelMorphConfig),
     "voxelmorph": (VoxelMorph, VoxelMorphConfig),
+    "diffusereg": (LoopDenoiser, LoopDenoiserConfig),
     "published-diffusereg": (DiffuseReg, DiffuseRegConfig),
 }
 

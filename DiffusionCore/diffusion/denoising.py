@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from DiffusionCore.diffusion.gaussian import NoiseSource, Target
+from DiffusionCore.diffusion.gaussian import Noise, Target
 from DiffusionCore.diffusion.schedules import LinearBetas
 
 Estimator = Callable[[Tensor, int], Tensor]
@@ -73,7 +73,7 @@ def denoise(
     schedule: LinearBetas,
     target: Target,
     *,
-    noise: NoiseSource,
+    noise: Noise,
     sampler: Sampler = ANCESTRAL,
     first: int = 0,
 ) -> Iterator[DenoisedStep]:

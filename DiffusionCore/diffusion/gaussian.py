@@ -7,7 +7,9 @@ and one of x_0, the noise and v = a noise - s x_0 knows the others: networks lea
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -84,6 +86,14 @@ class VelocityTarget(Target):
 TARGETS: dict[str, Target] = {"clean": CleanTarget(), "noise": NoiseTarget(), "velocity": VelocityTarget()}
 
 
+class Noise(Protocol):
+    """Where the noise of a batch comes from."""
+
+    def at(self, time: int, shape: tuple[int, ...]) -> Tensor:
+        """Return noise (B, *shape), float32 on the CPU, for the step that reaches ``time``."""
+        ...
+
+
 @dataclass(frozen=True)
 class NoiseSource:
     """Noise for a batch, one seed per item; that of a time depends on (seed, time) alone.
@@ -99,10 +109,14 @@ class NoiseSource:
         seeds = torch.randint(2**32, (batch,), generator=generator, device=generator.device)
         return cls(tuple(seeds.tolist()))
 
+    def generators(self, time: int) -> Iterator[torch.Generator]:
+        """Yield the generator of each item for the step that reaches ``time``."""
+        for seed in self.seeds:
+            yield torch.Generator().manual_seed((seed * _APART + time) % 2**32)
+
     def at(self, time: int, shape: tuple[int, ...]) -> Tensor:
         """Return normal noise (B, *shape), float32 on the CPU, for the step that reaches ``time``."""
-        generators = (torch.Generator().manual_seed((seed * _APART + time) % 2**32) for seed in self.seeds)
-        return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+        return torch.stack([torch.randn(shape, generator=one) for one in self.generators(time)])
 
 
 def noised(clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:

@@ -26,10 +26,14 @@ from DiffusionCore.losses import gradient_penalty, structural_similarity
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
 from DiffusionCore.storage.checkpoint import load_checkpoint
-from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, displacements, draw_field_pairs
-from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.field_pairs import (
+    FieldPairs,
+    FieldPairsConfig,
+    displacements,
+    draw_field_pairs,
+    draw_objects,
+)
 from DiffusionCore.training.image_batches import displaced, foreground
-from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
 
@@ -141,9 +145,7 @@ class DiffuseRegRecipe:
         """The objects, drawn at first use (about a minute)."""
         if self._pool is not None:
             return self._pool
-        generator = torch.Generator().manual_seed(self._seed)
-        heads = draw_head_pool(self._given.heads, generator=generator)
-        return heads.joined(draw_shape_pool(self._given.shapes, generator=generator))
+        return draw_objects(self._given.heads, self._given.shapes, seed=self._seed)
 
     @functools.cached_property
     def teacher(self) -> FieldTeacher:

@@ -21,7 +21,9 @@ from DiffusionCore.space import Frame, Grid
 from DiffusionCore.training.anatomy import CENTER
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence, draw_remap
 from DiffusionCore.training.corruption import Corruptions, corrupt
+from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within, smooth_noise
+from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.transforms.affine import algebra_matrix, map_points
 from DiffusionCore.transforms.base import voxel_centers
@@ -89,6 +91,13 @@ class FieldPairs(NamedTuple):
     moving: Tensor
     velocities: Tensor
     mask: Tensor
+
+
+def draw_objects(heads: int, shapes: int, *, seed: int) -> TissuePool:
+    """Return a pool of so many synthetic heads and random shapes (about a minute)."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = draw_head_pool(heads, generator=generator)
+    return drawn.joined(draw_shape_pool(shapes, generator=generator))
 
 
 def draw_field_pairs(

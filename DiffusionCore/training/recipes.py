@@ -19,6 +19,7 @@ from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipe
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
+from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
 
 _HEADS = "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps"
@@ -72,6 +73,9 @@ RECIPES = {
         _PUBLISHED_VOXELMORPH,
         LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0),
         f"{_HEADS}; {_SHAPES}",
+    ),
+    "diffusereg": Entry(
+        VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig(), _VOXELMORPH_SETTINGS, f"{_HEADS}; {_SHAPES}"
     ),
     "published-diffusereg": Entry(
         DiffuseRegRecipe,

@@ -22,10 +22,14 @@ from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.losses import gradient_penalty, local_correlation
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
-from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, displacements, draw_field_pairs
-from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.training.field_pairs import (
+    FieldPairs,
+    FieldPairsConfig,
+    displacements,
+    draw_field_pairs,
+    draw_objects,
+)
 from DiffusionCore.training.image_batches import displaced
-from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.tissue_pool import TissuePool
 
 _WINDOW = 9  # voxels a side of the local correlation as a loss, as published
@@ -84,9 +88,7 @@ class VoxelMorphRecipe:
         """The objects, drawn at first use (about a minute)."""
         if self._given is not None:
             return self._given
-        generator = torch.Generator().manual_seed(self._seed)
-        heads = draw_head_pool(self.config.heads, generator=generator)
-        return heads.joined(draw_shape_pool(self.config.shapes, generator=generator))
+        return draw_objects(self.config.heads, self.config.shapes, seed=self._seed)
 
     def network(self) -> VoxelMorph | PublishedVoxelMorph:
         """Return an untrained network."""

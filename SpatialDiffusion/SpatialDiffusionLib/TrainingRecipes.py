@@ -65,6 +65,14 @@ def recipes() -> list[Recipe]:
             ),
         ),
         Recipe(
+            "diffusereg",
+            _("Deformation by diffusion, with an uncertainty"),
+            _(
+                "Learns to correct its estimate of the deformation, and to draw several. Needs no data: the heads and "
+                "shapes are synthetic. About 3 hours on a CPU core."
+            ),
+        ),
+        Recipe(
             "small-diffusereg",
             _("Diffusion of the deformation"),
             _(
@@ -100,6 +108,7 @@ def purposeOf(kind: str) -> str:
     known = {
         "pose": _("Affine registration"),
         "published-affine": _("Published affine diffusion"),
+        "diffusereg": _("Deformation by diffusion"),
         "published-diffusereg": _("Diffusion of the deformation"),
         "voxelmorph": _("Deformable registration in one look"),
         "published-voxelmorph": _("Published VoxelMorph"),

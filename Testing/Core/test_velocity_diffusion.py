@@ -1,0 +1,272 @@
+"""The diffusion of coarse velocities: the network that corrects itself, its noise, its samples and its recipe."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from DiffusionCore.build import build_network
+from DiffusionCore.config import from_dict, from_json, to_json
+from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.deformable.velocity_diffusion import (
+    SmoothNoise,
+    VelocityDiffusionConfig,
+    mean_and_spread,
+    sample_velocities,
+)
+from DiffusionCore.diffusion.denoising import Sampler
+from DiffusionCore.diffusion.gaussian import NoiseSource
+from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
+from DiffusionCore.storage.checkpoint import load_checkpoint
+from DiffusionCore.training.corruption import Corruptions
+from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig
+from DiffusionCore.training.loop import LoopSettings, train
+from DiffusionCore.training.recipes import configure
+from DiffusionCore.training.shape_pool import draw_shape_pool
+from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
+from DiffusionCore.training.voxelmorph import warped
+
+CLEAN = FieldPairsConfig(
+    size=(20, 28, 24),
+    spacing=7.0,
+    deviation=(3.0, 5.0),
+    nodes=(4, 6),
+    unknown=0.0,
+    same_contrast=1.0,
+    remapped=0.0,
+    corruptions=Corruptions(*[0.0] * 10),
+)
+NETWORK = LoopDenoiserConfig(widths=(8, 16), embedding=8)
+DIFFUSION = VelocityDiffusionConfig(LinearBetas(60, 1e-3, 0.2), deviation=0.4)
+POOL = draw_shape_pool(3, generator=torch.Generator().manual_seed(0))
+
+
+def generator(seed: int = 2) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def recipe(**changes) -> VelocityDiffusionRecipe:
+    config = VelocityDiffusionRecipeConfig(batch=3, pairs=CLEAN, diffusion=DIFFUSION, network=NETWORK)
+    return VelocityDiffusionRecipe(replace(config, **changes), pool=POOL)
+
+
+def network(config=NETWORK):
+    """Return a network whose last layers are not zero any more."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        made = LoopDenoiser(config)
+        for parameter in made.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return made.eval()
+
+
+def inputs(batch=2, size=(9, 14, 12)):
+    half = [-(-n // 2) for n in size]
+    images = torch.rand(batch, 5, *size, generator=generator())
+    state, estimate = torch.randn(2, batch, 3, *half, generator=generator(3))
+    return images, state, estimate, torch.tensor([3, 900])[:batch]
+
+
+def test_an_untrained_network_keeps_the_estimate():
+    images, state, estimate, times = inputs()
+    assert torch.equal(LoopDenoiser(NETWORK)(images, state, estimate, times), estimate)
+
+
+@pytest.mark.parametrize("size", [(9, 14, 12), (8, 8, 8), (5, 3, 2)])
+def test_any_size_gives_a_velocity_of_half_of_it(size):
+    images, state, estimate, times = inputs(size=size)
+    assert network()(images, state, estimate, times).shape == state.shape
+
+
+def test_images_state_estimate_and_time_matter_and_gradients_reach_every_parameter():
+    made, given = network(), inputs()
+    before = made(*given)
+    for number in range(4):
+        changed = [value.flip(0) if at == number else value for at, value in enumerate(given)]
+        assert (made(*changed) - before).abs().max() > 1e-4
+    before.square().mean().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in made.parameters())
+
+
+def test_a_batch_gives_what_its_items_give_one_by_one():
+    made, given = network(), inputs()
+    alone = [made(*(value[n : n + 1] for value in given)) for n in range(2)]
+    assert_close(made(*given), torch.cat(alone), atol=1e-5, rtol=1e-4)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    images, state, estimate, times = inputs()
+    with pytest.raises(ValueError, match="images"):
+        network()(images[:, :2], state, estimate, times)
+    with pytest.raises(ValueError, match="estimate"):
+        network()(images, state, estimate[..., :-1], times)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"widths": (8,)}, "widths"), ({"embedding": 7}, "embedding"), ({"force_window": 4}, "force_window")],
+)
+def test_numbers_of_the_network_that_do_not_fit_are_refused(change, named):
+    with pytest.raises(ValueError, match=named):
+        LoopDenoiserConfig(**change)
+
+
+def test_the_noise_has_unit_variance_and_is_smooth_but_reaches_every_scale():
+    drawn = SmoothNoise(NoiseSource((1, 2)), DIFFUSION).at(7, (3, 30, 32, 28))
+    for part in (drawn, drawn[..., :2], drawn[:, :, -1]):  # at the borders, too
+        assert part.std().item() == pytest.approx(1.0, abs=0.06)
+    neighbors = (drawn[..., 1:] * drawn[..., :-1]).mean()
+    assert 0.8 < neighbors < 0.98
+    spectrum = torch.fft.fftn(drawn, dim=(2, 3, 4)).abs().mean((0, 1))
+    assert spectrum.min() > 1e-3 * spectrum.max()
+    assert torch.equal(drawn[1:], SmoothNoise(NoiseSource((2,)), DIFFUSION).at(7, (3, 30, 32, 28)))
+
+
+class Oracle:
+    """A network that knows the clean velocities, in deviations, and gives a share of what is missing."""
+
+    stride, config = 2, NETWORK
+
+    def __init__(self, clean, share=1.0):
+        self.clean, self.share, self.seen = clean, share, []
+
+    def __call__(self, images, state, estimate, times):
+        self.seen.append((images, state, estimate, times))
+        return estimate + self.share * (self.clean - estimate)
+
+
+def sampled(oracle, pairs, times, *, config=DIFFUSION, eta=0.0, **changes):
+    seeds = NoiseSource(tuple(range(len(pairs.fixed))))
+    return list(
+        sample_velocities(
+            oracle,
+            config,
+            pairs.fixed,
+            lambda velocities: warped(pairs.moving, velocities),
+            times,
+            noise=seeds,
+            sampler=Sampler(eta),
+            **changes,
+        )
+    )
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("times", [(60, 40, 20, 4), (60,), (33, 2)])
+def test_a_perfect_network_finds_the_velocity_from_any_list_of_times(times, eta):
+    pairs = FieldPairs(*recipe().draw(generator())[:4])
+    oracle = Oracle(pairs.velocities / DIFFUSION.measured)
+    steps = sampled(oracle, pairs, times, eta=eta)
+    assert [step.time for step in steps] == [*times[1:], 0]
+    assert_close(steps[-1].velocities, pairs.velocities, atol=1e-5, rtol=0)
+
+
+def test_each_step_sees_the_images_as_the_last_estimate_warps_them():
+    pairs = FieldPairs(*recipe().draw(generator())[:4])
+    oracle = Oracle(pairs.velocities / DIFFUSION.measured, share=0.5)
+    steps = sampled(oracle, pairs, (60, 30, 10))
+    assert_close(oracle.seen[0][0], pair_images(pairs.fixed, pairs.moving, NETWORK.force_window), atol=1e-4, rtol=1e-3)
+    for step, (images, _, estimate, _) in zip(steps, oracle.seen[1:], strict=False):
+        assert_close(estimate * DIFFUSION.measured, step.velocities)
+        moved = warped(pairs.moving, step.velocities)
+        assert_close(images, pair_images(pairs.fixed, moved, NETWORK.force_window), atol=1e-4, rtol=1e-3)
+    unlike = [(images[:, 1] - images[:, 0]).abs().mean() for images, *_ in oracle.seen]
+    assert unlike[0] > unlike[1] > unlike[2]
+
+
+def test_a_run_goes_on_from_a_step_with_its_estimate_noised_to_its_time():
+    pairs = FieldPairs(*recipe().draw(generator())[:4])
+    clean = pairs.velocities / DIFFUSION.measured
+    oracle = Oracle(clean)
+    steps = sampled(oracle, pairs, (60, 40, 20, 4), start=pairs.velocities, first=2)
+    assert [step.index for step in steps] == [2, 3]
+    kept = DIFFUSION.schedule.alpha_bar(torch.tensor(20)).item()
+    noise = (oracle.seen[0][1] - kept**0.5 * clean) / (1 - kept) ** 0.5
+    assert noise.std().item() == pytest.approx(1.0, abs=0.15)
+    assert_close(oracle.seen[0][2], clean)
+
+
+def test_the_control_never_sees_a_noised_velocity():
+    config = replace(DIFFUSION, form="regression")
+    pairs = FieldPairs(*recipe().draw(generator())[:4])
+    oracle = Oracle(pairs.velocities / DIFFUSION.measured, share=0.5)
+    steps = sampled(oracle, pairs, (60, 40, 20), config=config)
+    assert all(state.abs().max() == 0 for _, state, _, _ in oracle.seen)
+    left = [(step.velocities - pairs.velocities).abs().mean() for step in steps]
+    assert left[0] > left[1] > left[2]
+    made = recipe(diffusion=config)
+    batch = made.draw(generator())
+    made.loss(oracle, *batch)
+    _, state, _, times = oracle.seen[-1]
+    assert state.abs().max() == 0
+    assert times.tolist() == [60, 60, 60]
+
+
+def test_mean_and_spread_by_hand():
+    samples = torch.zeros(2, 3, 1, 1, 2)
+    samples[0, :, 0, 0, 0] = torch.tensor([1.0, 2.0, 0.0])
+    samples[1, :, 0, 0, 0] = torch.tensor([3.0, 2.0, 4.0])
+    mean, spread = mean_and_spread(samples)
+    assert mean[:, 0, 0, 0].tolist() == [2.0, 2.0, 2.0]
+    assert spread[0, 0].tolist() == pytest.approx([(2.0 + 8.0) ** 0.5, 0.0])
+    with pytest.raises(ValueError, match="two samples"):
+        mean_and_spread(samples[:1])
+
+
+def test_the_right_answer_has_no_loss_and_no_answer_has_that_of_the_start():
+    made = recipe()
+    batch = made.draw(generator())
+    clean = batch[2] / DIFFUSION.measured
+    loss, metrics = made.loss(Oracle(clean), *batch)
+    assert loss.item() == pytest.approx(0.0, abs=1e-10)
+    assert metrics["error"] < 1e-4 < 1 < metrics["start"]
+    loss, metrics = made.loss(Oracle(clean, share=0.0), *batch)
+    assert loss.item() > 0.1
+    assert metrics["error"] == metrics["start"]
+
+
+def test_times_of_little_noise_weigh_at_most_five_and_no_time_less_than_one():
+    made = recipe()
+    *parts, times, noise = made.draw(generator())
+    losses = {}
+    for time in (1, 60):
+        late = torch.full_like(times, time)
+        losses[time] = made.loss(Oracle(parts[2] / DIFFUSION.measured, share=0.0), *parts, late, noise)[0].item()
+    assert losses[1] == pytest.approx(5 * losses[60], rel=1e-4)
+
+
+def test_the_deviation_is_measured_and_kept_with_the_weights(tmp_path):
+    made = recipe(diffusion=replace(DIFFUSION, deviation=None))
+    pairs = FieldPairs(*made.draw(generator())[:4])
+    inside = (pairs.mask * pairs.velocities.square()).sum() / pairs.mask.sum() / 3
+    assert made.config.diffusion.measured == pytest.approx(inside.sqrt().item(), rel=0.3)
+    stored = load_checkpoint(train(made, tmp_path, LoopSettings(steps=1)), "diffusereg")
+    assert from_dict(VelocityDiffusionConfig, stored.config["diffusion"]) == made.config.diffusion
+    assert isinstance(build_network(stored), LoopDenoiser)
+
+
+def test_the_loss_falls(tmp_path):
+    rows = []
+    settings = LoopSettings(steps=40, warm_up=4, learning_rate=3e-3, log_every=10)
+    train(recipe(passes=1), tmp_path, settings, on_log=rows.append)
+    assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
+
+
+def test_without_a_deviation_nothing_is_sampled():
+    pairs = FieldPairs(*recipe().draw(generator())[:4])
+    with pytest.raises(ValueError, match="deviation"):
+        sampled(Oracle(pairs.velocities), pairs, (60,), config=replace(DIFFUSION, deviation=None))
+
+
+@pytest.mark.parametrize("change", [{"smoothness": 0.0}, {"rough": -1.0}, {"deviation": 0.0}])
+def test_a_diffusion_out_of_range_is_refused_by_name(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        VelocityDiffusionConfig(**change)
+
+
+def test_the_shell_knows_the_recipe_and_the_configuration_survives_json():
+    made, _, _ = configure("diffusereg", ["diffusion.form=regression", "passes=3", "diffusion.deviation=0.3"])
+    assert (made.kind, made.config.passes, made.config.diffusion.form) == ("diffusereg", 3, "regression")
+    assert from_json(VelocityDiffusionRecipeConfig, to_json(made.config)) == made.config
