@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.interpolation import pull
 from DiffusionCore.losses import local_correlation
 from DiffusionCore.models import find_model
-from DiffusionCore.networks.precision import fastest_precision
+from DiffusionCore.networks.precision import Precision, choose_precision
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph
 from DiffusionCore.networks.voxelmorph import VoxelMorph
 from DiffusionCore.space import Frame, Grid, Volume
@@ -35,14 +34,6 @@ FIELD = "field"
 KINDS = ("voxelmorph", "published-voxelmorph")
 _HEAD = 75.0  # mm, the radius of a head, which the spacing of a network is meant for
 _MARGIN = 3  # voxels of what the network sees, around the fixed foreground
-
-
-class Precision(Enum):
-    """In which the network computes: the faster one on this machine, as measured; or always the same one."""
-
-    FASTEST = "fastest"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True)
@@ -68,10 +59,27 @@ class LearnedSettings:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A ``velocity`` v, ``start @ v`` taking fixed to moving points, and how ``alike`` the images are then, 0..1."""
+    """A ``velocity`` v, ``start @ v`` taking fixed to moving points, and how ``alike`` the images are then, 0..1.
+
+    Where v is the mean of several samples, ``spread`` says in mm how far they lie apart.
+    """
 
     velocity: Velocity
     alike: float
+    spread: Volume | None = None
+
+
+class FieldEstimator(Protocol):
+    """What estimates a field, step by step."""
+
+    @property
+    def passes(self) -> int:
+        """How many estimates there will be."""
+        ...
+
+    def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
+        """Yield the estimate before the first pass, a velocity of zero, and after each pass."""
+        ...
 
 
 class LearnedField:
@@ -90,8 +98,7 @@ class LearnedField:
         self.passes = passes
         self._network, self._spacing = network.eval(), spacing
         self._device = next(network.parameters(), torch.zeros(())).device
-        chosen = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
-        self._dtype = chosen.get(precision) or fastest_precision(self._device)
+        self._dtype = choose_precision(precision, self._device)
 
     @torch.inference_mode()
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
@@ -108,10 +115,10 @@ class LearnedField:
         velocity = Velocity(torch.zeros(3, *coarse.shape), coarse)
         for _ in range(self.passes):
             moved = seen(moving, grid, start @ velocity)
-            yield Estimate(velocity, _likeness(reference, moved))
+            yield Estimate(velocity, likeness(reference, moved))
             found = self._estimate(reference, moved)
             velocity = Velocity(velocity.vectors + ras_vectors(found, coarse), coarse)
-        yield Estimate(velocity, _likeness(reference, seen(moving, grid, start @ velocity)))
+        yield Estimate(velocity, likeness(reference, seen(moving, grid, start @ velocity)))
 
     def _estimate(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), in voxels of its grid."""
@@ -122,18 +129,20 @@ class LearnedField:
 
 
 def field_steps(
-    field: LearnedField, fixed: Volume, moving: Volume, start: Affine, account: StepAccount
+    field: FieldEstimator, fixed: Volume, moving: Volume, start: Affine, account: StepAccount
 ) -> Iterator[Step]:
     """Yield one step of the phase "field" per pass of ``field`` after the affine ``start``.
 
     The transform of the last one is ``start`` where the images are no more alike, by their local correlation, than
-    they were there.
+    they were there. Of samples, the mean spread in mm is a metric.
     """
     estimates = field.estimates(fixed, moving, start)
     begun = next(estimates)
     for number, estimate in enumerate(estimates, start=1):
         refused = number == field.passes and estimate.alike <= begun.alike
-        yield account.step(FIELD, start if refused else start @ estimate.velocity, 1 - number / field.passes)
+        transform = start if refused else start @ estimate.velocity
+        spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
+        yield account.step(FIELD, transform, 1 - number / field.passes, **spread)
 
 
 def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedField:
@@ -176,7 +185,8 @@ def velocity_grid(grid: Grid, stride: int) -> Grid:
     return Grid((i, j, k), (x, y, z), (float(origin[0]), float(origin[1]), float(origin[2])), grid.direction)
 
 
-def _likeness(fixed: Tensor, moving: Tensor) -> float:
+def likeness(fixed: Tensor, moving: Tensor) -> float:
+    """Return how alike images (1, 1, K, J, I) are, 0..1: their squared local correlation."""
     return float(local_correlation(moving, fixed, floor=FLOOR))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -12,8 +12,9 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
-from DiffusionCore.deformable.learned import LearnedSettings, field_steps, load_learned
+from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
+from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.deformable.start import START
 from DiffusionCore.space import Volume
@@ -28,7 +29,7 @@ class DeformableSettings:
 
     Attributes:
         affine: the affine phases; None starts from the initial transform, or from the images as they lie.
-        learned: the network that estimates a field before it is refined; None leaves it out, which is the default
+        learned: the network that estimates or samples a field before it is refined; None leaves it out, the default
             because the refinement ends no better for it (measured: `Documentation/training/voxelmorph.md`).
         refinement: of the velocity field; None leaves it out.
 
@@ -37,7 +38,7 @@ class DeformableSettings:
     """
 
     affine: AffineSettings | None = field(default_factory=AffineSettings)
-    learned: LearnedSettings | None = None
+    learned: LearnedSettings | SampledSettings | None = None
     refinement: RefinementSettings | None = field(default_factory=RefinementSettings)
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class DeformablePipeline:
     def __init__(self, settings: DeformableSettings, *, device: str = "auto") -> None:
         self.settings, self._device = settings, choose_device(device)
         self._affine = AffinePipeline(settings.affine, device=device) if settings.affine else None
-        self._learned = load_learned(settings.learned, device) if settings.learned else None
+        self._learned = _load_estimator(settings.learned, device)
 
     @torch.inference_mode()
     def steps(
@@ -106,7 +107,10 @@ class DeformablePipeline:
             return
         account = _account(fixed, moving, generator, last)
         if self._learned is not None and isinstance(last.transform, Affine):
-            for step in field_steps(self._learned, fixed, moving, last.transform, account):
+            estimator = self._learned
+            if isinstance(estimator, SampledField):
+                estimator = replace(estimator, seed=generator.initial_seed())
+            for step in field_steps(estimator, fixed, moving, last.transform, account):
                 yield (last := step)
         if refinement is not None:
             yield from refine_steps(fixed, moving, last.transform, refinement, account, _time(last), self._device)
@@ -120,6 +124,12 @@ class DeformablePipeline:
         account = _account(fixed, moving, generator, after)
         start = initial or Affine.identity() if after is None else after.transform
         yield account.step(START, start)
+
+
+def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:
+    if isinstance(settings, SampledSettings):
+        return load_sampled(settings, device)
+    return None if settings is None else load_learned(settings, device)
 
 
 def _deforms(step: Step) -> bool:

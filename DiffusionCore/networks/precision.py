@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from enum import Enum
 
 import torch
 from torch.nn.functional import conv3d
@@ -11,6 +12,20 @@ from torch.nn.functional import conv3d
 _WORTH = 1.5  # times as fast, for the loss of precision to be worth it; timings vary by less
 _ROUNDS = 3
 _WIDTH, _SIZE = 32, 28  # a smaller one takes another, slow way through torch in float32
+
+
+class Precision(Enum):
+    """In which a network computes: the faster one on this machine, as measured; or always the same one."""
+
+    FASTEST = "fastest"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type that ``precision`` stands for on ``device``."""
+    chosen = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+    return chosen.get(precision) or fastest_precision(device)
 
 
 @functools.cache
