@@ -24,6 +24,7 @@ _OF_KIND = {
     "pose": lambda name: ("affine", {"model": name}),
     "published-affine": lambda name: ("published-affine", {"model": name}),
     "published-diffusereg": lambda name: ("published-diffusereg", {"model": name}),
+    "diffusereg": lambda name: (DEFORMABLE, {"learned": {"model": name, "samples": 4}}),
     "voxelmorph": lambda name: (DEFORMABLE, {"learned": {"model": name}}),
     "published-voxelmorph": lambda name: (DEFORMABLE, {"learned": {"model": name}}),
 }
