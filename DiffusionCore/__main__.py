@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.commands import benchmark, evaluate, models, register, sample, train
+from DiffusionCore.threads import WAITING
 
 WRONG_INPUT, DEFECT, INTERRUPTED = 2, 1, 130
 
@@ -24,6 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` name (default: those of the process) and return the exit code."""
+    os.environ.update(WAITING | os.environ)
     given = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in given
     try:

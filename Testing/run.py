@@ -125,7 +125,9 @@ def main(arguments: list[str]) -> int:
         check_imports()
     # tests run from the root; the sample from where the user stands, so that --output means what it says
     folder = ROOT if command == "tests" else Path.cwd()
-    return subprocess.run([str(python_of_environment()), *COMMANDS[command], *rest], cwd=folder, check=False).returncode
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ}  # see DiffusionCore/threads.py
+    line = [str(python_of_environment()), *COMMANDS[command], *rest]
+    return subprocess.run(line, cwd=folder, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import IO
 from DiffusionCore.jobs.messages import Lines
 from DiffusionCore.jobs.process_tree import kill_tree, tree_options
 from DiffusionCore.jobs.sharing import remove_folder
+from DiffusionCore.threads import WAITING
 
 _MODULE = "DiffusionCore.jobs.worker"
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -127,6 +128,7 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return ``environment`` with this package on the path, and with prints that come at once, in UTF-8."""
     path = environment.get("PYTHONPATH")
     return {
+        **WAITING,
         **environment,
         "PYTHONPATH": os.pathsep.join([_ROOT, path] if path else [_ROOT]),
         "PYTHONSAFEPATH": "1",  # a file torch.py in the folder where Slicer was started is not ours

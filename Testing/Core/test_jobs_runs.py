@@ -17,6 +17,7 @@ from DiffusionCore.affine.climb import Pace
 from DiffusionCore.affine.polish import InformationStage, PolishSettings
 from DiffusionCore.jobs.events import Finished, Log, Progress, Started, StepMade
 from DiffusionCore.jobs.in_process import InProcessRunner
+from DiffusionCore.jobs.measures import step_metrics
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.registration import AffineSettings, register
 from DiffusionCore.sample import make_sample
@@ -59,7 +60,7 @@ def test_the_worker_registers_as_this_process_does(events, registration):
     assert_close(matrices(steps(events)), expected, atol=1e-6, rtol=0)
     for made, step in zip(steps(events), registration.steps, strict=True):
         assert (made.index, made.phase, made.time) == (step.index, step.phase, step.time)
-        assert made.metrics == pytest.approx(step.metrics)
+        assert made.metrics == pytest.approx(step_metrics(step.metrics))
         assert made.of == len(registration.steps)
 
 
