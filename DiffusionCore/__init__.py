@@ -29,6 +29,7 @@ _NAMES = {
     "affine.published_pipeline": ("PublishedSettings",),
     "deformable.pipeline": ("DeformableSettings",),
     "deformable.settings": ("Preset", "RefinementSettings"),
+    "deformable.guidance": ("Guidance", "LandmarkPair", "Landmarks", "PreferredDirection", "TargetSegment"),
     "registration": ("Registration", "register"),
     "synthesis": ("random_velocity",),
 }

@@ -38,6 +38,23 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
+def add_guidance_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what guides a deformable registration."""
+    group = parser.add_argument_group("guidance of --method deformable (strengths: 1 is a normal one)")
+    add = group.add_argument
+    text = "pairs of points that are to meet (.csv: fx, fy, fz, mx, my, mz in LPS mm); their error is reported"
+    add("--landmarks", type=Path, metavar="CSV", help=text)
+    add("--landmark-strength", type=float, metavar="X", help="of the landmarks (default: 1)")
+    add("--target-label", type=positive, metavar="N", help="label of both segmentations that is to cover itself")
+    add("--target-strength", type=float, metavar="X", help="of the target label (default: 1)")
+    add("--direction", type=float, nargs=3, metavar=("R", "A", "S"), help="move along this direction, not across it")
+    add("--direction-strength", type=float, metavar="X", help="of the direction (default: 1)")
+    add("--smoothness", type=float, metavar="X", help="of the velocity, times the normal one")
+    add(
+        "--similarity", type=float, metavar="X", help="how much alike images count, times the normal one; 0: not at all"
+    )
+
+
 def add_output_argument(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Declare where the results go."""
     text = "folder for the results" + (" (default: %(default)s)" if default else "")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from DiffusionCore.commands.arguments import add_output_argument, add_pair_arguments, add_run_arguments
+from DiffusionCore.commands.arguments import (
+    add_guidance_arguments,
+    add_output_argument,
+    add_pair_arguments,
+    add_run_arguments,
+)
+
+_INPUTS = ("fixed", "moving", "fixed_segmentation", "moving_segmentation", "initial_transform", "landmarks")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -20,13 +27,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_pair_arguments(parser)
     add_output_argument(parser)
     add_run_arguments(parser)
+    add_guidance_arguments(parser)
     parser.add_argument("--keep-steps", action="store_true", help="write the transform of every step into DIR/steps")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Register, write, and return 0, or 130 if the user stopped it early."""
-    from DiffusionCore.commands.inputs import read_pair
+    from dataclasses import replace
+
+    from DiffusionCore.commands.inputs import read_landmarks, read_pair
     from DiffusionCore.commands.output import output_folder
     from DiffusionCore.commands.running import run_pair, write_outcome
 
@@ -37,13 +47,11 @@ def run(options: argparse.Namespace) -> int:
         moving_segmentation=options.moving_segmentation,
         initial=options.initial_transform,
     )
+    if options.landmarks is not None:
+        pair = replace(pair, landmarks=read_landmarks(options.landmarks))
     with output_folder(options.output) as folder:
         outcome = run_pair(pair, options)
-        outcome.report["inputs"] = {
-            name: str(path)
-            for name in ("fixed", "moving", "fixed_segmentation", "moving_segmentation", "initial_transform")
-            if (path := getattr(options, name)) is not None
-        }
+        outcome.report["inputs"] = {name: str(path) for name in _INPUTS if (path := getattr(options, name)) is not None}
         write_outcome(folder, pair, outcome, keep_steps=options.keep_steps)
     sys.stdout.write(summary(outcome.report) + f"Results: {options.output}\n")
     if outcome.registration.stopped:

@@ -8,6 +8,7 @@ from typing import Any
 
 from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.checks import CheckpointError, ConfigError
+from DiffusionCore.commands import guidance
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import Graded
 from DiffusionCore.models import list_models
@@ -28,9 +29,10 @@ def settings_from(options: argparse.Namespace) -> Settings:
         CheckpointError: the method needs a model, and none was named.
         ConfigError: an option that the method does not have, or a number out of its range.
     """
-    for name in ("preset", "divergence", "spacing"):
-        if options.method != "deformable" and getattr(options, name) is not None:
-            raise ConfigError(f"--{name} belongs to --method deformable. Add that, or leave it out.")
+    for name in ("preset", "divergence", "spacing", *guidance.OPTIONS):
+        if options.method != "deformable" and getattr(options, name, None) is not None:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} belongs to --method deformable. Add that, or leave it out.")
     makers = {
         "affine": _affine,
         "deformable": _deformable,
@@ -53,7 +55,8 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
     settings = RefinementSettings.of(Preset(options.preset or "default"))
     changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
     try:
-        return DeformableSettings(_affine(options), refinement=replace(settings, **changes))
+        refinement = replace(settings, **changes)
+        return DeformableSettings(_affine(options), refinement=refinement, guidance=guidance.guidance_from(options))
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
 

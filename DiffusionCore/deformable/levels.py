@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, interpolate
@@ -45,6 +46,7 @@ class Level:
         nominal: spacing of the velocity, mm, that lengths in voxels are meant for; axes may differ from it.
         images: the moving and the fixed image with their gradients (2, 4, K, J, I): what is warped.
         correlation: with the fixed and the moving image, which they are compared to.
+        segments: the same of a moving and a fixed segment that are to meet, if there are any: 1 inside, 0 outside.
     """
 
     grid: Grid
@@ -52,16 +54,20 @@ class Level:
     nominal: float
     images: Tensor
     correlation: LocalCorrelation
+    segments: Tensor | None = None
 
     @property
     def spacing(self) -> Spacing:
         """The spacing of the velocity along (i, j, k), mm."""
         return self.flow_grid.spacing
 
-    def coordinates(self, velocity: Tensor) -> Tensor:
-        """Return where exp(v) and exp(-v) take the voxels of the images: VOXEL points (2, K, J, I, 3)."""
+    def flows(self, velocity: Tensor) -> Tensor:
+        """Return the displacements of exp(v) and exp(-v) on ``flow_grid``, in its voxels: (2, 3, K, J, I)."""
         voxel = torch.tensor(self.flow_grid.spacing).to(velocity)[:, None, None, None]
-        shifts = flow(torch.stack([velocity, -velocity]) / voxel)
+        return flow(torch.stack([velocity, -velocity]) / voxel)
+
+    def coordinates(self, shifts: Tensor) -> Tensor:
+        """Return where the ``flows`` take the voxels of the images: VOXEL points (2, K, J, I, 3)."""
         ratio = torch.tensor(self.flow_grid.spacing) / torch.tensor(self.grid.spacing)
         fine = interpolate(shifts, size=self.grid.shape, mode="trilinear") * ratio.to(shifts)[:, None, None, None]
         axes = [torch.arange(n, dtype=fine.dtype, device=fine.device) for n in self.grid.shape]
@@ -71,7 +77,7 @@ class Level:
 
     def similarity(self, velocity: Tensor) -> float:
         """Return the squared local correlation, 0..1, the mean of both directions."""
-        warped = pull(self.images[:, :1], self.coordinates(velocity), fill=None)
+        warped = pull(self.images[:, :1], self.coordinates(self.flows(velocity)), fill=None)
         return float(self.correlation.value(warped).mean())
 
     def similarity_under(self, transform: Transform) -> float:
@@ -80,16 +86,26 @@ class Level:
         warped = pull_at(self.images[:1, :1], shift[None])
         return float(self.correlation.value(torch.cat([warped, self.images[1:, :1]]))[0])
 
-    def force(self, velocity: Tensor) -> tuple[float, Tensor]:
-        """Return ``similarity`` and the update of the velocity that raises it most, not yet smoothed or scaled.
+    def force(self, coordinates: Tensor) -> tuple[float, Tensor]:
+        """Return the similarity at ``coordinates``, and the update (3, K, J, I) of the velocity that raises it most.
 
-        What one direction gains at a point by moving one way, the other one gains at about the same point by moving
-        the opposite way, as their velocities are v and -v (our own; exact for small v).
+        It is the derivative per mm, neither smoothed nor scaled. What one direction gains at a point by moving one way,
+        the other one gains at about the same point by moving the opposite way, as their velocities are v and -v (our
+        own; exact for small v).
         """
-        values, forces = force(self.correlation, self.images, self.coordinates(velocity))
-        joint = (forces[:1] - forces[1:]) / 2
+        values, forces = force(self.correlation, self.images, coordinates)
+        return float(values.mean()), self._joint(forces)
+
+    def segment_force(self, coordinates: Tensor) -> Tensor:
+        """Return the update that lowers the mean square difference of the ``segments`` most; as ``force``."""
+        assert self.segments is not None
+        warped = pull(self.segments, coordinates, fill=None)
+        apart = warped[:, :1] - self.segments.flip(0)[:, :1]
+        return self._joint(warped[:, 1:] * apart * (-2 / apart[0].numel()))
+
+    def _joint(self, forces: Tensor) -> Tensor:
         factors = [n // m for n, m in zip(self.grid.shape, self.flow_grid.shape, strict=True)]
-        return float(values.mean()), avg_pool3d(joint, factors)[0]
+        return avg_pool3d((forces[:1] - forces[1:]) / 2, factors)[0]
 
     def take_over(self, velocity: Tensor) -> Tensor:
         """Return a ``velocity`` of a coarser level on the grid of this one."""
@@ -100,7 +116,7 @@ class Level:
         if velocity is None:
             return torch.zeros(3, *self.flow_grid.shape, device=self.images.device)
         points = voxel_centers(self.flow_grid, dtype=torch.float32)
-        return self._turned(sample_field(velocity.vectors, velocity.grid, points).movedim(-1, 0), back=True)
+        return self.turned(sample_field(velocity.vectors, velocity.grid, points).movedim(-1, 0), back=True)
 
     def leave(self, velocity: Tensor) -> Velocity:
         """Return ``velocity`` as a transform, on the grid of the images.
@@ -108,43 +124,58 @@ class Level:
         Where a flow is steep, its exponential on that finer grid is nearer to the true one, which never folds.
         """
         vectors = interpolate(velocity[None], size=self.grid.shape, mode="trilinear")[0]
-        return Velocity(self._turned(vectors, back=False), self.grid)
+        return Velocity(self.turned(vectors, back=False), self.grid)
 
-    def _turned(self, vectors: Tensor, *, back: bool) -> Tensor:
+    def turned(self, vectors: Tensor, *, back: bool) -> Tensor:
         """Return ``vectors`` (3, K, J, I), from components along (i, j, k) to RAS, or ``back``."""
         axes = torch.tensor(self.grid.direction).to(vectors)
         return torch.einsum("ba,bkji->akji" if back else "ab,bkji->akji", axes, vectors.to(self.images.device))
 
 
 def make_levels(
-    fixed: Volume, moving: Volume, affine: Affine, *, spacing: float, count: int, window: int, device: torch.device
+    fixed: Volume,
+    moving: Volume,
+    affine: Affine,
+    *,
+    spacing: float,
+    count: int,
+    window: int,
+    device: torch.device,
+    segments: tuple[Volume, Volume] | None = None,
 ) -> list[Level]:
     """Return ``count`` levels from the coarsest to the finest, whose images have ``spacing`` mm.
 
     They are coarser where an image has no finer detail, and finer where its object is small. An axis that is coarser
     keeps its own spacing until the others have reached it. The grids reach beyond the fixed one, so that its voxels lie
-    between voxel centers of every velocity.
+    between voxel centers of every velocity. ``segments`` are a fixed and a moving one that are to meet, not 0 inside.
     """
     radius = min(extent(fixed).radius, extent(moving).radius)
     finest = max(spacing * min(1.0, radius / _SMALL), *(min(image.grid.spacing) for image in (fixed, moving)))
     finest = _affordable(fixed.grid, finest)
     base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
-    images, weights = [], torch.ones(1, 1, *base.shape)
-    for volume, transform in ((moving, affine), (fixed, Affine.identity())):
-        image, seen = _seen(volume, transform, base, finest)
-        images.append(image)
-        weights = weights * seen
-    pair = torch.cat(images)
+    pair, weights = _pair(fixed, moving, affine, base, finest)
+    masks = None if segments is None else _pair(_mask(segments[0]), _mask(segments[1]), affine, base, finest)[0]
     levels = []
     for number in reversed(range(count)):
-        down = factors[number]
-        grid = _coarser(base, down)
-        here, counted = (avg_pool3d(image, down[::-1]).to(device) for image in (pair, weights))
-        correlation = LocalCorrelation(here.flip(0), window=window, weights=counted)
-        flow_grid = _coarser(base, factors[number + 1])
-        nominal = finest * 2 ** (number + 1)
-        levels.append(Level(grid, flow_grid, nominal, with_gradient(here, grid.spacing), correlation))
+        down = factors[number][::-1]
+        grid, flow_grid = (_coarser(base, factors[n]) for n in (number, number + 1))
+        images, counted = (avg_pool3d(image, down).to(device) for image in (pair, weights))
+        correlation = LocalCorrelation(images.flip(0), window=window, weights=counted)
+        met = None if masks is None else with_gradient(avg_pool3d(masks, down).to(device), grid.spacing)
+        images = with_gradient(images, grid.spacing)
+        levels.append(Level(grid, flow_grid, finest * 2 ** (number + 1), images, correlation, met))
     return levels
+
+
+def _pair(fixed: Volume, moving: Volume, affine: Affine, grid: Grid, spacing: float) -> tuple[Tensor, Tensor]:
+    """Return the moving image through ``affine`` and the fixed one on ``grid``, and where both have values."""
+    image, seen = _seen(moving, affine, grid, spacing)
+    target, known = _seen(fixed, Affine.identity(), grid, spacing)
+    return torch.cat([image, target]), seen * known
+
+
+def _mask(segment: Volume) -> Volume:
+    return Volume((segment.values != 0).astype(np.float32), segment.grid)
 
 
 def _nested(fixed: Grid, spacings: Sequence[float]) -> tuple[Grid, list[tuple[int, int, int]]]:

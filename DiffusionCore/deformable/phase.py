@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.steps import Step
+from DiffusionCore.deformable.energy import descend
+from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.levels import Level, make_levels
 from DiffusionCore.deformable.refinement import refine
+from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.start import split
 from DiffusionCore.deformable.unfolding import unfolded
@@ -28,16 +30,21 @@ def refine_steps(
     moving: Volume,
     start: Transform,
     settings: RefinementSettings,
+    guidance: Guidance | None,
     account: StepAccount,
     time: float,
     device: torch.device,
 ) -> Iterator[Step]:
     """Yield the steps of a refinement from ``start``, which a refinement has left at ``time`` (1: at its beginning).
 
-    The transform of each is ``affine @ velocity``; of the last one it is ``start`` where nothing was gained. Beside the
-    metrics of the ``account`` they have the "local_correlation" (0..1, mean of both ways) and "folding" (%
-    of the cells of the velocity).
+    The transform of each is ``affine @ velocity``; of the last one it is ``start`` where nothing was gained, unless
+    there is ``guidance``, which wants other things, too. Beside the metrics of the ``account`` they have the
+    "local_correlation" (0..1, mean of both ways) and "folding" (% of the cells of the velocity).
+
+    Raises:
+        StorageError, GeometryError, VolumeError: the labels of a target segment cannot be read or used.
     """
+    segments = None if guidance is None or guidance.segment is None else read_segments(guidance.segment)
     affine, velocity = split(start, fixed.grid)
     levels = make_levels(
         fixed,
@@ -47,12 +54,16 @@ def refine_steps(
         count=len(settings.iterations),
         window=settings.window,
         device=device,
+        segments=segments,
     )
-
     first, done = settings.position(time)
     begun = levels[first].enter(velocity)
     vectors = begun
-    for state in refine(levels, begun, settings, first=(first, done)):
+    if guidance is None:
+        states = refine(levels, begun, settings, first=(first, done))
+    else:
+        states = descend(levels, begun, settings, guidance, affine, first=(first, done))
+    for state in states:
         level, vectors = levels[state.level], state.velocity
         if level is levels[-1] and state.last:
             break
@@ -60,7 +71,10 @@ def refine_steps(
             reached = settings.iterations[state.level] if state.last else state.iteration
             flow = affine @ level.leave(vectors)
             yield _measured(levels, account, flow, settings.time(state.level, reached))
-    yield _measured(levels, account, _accepted(levels[-1], vectors, affine, start), 0.0)
+    result = affine @ levels[-1].leave(unfolded(levels[-1], vectors))
+    if guidance is None and not _more_alike(levels[-1], affine, result, start):
+        result = start
+    yield _measured(levels, account, result, 0.0)
 
 
 def _measured(levels: list[Level], account: StepAccount, transform: Transform, time: float) -> Step:
@@ -70,8 +84,6 @@ def _measured(levels: list[Level], account: StepAccount, transform: Transform, t
     return account.step(REFINE, transform, time, local_correlation=correlation, folding=folding)
 
 
-def _accepted(level: Level, vectors: Tensor, affine: Affine, start: Transform) -> Transform:
-    """Return ``affine`` after ``vectors`` of ``level``, which then do not fold; ``start`` if that is as much alike."""
-    found = level.leave(unfolded(level, vectors))
-    better = level.similarity_under(found) > level.similarity_under(affine.inverse() @ start)
-    return affine @ found if better else start
+def _more_alike(level: Level, affine: Affine, found: Transform, start: Transform) -> bool:
+    now, before = (level.similarity_under(affine.inverse() @ transform) for transform in (found, start))
+    return now > before

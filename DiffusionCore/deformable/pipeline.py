@@ -12,6 +12,7 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
@@ -32,18 +33,22 @@ class DeformableSettings:
         learned: the network that estimates or samples a field before it is refined; None leaves it out, the default
             because the refinement ends no better for it (measured: `Documentation/training/voxelmorph.md`).
         refinement: of the velocity field; None leaves it out.
+        guidance: what the refinement is to reach beside alike images; it then goes down an energy.
 
     Raises:
-        ValueError: all are None.
+        ValueError: no phase is left, or nothing is left to be guided.
     """
 
     affine: AffineSettings | None = field(default_factory=AffineSettings)
     learned: LearnedSettings | SampledSettings | None = None
     refinement: RefinementSettings | None = field(default_factory=RefinementSettings)
+    guidance: Guidance | None = None
 
     def __post_init__(self) -> None:
         if self.affine is None and self.learned is None and self.refinement is None:
             raise ValueError("'affine', 'learned' and 'refinement' are all None: nothing is left to do")
+        if self.guidance is not None and self.refinement is None:
+            raise ValueError("'guidance' needs a 'refinement': the other phases are not guided")
 
     @classmethod
     def of(cls, preset: Preset) -> DeformableSettings:
@@ -89,31 +94,39 @@ class DeformablePipeline:
         """Yield the steps of the affine registration, and those of the field and its refinement after its result.
 
         Where the affine registration does not believe its own result ("caution"), nothing is refined: a deformation
-        can make any two images more alike.
+        can make any two images more alike. Landmarks and a target segment are followed there, too, and they alone.
 
         With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step
         that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
-        start. What comes out is never less alike, by the local correlation, than what the refinement started from.
+        start. Without guidance, what comes out is never less alike, by the local correlation, than what the refinement
+        started from.
 
         Raises:
             ConfigError: the step ``after`` deforms, and the settings have no refinement.
+            StorageError: the labels of a target segment cannot be read.
             VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels.
         """
         last, refinement = after, self.settings.refinement
         if refinement is None or last is None or not _deforms(last):
             for step in self._affine_steps(fixed, moving, initial, generator, after):
                 yield (last := step)
-        if last is None or last.phase == CAUTION or (self._learned is None and refinement is None):
+        if last is None or (self._learned is None and refinement is None):
             return
+        guidance, start = self.settings.guidance, last.transform
+        if last.phase == CAUTION:
+            if guidance is None or (guidance.landmarks is None and guidance.segment is None):
+                return
+            guidance = replace(guidance, similarity=0.0)
         account = _account(fixed, moving, generator, last)
-        if self._learned is not None and isinstance(last.transform, Affine):
+        if self._learned is not None and isinstance(start, Affine) and last.phase != CAUTION:
             estimator = self._learned
             if isinstance(estimator, SampledField):
                 estimator = replace(estimator, seed=generator.initial_seed())
-            for step in field_steps(estimator, fixed, moving, last.transform, account):
+            for step in field_steps(estimator, fixed, moving, start, account):
                 yield (last := step)
         if refinement is not None:
-            yield from refine_steps(fixed, moving, last.transform, refinement, account, _time(last), self._device)
+            time, device = _time(last), self._device
+            yield from refine_steps(fixed, moving, last.transform, refinement, guidance, account, time, device)
 
     def _affine_steps(
         self, fixed: Volume, moving: Volume, initial: Affine | None, generator: torch.Generator, after: Step | None

@@ -38,12 +38,12 @@ def refine(
         velocity = level.take_over(velocity)
         reached: list[float] = []
         for iteration in range(done + 1, most + 1):
-            similarity, update = level.force(velocity)
+            similarity, update = level.force(level.coordinates(level.flows(velocity)))
             if reached and similarity < reached[-1]:
                 step = max(step / 2, _SHORTEST * settings.step)
             reached.append(similarity)
             velocity = updated(level, velocity, update, settings, step)
-            last = iteration == most or _on_plateau(reached, settings)
+            last = iteration == most or on_plateau(reached, settings)
             yield Refined(number, iteration, velocity, last)
             if last:
                 break
@@ -66,7 +66,8 @@ def updated(level: Level, velocity: Tensor, update: Tensor, settings: Refinement
     return divergence_damped(velocity, settings.divergence * square, level.spacing)
 
 
-def _on_plateau(similarities: Sequence[float], settings: RefinementSettings) -> bool:
+def on_plateau(similarities: Sequence[float], settings: RefinementSettings) -> bool:
+    """Return whether the last iterations have gained too little to go on."""
     if len(similarities) <= settings.patience:
         return False
     now, before = similarities[-1], similarities[-1 - settings.patience]

@@ -15,6 +15,7 @@ from DiffusionCore.commands import running
 from DiffusionCore.commands.progress import StepBar
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
+from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.registration import (
@@ -86,6 +87,34 @@ def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # n
     assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
     assert fast.affine.model is None
     assert fast.refinement == replace(RefinementSettings.of(Preset.FAST), spacing=3.0)
+
+
+def test_guidance_comes_from_the_command_line(world, script):  # noqa: F811
+    table = world.folder / "points.csv"
+    table.write_text("fx,fy,fz,mx,my,mz\n1,2,3,4,5,6\n")
+    labels = [world.fixed_labels, world.moving_labels]
+    given = ["--fixed-segmentation", labels[0], "--moving-segmentation", labels[1], "--target-label", 2]
+    given += ["--landmarks", table, "--landmark-strength", 2, "--direction", 0, 0, 1, "--smoothness", 3]
+    assert world.register("--method", "deformable", *given) == 0
+    (call,) = script.calls
+    assert call.settings.guidance == Guidance(
+        Landmarks((LandmarkPair((-1.0, -2.0, 3.0), (-4.0, -5.0, 6.0)),), 2.0),
+        TargetSegment(*labels, 2),
+        PreferredDirection((0.0, 0.0, 1.0)),
+        smoothness=3.0,
+    )
+    report = json.loads((world.output / "report.json").read_text())
+    assert report["settings"]["guidance"]["segment"]["label"] == 2
+    assert report["metrics"]["before"]["landmark_error_mm"]["mean"] == pytest.approx(27**0.5)
+
+
+def test_landmarks_are_measured_with_every_method(world, script):  # noqa: F811
+    table = world.folder / "points.csv"
+    table.write_text("fx,fy,fz,mx,my,mz\n1,2,3,4,5,6\n")
+    assert world.register("--landmarks", table) == 0
+    report = json.loads((world.output / "report.json").read_text())
+    assert report["metrics"]["after"]["landmark_error_mm"]["mean"] > 0
+    assert isinstance(script.calls[0].settings, AffineSettings)
 
 
 def test_a_deformable_registration_writes_all_its_files(world):  # noqa: F811
@@ -178,6 +207,10 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
         (["--preset", "fast"], "--preset belongs to --method deformable"),
         (["--method", "affine", "--divergence", "0.1"], "--divergence belongs to --method deformable"),
+        (["--method", "affine", "--smoothness", "2"], "--smoothness belongs to --method deformable"),
+        (["--method", "deformable", "--landmark-strength", "2"], "--landmark-strength belongs to --landmarks"),
+        (["--method", "deformable", "--target-label", "2"], "--target-label needs --fixed-segmentation"),
+        (["--method", "deformable", "--direction", "0", "0", "0"], "'direction' must be finite and not zero"),
         (["--method", "deformable", "--divergence", "-1"], "'divergence' must be in 0..1, got -1.0"),
         (["--method", "deformable", "--spacing", "nan"], "'spacing' must be in 0.001..1000, got nan"),
     ],

@@ -1,0 +1,122 @@
+"""Refinement of a velocity field down an energy, to which guidance is added: for what a force alone cannot say.
+
+With w the velocity in voxels of its grid, summed over these voxels (r2: squared local correlation, mean of both ways)::
+
+    E(w) = similarity sum(1 - r2) + smoothness (0.15 sum |grad w|^2 + 0.5 sum (div w)^2) + guidance
+
+The derivative of r2 by the displacement at x stands for that by w at x (our own shortcut: a direction of descent, in
+half of the time that the exact one takes); so it does for what guides displacements. Adam (Kingma and Ba, ICLR 2015)
+goes down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DiffusionCore.deformable.guidance import Guidance, Landmarks, PreferredDirection
+from DiffusionCore.deformable.levels import Level
+from DiffusionCore.deformable.refinement import Refined, on_plateau
+from DiffusionCore.deformable.settings import RefinementSettings
+from DiffusionCore.deformable.smoothing import diffused, divergence_damped
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import voxel_centers
+
+_RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteration
+_BENDING, _DIVERGENCE = 0.15, 0.5
+_LANDMARKS, _SEGMENT, _DIRECTION = 1.0, 8.0, 4.0  # what a strength of 1 stands for
+_PER_DAMPING = 1 / 0.25  # the energy of the divergence is meant for the default of its knob
+
+
+def descend(
+    levels: Sequence[Level],
+    velocity: Tensor,
+    settings: RefinementSettings,
+    guidance: Guidance,
+    affine: Affine,
+    *,
+    first: tuple[int, int] = (0, 0),
+) -> Iterator[Refined]:
+    """Yield the states from ``velocity``, which lies on the level ``first``, after as many iterations there.
+
+    A level ends as in ``refinement.refine``. ``affine`` acts after the velocity.
+    """
+    level_number, done = first
+    for number in range(level_number, len(levels)):
+        level, most = levels[number], settings.iterations[number]
+        velocity = level.take_over(velocity)
+        terms = _Terms(level, settings, guidance, affine)
+        mean, square = torch.zeros_like(velocity), torch.zeros_like(velocity)
+        reached: list[float] = []
+        for iteration in range(done + 1, most + 1):
+            similarity, slope = terms.slope(velocity)
+            reached.append(similarity)
+            mean = mean.lerp(slope, 1 - _BETAS[0])
+            square = square.lerp(slope.square(), 1 - _BETAS[1])
+            count = iteration - done
+            corrected = (square / (1 - _BETAS[1] ** count)).sqrt() + _EPSILON
+            update = mean / (1 - _BETAS[0] ** count) / corrected
+            velocity = velocity - _RATE * level.nominal * update
+            last = iteration == most or on_plateau(reached, settings)
+            yield Refined(number, iteration, velocity, last)
+            if last:
+                break
+        done = 0
+
+
+class _Terms:
+    """The terms of the energy on one level."""
+
+    def __init__(self, level: Level, settings: RefinementSettings, guidance: Guidance, affine: Affine) -> None:
+        self._level, self._guidance = level, guidance
+        self._divergence = _DIVERGENCE * _PER_DAMPING * settings.divergence
+        self._pulls = None if guidance.landmarks is None else _pulls(level, guidance.landmarks, affine)
+
+    def slope(self, velocity: Tensor) -> tuple[float, Tensor]:
+        """Return the similarity, and the derivative of the energy by w (3, K, J, I)."""
+        level, guidance = self._level, self._guidance
+        shifts = level.flows(velocity)
+        coordinates = level.coordinates(shifts)
+        similarity, rise = level.force(coordinates)
+        per_sum = level.images[0, 0].numel() * level.nominal  # of means per mm: to sums over voxels, per voxel
+        slope = rise * (-guidance.similarity * per_sum)
+        w, area = velocity / level.nominal, level.nominal**2
+        bending = w - diffused(w, area, level.spacing)
+        change = w - divergence_damped(w, area, level.spacing)
+        slope += 2 * guidance.smoothness * (_BENDING * bending + self._divergence * change)
+        if self._pulls is not None and guidance.landmarks is not None:
+            weight, target = self._pulls
+            voxel = torch.tensor(level.spacing).to(shifts)[:, None, None, None]
+            away = (shifts[0] * voxel - target) / level.nominal
+            slope += 2 * _LANDMARKS * guidance.landmarks.strength * weight * away
+        if guidance.segment is not None:
+            slope -= _SEGMENT * guidance.segment.strength * per_sum * level.segment_force(coordinates)
+        if guidance.direction is not None:
+            slope += 2 * _DIRECTION * guidance.direction.strength * _across(level, w, guidance.direction)
+        return similarity, slope
+
+
+def _pulls(level: Level, landmarks: Landmarks, affine: Affine) -> tuple[Tensor, Tensor]:
+    """Return how much each voxel is drawn (K, J, I), 0..1, and to which displacement (3, K, J, I), mm along the axes.
+
+    Where several landmarks are near, each counts by its closeness.
+    """
+    fixed = np.array([pair.fixed for pair in landmarks.pairs])
+    needed = affine.inverse().map(torch.tensor([pair.moving for pair in landmarks.pairs], dtype=torch.float64))
+    shifts = (needed.numpy() - fixed) @ np.array(level.flow_grid.direction)
+    centers = voxel_centers(level.flow_grid).numpy()
+    square = ((centers[..., None, :] - fixed) ** 2).sum(-1)
+    near = np.exp(-0.5 * square / max(landmarks.reach, 0.5 * level.nominal) ** 2)
+    target = (near @ shifts) / np.maximum(near.sum(-1, keepdims=True), 1e-12)
+    weight = torch.from_numpy(near.max(-1)).float().to(level.images.device)
+    return weight, torch.from_numpy(np.moveaxis(target, -1, 0)).float().to(level.images.device)
+
+
+def _across(level: Level, w: Tensor, preferred: PreferredDirection) -> Tensor:
+    """Return the part of ``w`` that is across the preferred direction."""
+    axis = np.array(preferred.direction) @ np.array(level.flow_grid.direction)
+    unit = torch.from_numpy(axis / np.linalg.norm(axis)).to(w)[:, None, None, None]
+    return w - unit * (unit * w).sum(0)
