@@ -103,7 +103,7 @@ def test_a_registration_samples_a_field_and_refines_it(tmp_path):
     runs = [register(FIXED, MOVING, settings, initial_transform=START, seed=seed, device="cpu") for seed in (1, 1, 2)]
     steps = runs[0].steps
     assert len(steps) <= settings.expected_steps()
-    assert [step.phase for step in steps[:6]] == ["center"] + ["field"] * 5
+    assert [step.phase for step in steps[:6]] == ["start"] + ["field"] * 5
     assert steps[-1].phase == "refine"
     assert all(step.metrics["spread"] > 0 for step in steps[1:6])
     spreads = [run.steps[5].metrics["spread"] for run in runs]
