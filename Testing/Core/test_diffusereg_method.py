@@ -18,10 +18,14 @@ from DiffusionCore.deformable.learned import seen_grid, seen_spacing
 from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.jobs.events import Finished, StepMade
+from DiffusionCore.jobs.execution import execute
+from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
 from DiffusionCore.networks.swin import SwinConfig
 from DiffusionCore.registration import AffineSettings, register
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.space.plain import Matrix
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Chain, Transform, voxel_centers
@@ -273,6 +277,20 @@ def test_where_the_affine_registration_is_cautious_nothing_is_deformed(tmp_path,
     )
     settings = PublishedDiffuseRegSettings(saved(tmp_path / "m.safetensors"))
     assert register(*drawn(), settings).steps == [caution]
+
+
+def test_it_runs_as_a_job_and_goes_on_from_what_the_job_told(perfect):
+    fixed, moving = drawn()
+    settings = {"model": perfect.model, "count": 4, "affine": None}
+    start = Matrix(aligned().matrix.numpy())
+    job = RegistrationJob(fixed, moving, method="published-diffusereg", settings=settings, initial=start, device="cpu")
+    told = [event for event in execute(job) if isinstance(event, StepMade)]
+    assert [(step.index, step.of) for step in told] == [(number, 5) for number in range(5)]
+    point = ResumePoint(2, "diffusion", told[2].time, told[2].transform)
+    *_, last, end = (event for event in execute(replace(job, resume=point)) if isinstance(event, StepMade | Finished))
+    assert isinstance(end, Finished)
+    assert (last.index, last.time) == (4, 0.0)
+    assert error(from_plain(last.transform)) < 0.5
 
 
 def test_the_seed_decides_the_run(tmp_path):
