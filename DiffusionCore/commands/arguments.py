@@ -30,6 +30,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     text = "deformable: how much change of volume is damped, 0 to 1; less gives more overlap, more a more regular field"
     add("--divergence", type=float, metavar="X", help=text)
     add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
+    text = "deformable: a network that estimates the field before it is refined (default: none)"
+    add("--learned", metavar="NAME|PATH", help=text)
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
     add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")

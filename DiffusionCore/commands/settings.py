@@ -9,6 +9,7 @@ from typing import Any
 from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.commands import guidance
+from DiffusionCore.deformable.learned import LearnedSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import Graded
 from DiffusionCore.models import list_models
@@ -29,7 +30,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         CheckpointError: the method needs a model, and none was named.
         ConfigError: an option that the method does not have, or a number out of its range.
     """
-    for name in ("preset", "divergence", "spacing", *guidance.OPTIONS):
+    for name in ("preset", "divergence", "spacing", "learned", *guidance.OPTIONS):
         if options.method != "deformable" and getattr(options, name, None) is not None:
             flag = name.replace("_", "-")
             raise ConfigError(f"--{flag} belongs to --method deformable. Add that, or leave it out.")
@@ -56,9 +57,11 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
     changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
     try:
         refinement = replace(settings, **changes)
-        return DeformableSettings(_affine(options), refinement=refinement, guidance=guidance.guidance_from(options))
+        wishes = guidance.guidance_from(options)
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
+    learned = None if options.learned is None else LearnedSettings(options.learned)
+    return DeformableSettings(_affine(options), refinement, learned, wishes)
 
 
 def _published(options: argparse.Namespace) -> PublishedSettings:

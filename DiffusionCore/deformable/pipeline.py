@@ -30,9 +30,9 @@ class DeformableSettings:
 
     Attributes:
         affine: the affine phases; None starts from the initial transform, or from the images as they lie.
-        learned: the network that estimates or samples a field before it is refined; None leaves it out, the default
-            because the refinement ends no better for it (measured: `Documentation/training/voxelmorph.md`).
         refinement: of the velocity field; None leaves it out.
+        learned: the network that estimates or samples a field before it is refined; None, the default, leaves it out.
+            What it brings: `Documentation/training/voxelmorph.md`.
         guidance: what the refinement is to reach beside alike images; it then goes down an energy.
 
     Raises:
@@ -40,8 +40,8 @@ class DeformableSettings:
     """
 
     affine: AffineSettings | None = field(default_factory=AffineSettings)
-    learned: LearnedSettings | SampledSettings | None = None
     refinement: RefinementSettings | None = field(default_factory=RefinementSettings)
+    learned: LearnedSettings | SampledSettings | None = None
     guidance: Guidance | None = None
 
     def __post_init__(self) -> None:

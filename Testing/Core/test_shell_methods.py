@@ -16,6 +16,7 @@ from DiffusionCore.commands.progress import StepBar
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
 from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
+from DiffusionCore.deformable.learned import LearnedSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.registration import (
@@ -81,8 +82,10 @@ def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # n
         world.register("--method", "deformable", "--preset", "accurate", "--group", "rigid", "--divergence", 0.1) == 0
     )
     assert world.register("--method", "deformable", "--preset", "fast", "--spacing", 3, "--model", "none") == 0
-    default, accurate, fast = (call.settings for call in script.calls)
+    assert world.register("--method", "deformable", "--learned", "my-field") == 0
+    default, accurate, fast, learned = (call.settings for call in script.calls)
     assert default == DeformableSettings()
+    assert learned == DeformableSettings(learned=LearnedSettings("my-field"))
     assert accurate.affine.polish.group is Group.RIGID
     assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
     assert fast.affine.model is None
@@ -206,6 +209,9 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-diffusereg"], "train published-diffusereg --output"),
         (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
         (["--preset", "fast"], "--preset belongs to --method deformable"),
+        (["--learned", "mine"], "--learned belongs to --method deformable"),
+        (["--method", "deformable", "--model", "none", "--learned", "mine"], "one of the kind voxelmorph or"),
+        (["--method", "deformable", "--model", "none", "--learned", "gpt"], "no model 'gpt'"),
         (["--method", "affine", "--divergence", "0.1"], "--divergence belongs to --method deformable"),
         (["--method", "affine", "--smoothness", "2"], "--smoothness belongs to --method deformable"),
         (["--method", "deformable", "--landmark-strength", "2"], "--landmark-strength belongs to --landmarks"),
