@@ -50,7 +50,7 @@ _COMPARISON = PublishedRecipeConfig(
 )
 _VOXELMORPH_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0)  # 1.5e-3 with clip 5 diverges
 _PUBLISHED_VOXELMORPH = VoxelMorphRecipeConfig(
-    batch=1, loss="correlation", passes=1, network=PublishedVoxelMorphConfig()
+    batch=1, loss="correlation", smoothness=2 / 9, passes=1, network=PublishedVoxelMorphConfig()
 )
 _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     batch=4,
@@ -71,7 +71,7 @@ RECIPES = {
     "published-voxelmorph": Entry(
         VoxelMorphRecipe,
         _PUBLISHED_VOXELMORPH,
-        LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0),
+        LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
         f"{_HEADS}; {_SHAPES}",
     ),
     "diffusereg": Entry(
