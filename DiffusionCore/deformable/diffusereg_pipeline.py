@@ -12,18 +12,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.foreground import working_volume
-from DiffusionCore.affine.pair import WorkingPair
-from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
+from DiffusionCore.affine.pipeline import CAUTION, AffineSettings
 from DiffusionCore.affine.resuming import times_done
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import build_network, choose_device
 from DiffusionCore.checks import ConfigError, check_range
 from DiffusionCore.config import from_dict
+from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldSampler
 from DiffusionCore.deformable.learned import seen, seen_grid, seen_spacing
-from DiffusionCore.deformable.start import START, nearest_affine
+from DiffusionCore.deformable.start import nearest_affine
 from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.reverse import spaced_times
@@ -37,7 +36,6 @@ from DiffusionCore.transforms.displacement import Displacement, ras_vectors, vox
 
 KIND = "published-diffusereg"
 _PHASE = "diffusion"
-_SPACINGS = (8.0, 4.0)  # of the working images that the steps are measured on
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ class DiffuseRegPipeline:
         self.settings, self._device = settings, choose_device(device)
         network = cast(DiffuseReg, build_network(checkpoint)).to(self._device)
         self._sampler = FieldSampler(network, config, settings.times(config), sampler=Sampler(settings.eta))
-        self._affine = AffinePipeline(settings.affine, device=device) if settings.affine else None
+        self._alignment = Alignment(settings.affine, device=device)
 
     @torch.inference_mode()
     def steps(
@@ -142,25 +140,13 @@ class DiffuseRegPipeline:
         """
         last = after
         if after is None or not _deforms(after):
-            for step in self._aligned(fixed, moving, initial, generator, after):
+            for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
         if last is not None and last.phase != CAUTION:
             yield from self._diffused(fixed, moving, generator, last)
 
-    def _aligned(
-        self, fixed: Volume, moving: Volume, initial: Affine | None, generator: torch.Generator, after: Step | None
-    ) -> Iterator[Step]:
-        if self._affine is not None:
-            yield from self._affine.steps(fixed, moving, initial=initial, generator=generator, after=after)
-            return
-        pair = WorkingPair(fixed, moving, _SPACINGS)
-        start = after.transform if after is not None else initial or Affine.identity()
-        yield StepAccount(pair, generator=generator, after=after).step(START, start, 1.0)
-
     def _diffused(self, fixed: Volume, moving: Volume, generator: torch.Generator, last: Step) -> Iterator[Step]:
-        # on the points of the affine account, so that the numbers of all phases can be compared
-        again = torch.Generator().manual_seed(generator.initial_seed())
-        account = StepAccount(WorkingPair(fixed, moving, _SPACINGS), generator=again, after=last)
+        account = shared_account(fixed, moving, generator, last)
         times, schedule = self._sampler.times, self._sampler.config.schedule
         grid, fixed_seen, moving_seen = self._views(fixed, moving)
         affine, start, first = self._start(last, grid)

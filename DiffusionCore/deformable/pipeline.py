@@ -7,21 +7,17 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from DiffusionCore.affine.account import StepAccount
-from DiffusionCore.affine.pair import WorkingPair
-from DiffusionCore.affine.pipeline import CAUTION, AffinePipeline, AffineSettings
+from DiffusionCore.affine.pipeline import CAUTION, AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
-from DiffusionCore.deformable.start import START
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
-
-_SPACINGS = (8.0, 4.0)  # of the working images that the steps are measured on
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class DeformablePipeline:
 
     def __init__(self, settings: DeformableSettings, *, device: str = "auto") -> None:
         self.settings, self._device = settings, choose_device(device)
-        self._affine = AffinePipeline(settings.affine, device=device) if settings.affine else None
+        self._alignment = Alignment(settings.affine, device=device)
         self._learned = _load_estimator(settings.learned, device)
 
     @torch.inference_mode()
@@ -108,7 +104,7 @@ class DeformablePipeline:
         """
         last, refinement = after, self.settings.refinement
         if refinement is None or last is None or not _deforms(last):
-            for step in self._affine_steps(fixed, moving, initial, generator, after):
+            for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
         if last is None or (self._learned is None and refinement is None):
             return
@@ -117,7 +113,7 @@ class DeformablePipeline:
             if guidance is None or (guidance.landmarks is None and guidance.segment is None):
                 return
             guidance = replace(guidance, similarity=0.0)
-        account = _account(fixed, moving, generator, last)
+        account = shared_account(fixed, moving, generator, last)
         if self._learned is not None and isinstance(start, Affine) and last.phase != CAUTION:
             estimator = self._learned
             if isinstance(estimator, SampledField):
@@ -127,16 +123,6 @@ class DeformablePipeline:
         if refinement is not None:
             time, device = _time(last), self._device
             yield from refine_steps(fixed, moving, last.transform, refinement, guidance, account, time, device)
-
-    def _affine_steps(
-        self, fixed: Volume, moving: Volume, initial: Affine | None, generator: torch.Generator, after: Step | None
-    ) -> Iterator[Step]:
-        if self._affine is not None:
-            yield from self._affine.steps(fixed, moving, initial=initial, generator=generator, after=after)
-            return
-        account = _account(fixed, moving, generator, after)
-        start = initial or Affine.identity() if after is None else after.transform
-        yield account.step(START, start)
 
 
 def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:
@@ -152,9 +138,3 @@ def _deforms(step: Step) -> bool:
 def _time(step: Step) -> float:
     """Return where in a refinement ``step`` is: at its start, if no refinement made it."""
     return step.time if step.phase == REFINE else 1.0
-
-
-def _account(fixed: Volume, moving: Volume, generator: torch.Generator, after: Step | None) -> StepAccount:
-    """Return an account on the points of the affine one, so that the numbers of all phases can be compared."""
-    again = torch.Generator().manual_seed(generator.initial_seed())
-    return StepAccount(WorkingPair(fixed, moving, _SPACINGS), generator=again, after=after)

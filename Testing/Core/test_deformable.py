@@ -179,14 +179,14 @@ def test_stopped_early_the_last_step_is_the_result():
 class Doubtful:
     """An affine registration that does not believe its result."""
 
-    def steps(self, fixed, moving, **_):
+    def steps(self, *_):
         yield Step(0, CAUTION, 0.0, Affine.identity())
 
 
 def test_what_the_affine_registration_does_not_believe_is_not_refined():
     fixed, moving, _, _ = pair()
     pipeline = DeformablePipeline(DeformableSettings(AffineSettings(None)), device="cpu")
-    pipeline._affine = Doubtful()
+    pipeline._alignment = Doubtful()
     (step,) = pipeline.steps(fixed, moving, generator=torch.Generator().manual_seed(0))
     assert step.phase == CAUTION
 

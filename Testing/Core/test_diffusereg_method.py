@@ -11,7 +11,7 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.config import from_json, to_dict, to_json
-from DiffusionCore.deformable import diffusereg_pipeline
+from DiffusionCore.deformable import alignment, diffusereg_pipeline
 from DiffusionCore.deformable.diffusereg_pipeline import PublishedDiffuseRegSettings
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldSampler, FieldStatistics
 from DiffusionCore.deformable.learned import seen_grid, seen_spacing
@@ -271,7 +271,7 @@ def test_the_affine_phases_come_first_and_count(tmp_path):
 def test_where_the_affine_registration_is_cautious_nothing_is_deformed(tmp_path, monkeypatch):
     caution = Step(0, "caution", 0.0, ONTO)
     monkeypatch.setattr(
-        diffusereg_pipeline,
+        alignment,
         "AffinePipeline",
         lambda *_, **__: type("Stub", (), {"steps": lambda *_, **__: [caution]})(),
     )
