@@ -201,13 +201,12 @@ def _diffusion(values: dict[str, Any]) -> tuple[FieldDiffusionConfig, float]:
         ConfigError: it has none.
     """
     config = from_dict(FieldDiffusionConfig, values.get("diffusion"))
-    try:
-        return config, (float(values["pairs"]["spacing"]) if config.measured else math.nan)
-    except (KeyError, TypeError, ValueError) as error:
+    if config.statistics is None or "spacing" not in values.get("pairs", {}):
         raise ConfigError(
-            f"The model lacks the spacing or the statistics of its fields ({error}). Train it again with "
+            "The model lacks the spacing or the statistics of its fields. Train it again with "
             "`python -m DiffusionCore train published-diffusereg`."
-        ) from error
+        )
+    return config, float(values["pairs"]["spacing"])
 
 
 def _over(fixed: Grid, vectors: Tensor, grid: Grid) -> Displacement:
