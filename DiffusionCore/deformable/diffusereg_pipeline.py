@@ -28,6 +28,7 @@ from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.reverse import spaced_times
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.diffusereg import DiffuseReg
+from DiffusionCore.networks.precision import Precision
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint, read_description
 from DiffusionCore.transforms.affine import Affine
@@ -47,6 +48,7 @@ class PublishedDiffuseRegSettings:
         count: how many of the times of its diffusion are visited, evenly spaced; None for all.
         eta: 1 for ancestral steps (published), 0 for steps without chance (DDIM), which few steps need.
         shown: the most steps of the diffusion that are shown.
+        precision: of the network; fields and images are always float32.
         affine: the affine phases before; None starts from the initial transform, or from the images as they lie.
 
     Raises:
@@ -57,6 +59,7 @@ class PublishedDiffuseRegSettings:
     count: int | None = None
     eta: float = 1.0
     shown: int = 100
+    precision: Precision = Precision.FASTEST
     affine: AffineSettings | None = field(default_factory=AffineSettings)
 
     def __post_init__(self) -> None:
@@ -112,7 +115,9 @@ class DiffuseRegPipeline:
         config, self._spacing = _diffusion(checkpoint.config)
         self.settings, self._device = settings, choose_device(device)
         network = cast(DiffuseReg, build_network(checkpoint)).to(self._device)
-        self._sampler = FieldSampler(network, config, settings.times(config), sampler=Sampler(settings.eta))
+        self._sampler = FieldSampler(
+            network, config, settings.times(config), sampler=Sampler(settings.eta), precision=settings.precision
+        )
         self._alignment = Alignment(settings.affine, device=device)
 
     @torch.inference_mode()

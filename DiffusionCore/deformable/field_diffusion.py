@@ -18,6 +18,7 @@ from DiffusionCore.diffusion.denoising import ANCESTRAL, Sampler, denoise
 from DiffusionCore.diffusion.gaussian import TARGETS, NoiseSource, Target, noised
 from DiffusionCore.diffusion.schedules import LinearBetas
 from DiffusionCore.networks.diffusereg import DiffuseReg
+from DiffusionCore.networks.precision import Precision, choose_precision, computing
 
 Triple = tuple[float, float, float]
 
@@ -104,6 +105,7 @@ class FieldSampler:
         config: the noise that it was trained with.
         times: falling times of the schedule at which it is asked.
         sampler: how a state is made of an estimate.
+        precision: of the network; fields are always float32.
 
     The images are encoded once for all steps.
     """
@@ -115,7 +117,9 @@ class FieldSampler:
         times: Sequence[int],
         *,
         sampler: Sampler = ANCESTRAL,
+        precision: Precision = Precision.FLOAT32,
     ) -> None:
+        self.precision = precision
         self.network, self.config, self.times, self.sampler = network.eval(), config, tuple(times), sampler
 
     @torch.inference_mode()
@@ -128,14 +132,18 @@ class FieldSampler:
         The noise of that time is then new, so the run is one that might have been, not the same one.
         """
         statistics, schedule = self.config.measured, self.config.schedule
-        condition = self.network.encode(images)
+        dtype = choose_precision(self.precision, images.device)
+        with computing(dtype, images.device):
+            condition = self.network.encode(images)
         time = self.times[first]
         state = noise.at(time, (3, *images.shape[2:])).to(images)
         if start is not None:
             state = noised(statistics.standardized(start.to(images)), state, schedule.alpha_bar(torch.tensor(time)))
 
         def estimate(state: Tensor, time: int) -> Tensor:
-            return self.network.denoise(condition, state, torch.full((len(state),), time, device=state.device))
+            times = torch.full((len(state),), time, device=state.device)
+            with computing(dtype, state.device):
+                return self.network.denoise(condition, state, times).float()
 
         target = self.config.build_target()
         run = denoise(estimate, state, self.times, schedule, target, noise=noise, sampler=self.sampler, first=first)

@@ -19,7 +19,7 @@ from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.interpolation import pull
 from DiffusionCore.losses import local_correlation
 from DiffusionCore.models import find_model
-from DiffusionCore.networks.precision import Precision, choose_precision
+from DiffusionCore.networks.precision import Precision, choose_precision, computing
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph
 from DiffusionCore.networks.voxelmorph import VoxelMorph
 from DiffusionCore.space import Frame, Grid, Volume
@@ -124,7 +124,7 @@ class LearnedField:
         """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), in voxels of its grid."""
         window = self._network.config.force_window
         images = pair_images(fixed.to(self._device), moving.to(self._device), window)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
+        with computing(self._dtype, self._device):
             return self._network(images)[0].cpu()
 
 

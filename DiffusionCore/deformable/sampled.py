@@ -110,20 +110,18 @@ class SampledField:
     def _sampled(self, reference: Tensor, warp: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
         """Yield the velocities (samples, 3, K, J, I), on the CPU, after each step."""
         device = next(self.network.parameters(), torch.zeros(())).device
-        dtype = choose_precision(self.settings.precision, device)
-        noise = NoiseSource(tuple((self.seed + number) % 2**32 for number in range(self.settings.samples)))
         run = sample_velocities(
             self.network,
             self.config,
             reference.to(device).expand(self.settings.samples, -1, -1, -1, -1),
             warp,
             spaced_times(self.config.schedule.steps, self.passes),
-            noise=noise,
+            noise=NoiseSource(tuple((self.seed + number) % 2**32 for number in range(self.settings.samples))),
             sampler=Sampler(self.settings.eta),
+            dtype=choose_precision(self.settings.precision, device),
         )
-        with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-            for step in run:
-                yield step.velocities.float().cpu()
+        for step in run:
+            yield step.velocities.float().cpu()
 
 
 def load_sampled(settings: SampledSettings, device: str = "auto") -> SampledField:

@@ -23,6 +23,7 @@ from DiffusionCore.diffusion.denoising import Sampler, denoise
 from DiffusionCore.diffusion.gaussian import CleanTarget, NoiseSource, noised
 from DiffusionCore.diffusion.schedules import LinearBetas
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser
+from DiffusionCore.networks.precision import computing
 
 _UNIT = (1.0, 1.0, 1.0)  # voxels
 
@@ -122,12 +123,13 @@ def sample_velocities(
     sampler: Sampler,
     start: Tensor | None = None,
     first: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> Iterator[VelocityEstimate]:
     """Yield what each step makes of the velocities between ``fixed`` (B, 1, K, J, I) and what ``warp`` shows.
 
     Each step sees the moving image behind the estimate of the step before. ``noise`` has a seed for each of the B
     samples, of one pair or of several. To go on after step k give its velocities as ``start``, and ``first`` = k + 1:
-    they are noised anew up to the time of that step.
+    they are noised anew up to the time of that step. The network computes in ``dtype``.
     """
     deviation, window = config.measured, network.config.force_window
     k, j, i = (-(-n // network.stride) for n in fixed.shape[2:])
@@ -141,7 +143,9 @@ def sample_velocities(
         nonlocal current
         images = pair_images(fixed, warp(deviation * current), window)
         seen = state if config.form == "diffusion" else torch.zeros_like(state)
-        current = network(images, seen, current, torch.full((len(state),), time, device=state.device))
+        times = torch.full((len(state),), time, device=state.device)
+        with computing(dtype, state.device):
+            current = network(images, seen, current, times)
         return current
 
     run = denoise(estimate, state, times, config.schedule, CleanTarget(), noise=drawn, sampler=sampler, first=first)

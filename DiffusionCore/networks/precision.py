@@ -28,6 +28,14 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     return chosen.get(precision) or fastest_precision(device)
 
 
+def computing(dtype: torch.dtype, device: torch.device) -> torch.autocast:
+    """Return the context in which a network on ``device`` computes in ``dtype``.
+
+    It is for the network alone. A generator must leave it before it yields, or whoever asked goes on in it.
+    """
+    return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
+
+
 @functools.cache
 def fastest_precision(device: torch.device) -> torch.dtype:
     """Return bfloat16 if a convolution in it is clearly faster on ``device`` than one in float32, else float32.

@@ -22,6 +22,7 @@ from DiffusionCore.jobs.events import Finished, StepMade
 from DiffusionCore.jobs.execution import execute
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
+from DiffusionCore.networks.precision import Precision
 from DiffusionCore.networks.swin import SwinConfig
 from DiffusionCore.registration import AffineSettings, register
 from DiffusionCore.space import Frame, Grid, Volume
@@ -149,6 +150,21 @@ def test_a_run_that_goes_on_from_a_field_starts_at_its_time_with_its_share_of_no
     noise = (states[0] - kept**0.5 * CONFIG.measured.standardized(hidden)) / (1 - kept) ** 0.5
     assert noise.std().item() == pytest.approx(1.0, abs=0.06)
     assert_close(steps[-1].field, hidden, atol=1e-4, rtol=0)
+
+
+def test_the_network_may_compute_in_bfloat16_and_nothing_else_does():
+    torch.manual_seed(0)
+    network, images = DiffuseReg(NETWORK), torch.rand(1, 2, 6, 7, 5)
+    found = {}
+    for precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        sampler = FieldSampler(network, CONFIG, (50, 31), sampler=Sampler(0.0), precision=precision)
+        for step in sampler.fields(images, noise=NoiseSource((7,))):
+            assert not torch.is_autocast_enabled("cpu")
+            found[precision] = step.field
+    single, half = found.values()
+    assert half.dtype == torch.float32
+    assert not torch.equal(half, single)
+    assert (half - single).norm() < 0.1 * single.norm()
 
 
 def test_a_batch_of_pairs_gives_what_each_gives_alone():

@@ -87,6 +87,12 @@ def test_the_seed_decides_the_samples():
     assert not torch.equal(first, other)
 
 
+def test_the_precision_of_the_network_stays_with_it():
+    field = SampledField(LoopDenoiser(NETWORK), CONFIG, 4.0, replace(SETTINGS, precision=Precision.BFLOAT16, passes=2))
+    for _ in field.estimates(FIXED, MOVING, START):
+        assert not torch.is_autocast_enabled("cpu")
+
+
 def saved(path, kind="diffusereg", **changes):
     config = {"diffusion": to_dict(CONFIG), "network": to_dict(NETWORK), "pairs": {"spacing": 4.0}} | changes
     torch.manual_seed(0)
