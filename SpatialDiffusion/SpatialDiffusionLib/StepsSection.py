@@ -10,6 +10,9 @@ from DiffusionCore.mrml.tables import digits
 
 from .Words import metricText, phaseText
 
+_EXPERT = ("local_correlation",)  # stands in the table of the steps only
+_UNITS = {"folding": " %"}
+
 
 class StepsSection(VTKObservationMixin):
     """Shows the steps of one output transform.
@@ -102,10 +105,7 @@ class StepsSection(VTKObservationMixin):
     def _describe(self) -> None:
         text = ""
         if self.branch is not None and 0 <= self.branch.shown < len(self.branch):
-            step = self.branch.step_of(self.branch.shown)
-            parts = [phaseText(step.phase), _("t {time}").format(time=f"{step.time:.2f}")]
-            parts += [f"{metricText(name)} {digits(value)}" for name, value in step.metrics.items()]
-            text = "  |  ".join(parts)
+            text = stepText(self.branch.step_of(self.branch.shown))
         if text != self._text:
             self._text = text
             self._ui.stepLabel.setText(text)
@@ -114,6 +114,13 @@ class StepsSection(VTKObservationMixin):
         """Leave Ctrl+Shift+arrows to the toolbar of the application: of two equal shortcuts Qt fires neither."""
         for shortcut in self._ui.playWidget.findChildren(qt.QShortcut):
             shortcut.setEnabled(False)
+
+
+def stepText(step) -> str:
+    """Return the line about a KeptStep: what made it, the diffusion time, and how well the images agree."""
+    parts = [phaseText(step.phase), _("t {time}").format(time=f"{step.time:.2f}")]
+    told = {name: digits(value) for name, value in step.metrics.items() if name not in _EXPERT}
+    return "  |  ".join(parts + [f"{metricText(name)} {text}{_UNITS.get(name, '')}" for name, text in told.items()])
 
 
 def _shortNames(names: list[str]) -> list[str]:

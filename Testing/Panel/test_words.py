@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from nodes_of_panel import add_ball
 
+from DiffusionCore.mrml.step_items import KeptStep
+
 
 @pytest.fixture
 def words(library):
@@ -27,6 +29,12 @@ def test_memory_is_rounded(words, megabytes, text):
 def test_a_phase_that_is_new_is_shown_as_it_is_called(words):
     assert words.phaseText("warm-up") == "warm-up"
     assert words.phaseText("deformable") == "deformable"
+
+
+def test_the_line_of_a_step_has_units_and_leaves_out_what_only_experts_know(library):
+    step = KeptStep(3, "refine", 0.25, {"similarity": 0.83, "local_correlation": 0.48, "folding": 0.0})
+    text = library("StepsSection").stepText(step)
+    assert text == "deformation  |  t 0.25  |  similarity 0.83  |  folding 0.00 %"
 
 
 @pytest.fixture
