@@ -10,9 +10,11 @@ from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.commands import guidance
 from DiffusionCore.deformable.learned import LearnedSettings
+from DiffusionCore.deformable.sampled import KIND as SAMPLED
+from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import Graded
-from DiffusionCore.models import list_models
+from DiffusionCore.models import find_model, list_models, read_card
 from DiffusionCore.registration import (
     AffineSettings,
     DeformableSettings,
@@ -60,8 +62,14 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
         wishes = guidance.guidance_from(options)
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
-    learned = None if options.learned is None else LearnedSettings(options.learned)
-    return DeformableSettings(_affine(options), refinement, learned, wishes)
+    return DeformableSettings(_affine(options), refinement, _learned(options.learned), wishes)
+
+
+def _learned(model: str | None) -> LearnedSettings | SampledSettings | None:
+    """Return how the network ``model`` estimates a field, or samples one: its kind decides."""
+    if model is None:
+        return None
+    return SampledSettings(model) if read_card(find_model(model)).kind == SAMPLED else LearnedSettings(model)
 
 
 def _published(options: argparse.Namespace) -> PublishedSettings:

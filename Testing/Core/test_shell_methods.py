@@ -17,6 +17,7 @@ from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
 from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
 from DiffusionCore.deformable.learned import LearnedSettings
+from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.registration import (
@@ -35,7 +36,8 @@ NETWORK = AffineDenoiserConfig((8, 16), groups=4, embedding=8, classes=2)
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Return the folder of the installed models: "mine", of three published steps, "other", of poses, and "fields"."""
+    """Return the folder of the installed models: "mine", of three published steps, "other", of poses,
+    "fields" and "samples"."""
     monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "models"))
     folder = tmp_path / "models"
@@ -47,6 +49,7 @@ def installed(tmp_path, monkeypatch):
     fields = {"diffusion": to_dict(FieldDiffusionConfig(statistics=FieldStatistics((0, 0, 0), (1, 1, 1))))}
     fields["pairs"] = {"spacing": 4.0}
     save_checkpoint(folder / "fields.safetensors", Checkpoint("published-diffusereg", fields, {"w": torch.ones(1)}, {}))
+    save_checkpoint(folder / "samples.safetensors", Checkpoint("diffusereg", {}, {"w": torch.ones(1)}, {}))
     save_checkpoint(folder / "other.safetensors", Checkpoint("pose", {}, {"w": torch.ones(1)}, {}))
     return folder
 
@@ -76,16 +79,19 @@ def test_the_method_decides_the_settings(world, script):  # noqa: F811
     assert (default.model, len(default.fractions), default.fractions[-1]) == (None, 3, 1.0)
 
 
+@pytest.mark.usefixtures("installed")
 def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # noqa: F811
     assert world.register("--method", "deformable") == 0
     assert (
         world.register("--method", "deformable", "--preset", "accurate", "--group", "rigid", "--divergence", 0.1) == 0
     )
     assert world.register("--method", "deformable", "--preset", "fast", "--spacing", 3, "--model", "none") == 0
-    assert world.register("--method", "deformable", "--learned", "my-field") == 0
-    default, accurate, fast, learned = (call.settings for call in script.calls)
+    assert world.register("--method", "deformable", "--learned", "other") == 0
+    assert world.register("--method", "deformable", "--learned", "samples") == 0
+    default, accurate, fast, learned, sampled = (call.settings for call in script.calls)
     assert default == DeformableSettings()
-    assert learned == DeformableSettings(learned=LearnedSettings("my-field"))
+    assert learned == DeformableSettings(learned=LearnedSettings("other"))
+    assert sampled == DeformableSettings(learned=SampledSettings("samples"))
     assert accurate.affine.polish.group is Group.RIGID
     assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
     assert fast.affine.model is None
