@@ -136,9 +136,11 @@ def test_where_the_images_are_not_believed_landmarks_alone_count():
     fixed, moving, _, inside = pair()
     points = inside[:: len(inside) // 4][:4]
     images = points + torch.tensor([2.0, 1.0, -2.0])
-    settings = DeformableSettings(AffineSettings(None), REFINEMENT, Guidance(landmarks=landmarks(points, images)))
+    settings = DeformableSettings(
+        AffineSettings(None), REFINEMENT, guidance=Guidance(landmarks=landmarks(points, images))
+    )
     pipeline = DeformablePipeline(settings, device="cpu")
-    pipeline._affine = Doubtful()
+    pipeline._alignment = Doubtful()
     first, *_, last = pipeline.steps(fixed, moving, generator=torch.Generator().manual_seed(0))
     assert (first.phase, last.phase) == (CAUTION, "refine")
     assert isinstance(last.transform, Chain)
@@ -178,7 +180,7 @@ def test_guidance_survives_json():
         (lambda: TargetSegment(Path("a"), Path("b"), 0), "label"),
         (lambda: Guidance(smoothness=0.0), "smoothness"),
         (lambda: Guidance(similarity=float("inf")), "similarity"),
-        (lambda: DeformableSettings(AffineSettings(), None, Guidance()), "needs a 'refinement'"),
+        (lambda: DeformableSettings(AffineSettings(), None, guidance=Guidance()), "needs a 'refinement'"),
     ],
 )
 def test_guidance_without_sense_is_refused(make, word):
