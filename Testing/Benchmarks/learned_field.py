@@ -25,7 +25,7 @@ import torch
 from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.deformable.learned import LearnedSettings
 from DiffusionCore.deformable.pipeline import DeformableSettings
-from DiffusionCore.deformable.settings import RefinementSettings
+from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.metrics import dice, jacobian_statistics, mean_dice, point_error
 from DiffusionCore.registration import register
@@ -41,7 +41,6 @@ FIRST_CORTICAL = 100
 PASSES = 4
 COARSE = RefinementSettings(spacing=4.0, iterations=(20, 20))  # what the network's resolution compares with
 BRIEF = RefinementSettings(spacing=4.0, iterations=(5, 5))
-FAST, DEFAULT = RefinementSettings(iterations=(8, 8, 8)), RefinementSettings()
 
 
 def transforms(
@@ -102,12 +101,11 @@ def brains(options: argparse.Namespace) -> None:
         labels = [read_volume(folder / f"{name}_seg.nii.gz") for name in ("fixed", "moving")]
         start = register(fixed, moving).transform
         say(f"{folder.name}, {options.contrast}: Dice, subcortical, cortex, SD ln J, CPU s")
-        for row, transform, seconds in transforms(
-            fixed, moving, start, options.model, {"8, 8, 8": FAST, "30, 20, 12": DEFAULT}
-        ):
+        after = {name: RefinementSettings.of(Preset(name)) for name in options.presets}
+        for row, transform, seconds in transforms(fixed, moving, start, options.model, after):
             scores = dice(labels[0].values, warped_labels(labels, transform))
-            parts = (scores, {n: v for n, v in scores.items() if n in SUBCORTICAL})
-            parts = (*parts, {n: v for n, v in scores.items() if n >= FIRST_CORTICAL})
+            subcortical = {n: v for n, v in scores.items() if n in SUBCORTICAL}
+            parts = (scores, subcortical, {n: v for n, v in scores.items() if n >= FIRST_CORTICAL})
             regular = jacobian_statistics(transform, fixed.grid, labels[0].values > 0).log_deviation
             say(f"  {row:<24}" + "".join(f"{mean_dice(part):7.3f}" for part in parts) + f"{regular:8.3f}{seconds:8.2f}")
 
@@ -156,6 +154,7 @@ def main() -> None:
     second = commands.add_parser("brains")
     second.add_argument("folders", nargs="+", type=Path)
     second.add_argument("--contrast", choices=CONTRASTS, default="same")
+    second.add_argument("--presets", nargs="+", default=["fast"], help="of the refinement")
     second.set_defaults(run=brains)
     for command in (first, second):
         command.add_argument("--model", default="voxelmorph")
