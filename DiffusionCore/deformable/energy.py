@@ -28,7 +28,7 @@ from DiffusionCore.transforms.base import voxel_centers
 _RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteration
 _BENDING, _DIVERGENCE = 0.15, 0.5
 _LANDMARKS, _SEGMENT, _DIRECTION = 1.0, 8.0, 4.0  # what a strength of 1 stands for
-_PER_DAMPING = 1 / 0.25  # the energy of the divergence is meant for the default of its knob
+_PER_DAMPING = 1 / 0.28  # the energy of the divergence is meant for the default of its knob
 
 
 def descend(

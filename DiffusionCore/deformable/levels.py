@@ -33,6 +33,8 @@ from DiffusionCore.transforms.velocity import Velocity, flow
 
 _SMALL = 50.0  # mm of radius; what is smaller is seen finer
 _FEWEST = 4  # voxels of a velocity along an axis
+_FEW = 5  # cells; of more, one more or less changes their size by less than a tenth
+_REACH = 0.55  # of a voxel of the finest velocity: how far the grids go beyond the outer voxel centers of the fixed one
 _MOST = 2**25  # voxels of the finest images
 
 
@@ -80,10 +82,12 @@ class Level:
         warped = pull(self.images[:, :1], self.coordinates(self.flows(velocity)), fill=None)
         return float(self.correlation.value(warped).mean())
 
-    def similarity_under(self, transform: Transform) -> float:
-        """Return the squared local correlation, 0..1, under a ``transform`` that acts before the affine one."""
-        shift = voxel_vectors(transform.displacement_on(self.grid), self.grid).to(self.images.device)
-        warped = pull_at(self.images[:1, :1], shift[None])
+    def similarity_under(self, transform: Transform | None) -> float:
+        """Return the squared local correlation, 0..1, under a ``transform`` that acts before the affine one, if any."""
+        warped = self.images[:1, :1]
+        if transform is not None:
+            shift = voxel_vectors(transform.displacement_on(self.grid), self.grid).to(warped.device)
+            warped = pull_at(warped, shift[None])
         return float(self.correlation.value(torch.cat([warped, self.images[1:, :1]]))[0])
 
     def force(self, coordinates: Tensor) -> tuple[float, Tensor]:
@@ -187,12 +191,17 @@ def _nested(fixed: Grid, spacings: Sequence[float]) -> tuple[Grid, list[tuple[in
         wanted = (2 ** max(0, round(math.log2(spacing / s))) for s in own)
         i, j, k = (min(w, 2 ** math.floor(math.log2(most))) for w, most in zip(wanted, limits, strict=True))
         factors.append((i, j, k))
-    half = (s * f / 2 for s, f in zip(own, factors[1], strict=True))  # a voxel of the finest velocity
-    a, b, c = (math.ceil(reach / s - 1e-6) for reach, s in zip(half, fixed.spacing, strict=True))
-    x, y, z = (s * f for s, f in zip(own, factors[-1], strict=True))
-    coarsest = fixed.padded((a, b, c)).with_spacing((x, y, z))
-    i, j, k = (n * f for n, f in zip(coarsest.size, factors[-1], strict=True))
-    return coarsest.resized((i, j, k)), factors
+    voxels = [s * f for s, f in zip(own, factors[1], strict=True)]  # of the finest velocity
+    a, b, c = (max(0, math.ceil(_REACH * v / s - 0.5)) for v, s in zip(voxels, fixed.spacing, strict=True))
+    around = fixed.padded((a, b, c))
+    cells = [e / (s * f) for e, s, f in zip(around.extent, own, factors[-1], strict=True)]
+    i, j, k = (f * _whole(n) for n, f in zip(cells, factors[-1], strict=True))
+    return around.resized((i, j, k)), factors
+
+
+def _whole(cells: float) -> int:
+    """Return a whole number of cells: few are rather made smaller than larger."""
+    return max(1, round(cells) if cells > _FEW else math.ceil(cells - 1e-6))
 
 
 def _coarser(grid: Grid, factors: tuple[int, int, int]) -> Grid:

@@ -20,8 +20,10 @@ from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.folding import folded_share
+from DiffusionCore.transforms.velocity import Velocity
 
 REFINE = "refine"
+_ROUNDING = 1e-5  # of a local correlation
 _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
 
 
@@ -71,10 +73,9 @@ def refine_steps(
             reached = settings.iterations[state.level] if state.last else state.iteration
             flow = affine @ level.leave(vectors)
             yield _measured(levels, account, flow, settings.time(state.level, reached))
-    result = affine @ levels[-1].leave(unfolded(levels[-1], vectors))
-    if guidance is None and not _more_alike(levels[-1], affine, result, start):
-        result = start
-    yield _measured(levels, account, result, 0.0)
+    found = levels[-1].leave(unfolded(levels[-1], vectors))
+    better = guidance is not None or _more_alike(levels[-1], affine, found, start)
+    yield _measured(levels, account, affine @ found if better else start, 0.0)
 
 
 def _measured(levels: list[Level], account: StepAccount, transform: Transform, time: float) -> Step:
@@ -84,6 +85,6 @@ def _measured(levels: list[Level], account: StepAccount, transform: Transform, t
     return account.step(REFINE, transform, time, local_correlation=correlation, folding=folding)
 
 
-def _more_alike(level: Level, affine: Affine, found: Transform, start: Transform) -> bool:
-    now, before = (level.similarity_under(affine.inverse() @ transform) for transform in (found, start))
-    return now > before
+def _more_alike(level: Level, affine: Affine, found: Velocity, start: Transform) -> bool:
+    former = None if isinstance(start, Affine) else affine.inverse() @ start
+    return level.similarity_under(found) > level.similarity_under(former) + _ROUNDING

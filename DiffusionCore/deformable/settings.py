@@ -46,7 +46,7 @@ class RefinementSettings:
     step: float = 0.5
     fluid: float = 0.6
     elastic: float = 0.04
-    divergence: float = 0.25
+    divergence: float = 0.28
     patience: int = 8
     gain: float = 0.01
     show_every: int = 6

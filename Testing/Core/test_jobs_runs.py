@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from job_pipelines import vectors
-from job_world import collect, environment, finish, is_step, job, steps, text_of_log, worker
+from job_world import collect, environment, finish, image, is_step, job, steps, text_of_log, worker
 from torch.testing import assert_close
 
 from DiffusionCore.affine.climb import Pace
@@ -123,6 +123,20 @@ def test_a_run_goes_on_after_a_step_of_another_one(events):
     assert {step.of for step in made} == {made[-1].index + 1}
     assert resumed[-1].moved is None
     assert resumed[-1].moved_labels is None
+
+
+def test_a_deformable_registration_sends_the_fields_of_its_steps():
+    settings = {"affine": None, "refinement": {"iterations": [4, 4], "show_every": 2, "spacing": 6.0}}
+    pair = {"fixed": image((20, 18, 16)), "moving": image((20, 18, 16), seed=1), "initial": Matrix(np.eye(4))}
+    asked = RegistrationJob(method="deformable", settings=settings, device="cpu", want_moved=True, **pair)
+    here, there = (finish(runner) for runner in (InProcessRunner(asked), worker(asked)))
+    assert [type(event) for event in here] == [type(event) for event in there]
+    assert len(steps(there)) > 3
+    for one, other in zip(steps(here)[1:-1], steps(there)[1:-1], strict=True):
+        assert one.phase == other.phase == "refine"
+        assert one.metrics == other.metrics
+        assert one.transform.grid == other.transform.grid
+        np.testing.assert_allclose(one.transform.vectors, other.transform.vectors, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["displacement", "velocity"])
