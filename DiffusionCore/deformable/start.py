@@ -20,9 +20,9 @@ _POINTS = 64  # along an axis
 def split(transform: Transform, grid: Grid) -> tuple[Affine, Velocity | None]:
     """Return A and v with A @ exp(v) = ``transform`` over the fixed ``grid``; None where nothing deforms.
 
-    What a refinement made comes apart as it was put together. Of another transform, A is the affine map that comes
-    nearest to it, and v the logarithm of the rest, on the own grid of a displacement or at no more than about 64 points
-    along an axis.
+    What a refinement made comes apart as it was put together; of a displacement after which affine maps act, v is the
+    logarithm on its own grid. Of another transform, A is the affine map that comes nearest to it, and v the logarithm
+    of the rest, on the own grid of a displacement or at no more than about 64 points along an axis.
     """
     parts = transform.parts if isinstance(transform, Chain) else (transform,)
     *after, first = parts or (Affine.identity(),)
@@ -32,6 +32,8 @@ def split(transform: Transform, grid: Grid) -> tuple[Affine, Velocity | None]:
             return affine @ first, None  # pyright: ignore[reportReturnType]
         if isinstance(first, Velocity):
             return affine, first  # pyright: ignore[reportReturnType]
+        if after and isinstance(first, Displacement):
+            return affine, Velocity.of(first, first.grid)  # pyright: ignore[reportReturnType]
     x, y, z = (max(s, e / _POINTS) for s, e in zip(grid.spacing, grid.extent, strict=True))
     grid = transform.grid if isinstance(transform, Displacement) else grid.with_spacing((x, y, z))
     affine = nearest_affine(transform, grid)

@@ -18,11 +18,12 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Progress, Started, StepMade
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.space import Grid, Volume
-from DiffusionCore.space.plain import Field, Matrix
+from DiffusionCore.space.plain import Composite, Field, Matrix
 
 _EVENTS = (Started, Progress, Log, StepMade, Finished, Failed)
 _KNOWN: dict[str, Any] = {
-    known.__name__: known for known in (*_EVENTS, Measure, RegistrationJob, ResumePoint, Volume, Grid, Matrix, Field)
+    known.__name__: known
+    for known in (*_EVENTS, Measure, RegistrationJob, ResumePoint, Volume, Grid, Matrix, Field, Composite)
 }
 _SMALL = 64  # numbers that still stand in the line itself
 _LONGEST = 2**20  # bytes of a line; what is longer is no message

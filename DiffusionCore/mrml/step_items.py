@@ -8,7 +8,7 @@ from typing import Any
 
 from DiffusionCore.jobs.events import StepMade
 from DiffusionCore.mrml.transforms import plain_from_node, plain_to_node, without_ring
-from DiffusionCore.space.plain import Field, PlainTransform
+from DiffusionCore.space.plain import PlainTransform
 
 _PHASE, _TIME, _METRICS = "SpatialDiffusion.phase", "SpatialDiffusion.time", "SpatialDiffusion.metrics"
 
@@ -49,5 +49,4 @@ def step_in(item: Any, index: int) -> KeptStep:
 
 def transform_in(item: Any) -> PlainTransform:
     """Return the transform of ``item`` as it came out of the registration."""
-    transform = plain_from_node(item)
-    return without_ring(transform) if isinstance(transform, Field) else transform
+    return without_ring(plain_from_node(item))

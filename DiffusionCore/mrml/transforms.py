@@ -17,7 +17,7 @@ from vtk.util import numpy_support
 from DiffusionCore.mrml.matrices import to_numpy, to_vtk
 from DiffusionCore.mrml.volumes import new_image, values_of
 from DiffusionCore.space import Frame, Grid
-from DiffusionCore.space.plain import Field, Matrix, PlainTransform
+from DiffusionCore.space.plain import Composite, Field, Matrix, PlainTransform
 
 
 def plain_to_node(transform: PlainTransform, node: Any) -> None:
@@ -31,19 +31,15 @@ def plain_to_node(transform: PlainTransform, node: Any) -> None:
     """
     if node.GetClassName() != "vtkMRMLTransformNode":
         raise ValueError(f"'node' must be a vtkMRMLTransformNode, got a {node.GetClassName()}")
-    if isinstance(transform, Matrix):
-        linear = vtk.vtkTransform()
-        linear.SetMatrix(to_vtk(transform.values))
-        node.SetAndObserveTransformFromParent(linear)
-    else:
-        node.SetAndObserveTransformFromParent(_grid_transform(transform))
+    node.SetAndObserveTransformFromParent(_to_vtk(transform))
 
 
 def plain_from_node(node: Any, *, grid: Grid | None = None) -> PlainTransform:
     """Return the map from the world to the inside of a transform ``node``, transforms above it included.
 
-    Linear chains become a Matrix and a single field the Field that it is (zero outside of its grid, while VTK repeats
-    the outer vectors; no difference if it ends in zeros). All else is sampled on ``grid``.
+    Linear chains become a Matrix, a single field the Field that it is, and one with linear maps after it a Composite
+    (zero outside of its grid, while VTK repeats the outer vectors; no difference if it ends in zeros). All else is
+    sampled on ``grid``.
 
     Raises:
         ValueError: the transform has to be sampled and no ``grid`` is given.
@@ -52,19 +48,21 @@ def plain_from_node(node: Any, *, grid: Grid | None = None) -> PlainTransform:
         matrix = vtk.vtkMatrix4x4()
         node.GetMatrixTransformFromWorld(matrix)
         return Matrix(to_numpy(matrix))
-    field = node.GetTransformFromParentAs("vtkOrientedGridTransform", False, False)
-    stored = field is not None and not node.IsAbstractTransformComputedFromInverse(field) and not field.GetInverseFlag()
-    if stored and node.GetParentTransformNode() is None:
-        return _field(field)
+    if node.GetParentTransformNode() is None and (known := _from_vtk(node)) is not None:
+        return known
     if grid is None:
         raise ValueError(f"'grid' must be given to sample the transform \"{node.GetName()}\"")
     return _sampled(node, grid)
 
 
-def without_ring(field: Field) -> Field:
-    """Return ``field`` as it was before ``plain_to_node`` put a ring of zeros around it."""
-    grid = field.grid.padded(-1)
-    return Field(field.vectors[1:-1, 1:-1, 1:-1], grid)
+def without_ring(transform: PlainTransform) -> PlainTransform:
+    """Return ``transform`` as it was before ``plain_to_node`` put a ring of zeros around its field."""
+    match transform:
+        case Field():
+            return Field(transform.vectors[1:-1, 1:-1, 1:-1], transform.grid.padded(-1))
+        case Composite():
+            return Composite(transform.matrix, without_ring(transform.field))
+    return transform
 
 
 def interpolate_linearly(node: Any) -> None:
@@ -112,6 +110,40 @@ def top_of(node: Any, *, below: Any = None) -> Any:
     while top is not below and top.GetParentTransformNode() is not None:
         top = top.GetParentTransformNode()
     return top
+
+
+def _to_vtk(transform: PlainTransform) -> Any:
+    match transform:
+        case Matrix():
+            linear = vtk.vtkTransform()
+            linear.SetMatrix(to_vtk(transform.values))
+            return linear
+        case Field():
+            return _grid_transform(transform)
+        case Composite():
+            both = vtk.vtkGeneralTransform()
+            both.PostMultiply()  # what is added acts after what is there
+            both.Concatenate(_to_vtk(transform.field))
+            both.Concatenate(_to_vtk(transform.matrix))
+            return both
+
+
+def _from_vtk(node: Any) -> PlainTransform | None:
+    """Return what the node stores from its parent: a field, or one with linear maps after it; None for all else."""
+    stored = node.GetTransformFromParent()
+    if stored is None or node.IsAbstractTransformComputedFromInverse(stored):
+        return None
+    parts = vtk.vtkCollection()
+    slicer.vtkMRMLTransformNode.FlattenGeneralTransform(parts, stored)
+    first, *after = [parts.GetItemAsObject(index) for index in range(parts.GetNumberOfItems())] or [None]
+    if first is None or not first.IsA("vtkOrientedGridTransform") or first.GetInverseFlag():
+        return None
+    if not all(part.IsA("vtkLinearTransform") for part in after):
+        return None
+    matrix = np.eye(4)
+    for part in after:
+        matrix = to_numpy(part.GetMatrix()) @ matrix
+    return Composite(Matrix(matrix), _field(first)) if after else _field(first)
 
 
 def _grid_transform(transform: Field) -> Any:

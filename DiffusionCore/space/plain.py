@@ -1,4 +1,4 @@
-"""Plain transforms: numbers alone, in the two forms in which a transform travels between processes and into Slicer.
+"""Plain transforms: numbers alone, in the three forms in which a transform travels between processes and into Slicer.
 
 Both map points of the fixed space to points of the moving space, RAS mm. No torch: a process that only shows results
 does not load it.
@@ -48,4 +48,12 @@ class Field:
         check_shape(self.vectors, " ".join(map(str, (*self.grid.shape, 3))), name="vectors")
 
 
-PlainTransform = Matrix | Field
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """x -> matrix(x + u(x)): the displacements u of ``field`` act first. Outside of the field it is the ``matrix``."""
+
+    matrix: Matrix
+    field: Field
+
+
+PlainTransform = Matrix | Field | Composite

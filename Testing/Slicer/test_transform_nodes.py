@@ -185,15 +185,54 @@ def test_a_field_under_another_transform_is_sampled_with_it(scene):
     assert np.allclose(plain_from_node(lower, grid=OBLIQUE).vectors, expected.movedim(0, -1), atol=1e-4)
 
 
-def test_a_hardened_composite_is_sampled(scene):
+@GRIDS
+def test_a_composite_turns_also_what_lies_outside_of_its_field(scene, rng, grid):
+    node, whole = add_transform(scene), POSE @ smooth_field(grid)
+    transform_to_node(whole, node)
+    directions = rng.normal(size=(20, 3))
+    outside = grid.center + 2 * max(grid.extent) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    assert np.allclose(from_world(node, outside), mapped(POSE, outside), atol=1e-4)
+    inside = points_in(grid, rng)
+    assert np.allclose(from_world(node, inside), mapped(whole, inside), atol=2e-5)
+
+
+@GRIDS
+def test_a_composite_comes_apart_as_it_was_put_together(scene, grid):
+    node, field = add_transform(scene), smooth_field(grid)
+    transform_to_node(POSE @ field, node)
+    result = without_ring(plain_from_node(node))
+    assert np.array_equal(result.matrix.values, POSE.matrix.numpy())
+    assert np.array_equal(result.field.vectors, field.vectors.movedim(0, -1))
+
+
+def test_a_composite_survives_as_an_item_of_a_sequence_and_in_a_file(scene, rng, tmp_path):
+    node, loaded, whole = add_transform(scene), add_transform(scene), POSE @ smooth_field(OBLIQUE)
+    transform_to_node(whole, node)
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode")
+    kept = sequence.SetDataNodeAtValue(node, "0")
+    storage = slicer.vtkMRMLTransformStorageNode()
+    storage.SetFileName(str(tmp_path / "composite.h5"))
+    assert storage.WriteData(node)
+    assert storage.ReadData(loaded)
+    interpolate_linearly(loaded)
+    points = points_in(OBLIQUE, rng)
+    for each in (kept, loaded):
+        assert np.allclose(
+            mapped(from_plain(without_ring(plain_from_node(each))), points), mapped(whole, points), atol=1e-4
+        )
+
+
+def test_a_hardened_composite_maps_as_its_parts_did(scene):
     upper, lower = add_transform(scene, "field"), add_transform(scene, "affine")
     transform_to_node(smooth_field(OBLIQUE), upper)
     transform_to_node(POSE, lower)
     lower.SetAndObserveTransformNodeID(upper.GetID())
     lower.HardenTransform()
     assert lower.IsComposite()
-    expected = (POSE @ smooth_field(OBLIQUE)).displacement_on(OBLIQUE)
-    assert np.allclose(plain_from_node(lower, grid=OBLIQUE).vectors, expected.movedim(0, -1), atol=1e-4)
+    expected = POSE @ smooth_field(OBLIQUE)
+    points = points_in(OBLIQUE, np.random.default_rng(3))
+    found = from_plain(plain_from_node(lower, grid=OBLIQUE))
+    assert np.allclose(mapped(found, points), mapped(expected, points), atol=1e-4)
 
 
 def test_a_field_that_is_stored_the_other_way_is_inverted(scene):
