@@ -128,13 +128,16 @@ class FieldSampler:
     ) -> Iterator[FieldEstimate]:
         """Yield the estimates from pure noise on, or from ``start``, a clean field noised up to ``times[first]``.
 
-        ``noise`` has one seed for each pair. To go on after step k, give its field as ``start``, and ``first`` = k + 1.
-        The noise of that time is then new, so the run is one that might have been, not the same one.
+        ``noise`` has a seed for each sample: as many for each pair, those of one pair after the other. To go on after
+        step k, give its fields as ``start``, and ``first`` = k + 1. The noise of that time is then new, so the run is
+        one that might have been, not the same one.
         """
         statistics, schedule = self.config.measured, self.config.schedule
         dtype = choose_precision(self.precision, images.device)
         with computing(dtype, images.device):
             condition = self.network.encode(images)
+        if (samples := len(noise.seeds) // len(images)) > 1:
+            condition = condition.repeated(samples)
         time = self.times[first]
         state = noise.at(time, (3, *images.shape[2:])).to(images)
         if start is not None:

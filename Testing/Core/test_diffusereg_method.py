@@ -152,6 +152,17 @@ def test_a_run_that_goes_on_from_a_field_starts_at_its_time_with_its_share_of_no
     assert_close(steps[-1].field, hidden, atol=1e-4, rtol=0)
 
 
+def test_several_samples_of_a_pair_are_those_that_are_drawn_one_by_one():
+    torch.manual_seed(0)
+    network, images = DiffuseReg(NETWORK), torch.rand(2, 2, 6, 7, 5)
+    sampler = FieldSampler(network, CONFIG, (50, 31))
+    *_, both = sampler.fields(images, noise=NoiseSource((1, 2, 3, 4)))
+    assert both.field.shape == (4, 3, 6, 7, 5)
+    for number, seed in enumerate((1, 2, 3, 4)):
+        *_, alone = sampler.fields(images[number // 2 : number // 2 + 1], noise=NoiseSource((seed,)))
+        assert_close(both.field[number], alone.field[0], atol=1e-3, rtol=1e-3)
+
+
 def test_the_network_may_compute_in_bfloat16_and_nothing_else_does():
     torch.manual_seed(0)
     network, images = DiffuseReg(NETWORK), torch.rand(1, 2, 6, 7, 5)
