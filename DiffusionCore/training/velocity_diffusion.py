@@ -17,6 +17,7 @@ from torch import Tensor
 
 from DiffusionCore.checks import check_range
 from DiffusionCore.deformable.pair_images import pair_images
+from DiffusionCore.deformable.sampled import KIND
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
 from DiffusionCore.diffusion.gaussian import CleanTarget, draw_times, noised
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
@@ -24,7 +25,6 @@ from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, dra
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
 
-KIND = "diffusereg"
 _MEASURED = 16  # batches of pairs from which the deviation of the velocities comes
 _OUTSIDE = 0.1  # weight of the velocity where there is no object, beside 1 inside
 _LEAST = 1.0  # the smallest weight of a time: the first estimates, from noise alone, count as well
