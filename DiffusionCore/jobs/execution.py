@@ -16,8 +16,9 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
+from DiffusionCore.jobs.label_files import complete_settings
 from DiffusionCore.jobs.measures import measures, step_metrics, uncertainty_measures
-from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint, plain_settings
+from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint
 from DiffusionCore.registration import METHODS, Pipeline
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
@@ -52,7 +53,11 @@ class _Run:
         device = str(choose_device(job.device))
         yield Started(device)
         yield Progress("Loading the model...")
-        settings, after = _settings(job), _step(job.resume)
+        with complete_settings(job) as plain:
+            yield from self._carried_out(_settings(job, plain), device)
+
+    def _carried_out(self, settings: Any, device: str) -> Iterator[Event]:
+        job, after = self.job, _step(self.job.resume)
         pipeline = _factory(job.factory)(settings, device)
         expected = settings.expected_steps(after) if hasattr(settings, "expected_steps") else None
         if not self.should_stop():
@@ -118,9 +123,8 @@ def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | 
     return pipeline.steps(job.fixed, job.moving, initial=_affine(job.initial), generator=generator, after=after)
 
 
-def _settings(job: RegistrationJob) -> Any:
+def _settings(job: RegistrationJob, plain: dict[str, Any]) -> Any:
     """Return the settings of the method, or the bare numbers for a method that only its own factory knows."""
-    plain = plain_settings(job.settings)
     if job.method in METHODS:
         return from_dict(METHODS[job.method], plain)
     if job.factory == PIPELINE:

@@ -15,6 +15,7 @@ from DiffusionCore.mrml.fixes import Fix, FixAction
 from DiffusionCore.mrml.labels import reference_size
 from DiffusionCore.mrml.output_checks import problems_with_outputs
 from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.steering import Steering, count_of
 from DiffusionCore.mrml.transforms import stands_under
 from DiffusionCore.mrml.volumes import grid_of
 from DiffusionCore.space import Frame, Grid
@@ -53,6 +54,7 @@ def findings(request: RegistrationRequest) -> list[Finding]:
     found = list(_about_choice(request))
     if not found:
         found += _about_images(request)
+    found += _about_landmarks(request.steering)
     found += [Finding(Severity.ERROR, text) for text in problems_with_outputs(request)]
     return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
@@ -141,6 +143,20 @@ def _about_values(name: str, image: Any) -> Iterator[Finding]:
         if facts.invalid == 1:
             text = f"{name} has one invalid voxel (NaN). It counts as background."
         yield Finding(Severity.WARNING, text, Fix(FixAction.ACCEPT))
+
+
+def _about_landmarks(steering: Steering) -> Iterator[Finding]:
+    lists = (steering.fixed_landmarks, steering.moving_landmarks)
+    if all(each is None for each in lists):
+        return
+    if None in lists:
+        text = "Landmarks come in pairs: choose a list for the fixed and one for the moving volume."
+        yield Finding(Severity.ERROR, text)
+    elif lists[0] is lists[1]:
+        yield Finding(Severity.ERROR, "Fixed and moving landmarks are the same list. Choose two.")
+    elif (counts := [count_of(each) for each in lists])[0] != counts[1]:
+        text = f"Fixed and moving landmarks differ in number: {counts[0]} and {counts[1]}. Each needs its counterpart."
+        yield Finding(Severity.ERROR, text)
 
 
 def _about_segmentation(node: Any, grid: Grid) -> Iterator[Finding]:

@@ -44,6 +44,17 @@ def segment_names(node: Any) -> dict[int, str]:
     return {value: colors.GetColorName(value) for value in named if colors.GetColorName(value) != "(none)"}
 
 
+def common_names(*nodes: Any) -> list[str]:
+    """Return, sorted, the names that segments or labels have in all of ``nodes``."""
+    names = [
+        {each.GetName() for each in _segments(node)}
+        if node.IsA("vtkMRMLSegmentationNode")
+        else set(segment_names(node).values())
+        for node in nodes
+    ]
+    return sorted(set.intersection(*names))
+
+
 def reference_size(node: Any) -> tuple[int, int, int] | None:
     """Return the size (i, j, k) of the image that a segmentation or label map ``node`` was made on; None if unknown."""
     if not node.IsA("vtkMRMLSegmentationNode"):

@@ -82,8 +82,8 @@ class Outputs:
         else:
             plain_to_node(made[-1].transform, self.nodes.transform)
         if not self._begun and self._request.carry:
-            for node in (self._request.moving, self._request.moving_segmentation):
-                if node is not None and self._scene.IsNodePresent(node):
+            for node in self._request.carried:
+                if self._scene.IsNodePresent(node):
                     put_under(node, self.nodes.transform)
         self._begun = True
 

@@ -15,6 +15,7 @@ from DiffusionCore.mrml.facts import facts_of
 from DiffusionCore.mrml.labels import common_numbers, reading_labels
 from DiffusionCore.mrml.request import RegistrationRequest
 from DiffusionCore.mrml.sequences import StepSequence
+from DiffusionCore.mrml.steering import guidance_of
 from DiffusionCore.mrml.step_items import KeptStep
 from DiffusionCore.mrml.transforms import plain_from_node, stands_under
 from DiffusionCore.mrml.volumes import PART, volume_from_node
@@ -71,13 +72,16 @@ def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Gener
         above = request.transform if stands_under(request.moving_segmentation, request.transform) else None
         labels[0] = yield from reading_labels(request.fixed_segmentation, fixed.grid, numbers)
         labels[1] = yield from reading_labels(request.moving_segmentation, moving.grid, numbers, below=above)
+    settings = dict(request.settings)
+    if (guidance := guidance_of(request.steering, request.transform, numbers)) is not None:
+        settings["guidance"] = guidance
     job = RegistrationJob(
         fixed=fixed,
         moving=moving,
         fixed_labels=labels[0],
         moving_labels=labels[1],
         method=request.method,
-        settings=dict(request.settings),
+        settings=settings,
         seed=request.seed,
         device=request.device,
         initial=initial,

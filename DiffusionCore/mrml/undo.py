@@ -44,10 +44,9 @@ class UndoPoint:
                 point._keep_helper(request.transform.GetNodeReference(role))
             point._keep(request.transform, _transform)
             point._active = StepSequence.active_of(request.transform)
-        for node in (request.moving, request.moving_segmentation):
-            if node is not None:
-                point._keep(top_of(node, below=request.transform), _parent)
-                point._keep(node, _parent)
+        for node in request.carried:
+            point._keep(top_of(node, below=request.transform), _parent)
+            point._keep(node, _parent)
         point._keep(request.volume, _image)
         for volume in (request.fixed, request.moving, request.volume):
             point._keep_look(volume)

@@ -34,6 +34,10 @@ def _texts(_):
             "Segmentation and volume differ in size: {first} and {second}. "
             "Select the segmentation that was drawn on this volume."
         ),
+        _("Landmarks come in pairs: choose a list for the fixed and one for the moving volume."),
+        _("Fixed and moving landmarks are the same list. Choose two."),
+        _("Fixed and moving landmarks differ in number: {first} and {second}. Each needs its counterpart."),
+        _("A target segment needs the segmentations of both volumes."),
         _('The volume "{name}" holds no image. Load it again, or choose another one.'),
         _(
             'The volume "{name}" has {count} values per voxel; an image of one value is needed. '

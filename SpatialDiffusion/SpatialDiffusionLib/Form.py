@@ -19,6 +19,7 @@ from .Notes import Notes, seeNote
 from .Requests import requestOf
 from .ResultSection import ResultSection
 from .States import Link, appearance
+from .SteerSection import SteerSection
 from .StepsSection import StepsSection
 from .Texts import QuietTexts, StatusLine, alignLabels, letShrink
 from .TrainingSection import TrainingSection
@@ -55,7 +56,15 @@ class RegistrationForm(ParameterPanel):
         onDevice, onDetail = (lambda key, name=name: self._set(name, key) for name in ("device", "detail"))
         self._advanced = AdvancedSection(ui, onDevice, onDetail, self.install, self._restore)
         self.listPresets()
-        explaining = (ui.presetDescription, ui.stepsEmptyLabel, ui.resultEmptyLabel, ui.stepLabel, ui.packagesLabel)
+        self._steer = SteerSection(ui, lambda name: self._set("targetSegment", name))
+        explaining = (
+            ui.presetDescription,
+            ui.steerLabel,
+            ui.stepsEmptyLabel,
+            ui.resultEmptyLabel,
+            ui.stepLabel,
+            ui.packagesLabel,
+        )
         self._quiet = QuietTexts(self.form, explaining)
         names = ("fixedVolume", "movingVolume", "preset", "outputTransform", "outputVolume")
         alignLabels([getattr(ui, f"{name}SelectorLabel") for name in names])
@@ -65,8 +74,6 @@ class RegistrationForm(ParameterPanel):
         for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
             qt.QWidget.setTabOrder(last, widget)
             last = widget
-        for name in ("steer", "training"):
-            self._hideIfEmpty(name)
         for selector in (ui.fixedVolumeSelector, ui.movingVolumeSelector):
             selector.connect("nodeActivated(vtkMRMLNode*)", self._onVolumePicked)
         scene = slicer.mrmlScene
@@ -85,10 +92,6 @@ class RegistrationForm(ParameterPanel):
         self._presets.fill(items, separatorAfter=len(builtIn))
         if self.parameters is not None:
             self._refresh()
-
-    def _hideIfEmpty(self, name):
-        container = getattr(self.ui, f"{name}Container")
-        getattr(self.ui, f"{name}Section").setVisible(container.layout() is not None)
 
     def on_change(self):
         self._refresh()
@@ -115,6 +118,7 @@ class RegistrationForm(ParameterPanel):
         self._log.follow(run)
         self._looks.follow(chosen)
         preset = self._preset()
+        self._steer.follow(chosen, preset)
         if not self._presets.show(chosen.preset):
             self.ui.presetSelector.setCurrentIndex(-1)
         self._advanced.devices.show(chosen.device)

@@ -16,6 +16,9 @@ class Parameters:
 
     Attributes:
         preset: the key of a preset (Presets.py).
+        targetSegment: the name of a segment that both segmentations have.
+        pull: strength of landmarks and target, percent; 50 is the normal one.
+        smoothness: power of ten that the normal one is multiplied by.
         device: "auto", "cpu" or "cuda:0".
         detail: "fast", "default" or "accurate": how much time for how much detail of a deformation.
         damping: how much the change of volume by a deformation is held back.
@@ -35,6 +38,11 @@ class Parameters:
     fixedSegmentation: slicer.vtkMRMLSegmentationNode
     movingSegmentation: slicer.vtkMRMLSegmentationNode
     initialTransform: vtkMRMLTransformNode
+    fixedLandmarks: slicer.vtkMRMLMarkupsFiducialNode
+    movingLandmarks: slicer.vtkMRMLMarkupsFiducialNode
+    targetSegment: str = ""
+    pull: Annotated[float, WithinRange(0, 100)] = 50.0
+    smoothness: Annotated[float, WithinRange(-1, 1)] = 0.0
     outputTransform: vtkMRMLTransformNode
     outputVolume: vtkMRMLScalarVolumeNode
     device: str = "auto"

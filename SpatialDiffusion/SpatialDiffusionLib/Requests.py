@@ -4,6 +4,7 @@ from DiffusionCore.mrml.request import RegistrationRequest
 
 from . import Presets
 from .CoreTexts import coreText
+from .SteerSection import signatureOfSteering, steeringOf
 
 
 def requestOf(parameters, preset) -> RegistrationRequest:
@@ -16,6 +17,7 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         fixed_segmentation=parameters.fixedSegmentation,
         moving_segmentation=parameters.movingSegmentation,
         initial=parameters.initialTransform,
+        steering=steeringOf(parameters, preset),
         method=preset.method,
         settings=Presets.settingsOf(preset, parameters.steps, parameters.detail, parameters.damping),
         device=parameters.device,
@@ -41,4 +43,5 @@ def signatureOf(parameters) -> tuple:
     return (
         *(None if node is None else node.GetID() for node in nodes),
         *(getattr(parameters, each) for each in choices),
+        *signatureOfSteering(parameters),
     )

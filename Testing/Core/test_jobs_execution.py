@@ -248,7 +248,7 @@ def test_a_deformable_job_sends_fields_and_goes_on_from_one_of_them():
     events, end = outcome(asked)
     assert isinstance(end, Finished)
     made = steps(events)
-    assert [step.phase for step in made] == ["center", *["refine"] * (len(made) - 1)]
+    assert [step.phase for step in made] == ["start", *["refine"] * (len(made) - 1)]
     assert all(isinstance(step.transform, Field) for step in made[1:-1])
     chosen = made[2]
     point = ResumePoint(chosen.index, chosen.phase, chosen.time, chosen.transform)
