@@ -13,8 +13,8 @@ class Step:
 
     Attributes:
         index: 0, 1, 2, ... in the order of time.
-        phase: what made this step: "center", "pose", "search", "polish", "diffusion", ...
-        time: the diffusion time, from 1 (nothing known) to 0 (denoised).
+        phase: what made this step: "center", "pose", "search", "polish", "diffusion", "refine", ...
+        time: the diffusion time, from 1 (nothing known) to 0 (denoised); of a refinement, the share that is left of it.
         transform: from fixed to moving points, RAS mm.
         metrics: name -> value, e.g. "mutual_information" (nat) and "overlap" (share of the fixed foreground).
     """
