@@ -70,15 +70,20 @@ def count_of(landmarks: Any) -> int:
     return landmarks.GetNumberOfDefinedControlPoints()
 
 
-def _points(landmarks: Any, below: Any) -> list[Point]:
-    """Return the points that have been placed, RAS mm of the world, or of what the transform ``below`` receives."""
-    to_below = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(landmarks.GetParentTransformNode(), below, to_below)
+def placed(landmarks: Any) -> list[Point]:
+    """Return the points of a markups node that have been placed, RAS mm of the node itself."""
     points = []
     for number in range(landmarks.GetNumberOfControlPoints()):
         if landmarks.GetNthControlPointPositionStatus(number) == landmarks.PositionDefined:
             point = [0.0, 0.0, 0.0]
             landmarks.GetNthControlPointPosition(number, point)
-            x, y, z = to_below.TransformPoint(point)
+            x, y, z = point
             points.append((x, y, z))
     return points
+
+
+def _points(landmarks: Any, below: Any) -> list[Point]:
+    """Return the points that have been placed, RAS mm of the world, or of what the transform ``below`` receives."""
+    to_below = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(landmarks.GetParentTransformNode(), below, to_below)
+    return [to_below.TransformPoint(point) for point in placed(landmarks)]

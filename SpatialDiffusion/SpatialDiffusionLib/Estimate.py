@@ -5,11 +5,12 @@ from slicer.i18n import tr as _
 
 from .Words import durationText, memoryText
 
-_SETTING = "SpatialDiffusion/SecondsPerWork/{method}"
+_SETTING = "SpatialDiffusion/SecondsPerWork/{work}"
 _DEVICE = "SpatialDiffusion/LastDevice"
 # Until the first run has been measured: one core without a GPU, 2.5 and 80 million voxels
 _START_SECONDS = 3.0  # the worker, torch and the model
-_SECONDS_PER_WORK = 5.0
+_SECONDS_PER_WORK = {"deformable-fast": 9.0, "deformable-default": 14.0, "deformable-accurate": 60.0}
+_SECONDS_OF_OTHERS = 5.0
 _START_MEGABYTES = 380.0  # the same
 _BYTES_PER_VOXEL = 4.0  # the images themselves; what is worked on is small
 
@@ -19,9 +20,10 @@ def workOf(fixed, moving, samples: int) -> float:
     return samples * (1 + (_voxels(fixed) + _voxels(moving)) / 500e6)
 
 
-def estimateText(fixed, moving, method: str, device: str, samples: int) -> str:
-    """Return the sentence after "Ready."."""
-    rate = slicer.util.settingsValue(_SETTING.format(method=method), _SECONDS_PER_WORK, converter=float)
+def estimateText(fixed, moving, work: str, device: str, samples: int) -> str:
+    """Return the sentence after "Ready."; ``work`` is the kind of the registration (Presets.workName)."""
+    start = _SECONDS_PER_WORK.get(work, _SECONDS_OF_OTHERS)
+    rate = slicer.util.settingsValue(_SETTING.format(work=work), start, converter=float)
     seconds = _START_SECONDS + rate * workOf(fixed, moving, samples)
     megabytes = _START_MEGABYTES + _BYTES_PER_VOXEL * (_voxels(fixed) + _voxels(moving)) / 1e6
     place = deviceText(device if device != "auto" else slicer.util.settingsValue(_DEVICE, ""))
@@ -29,11 +31,11 @@ def estimateText(fixed, moving, method: str, device: str, samples: int) -> str:
     return sentence.format(time=durationText(_rounded(seconds)), place=place, memory=memoryText(megabytes))
 
 
-def remember(fixed, moving, method: str, device: str, samples: int, seconds: float) -> None:
+def remember(fixed, moving, work: str, device: str, samples: int, seconds: float) -> None:
     """Note how long a whole run took; the next estimate is made from it."""
     settings = slicer.app.userSettings()
-    work = workOf(fixed, moving, samples)
-    settings.setValue(_SETTING.format(method=method), max(0.1, seconds - _START_SECONDS) / work)
+    rate = max(0.1, seconds - _START_SECONDS) / workOf(fixed, moving, samples)
+    settings.setValue(_SETTING.format(work=work), rate)
     settings.setValue(_DEVICE, device)
 
 

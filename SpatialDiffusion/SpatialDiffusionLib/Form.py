@@ -118,7 +118,7 @@ class RegistrationForm(ParameterPanel):
         self._log.follow(run)
         self._looks.follow(chosen)
         preset = self._preset()
-        self._steer.follow(chosen, preset)
+        self._steer.follow(chosen, preset, self.logic.running)
         if not self._presets.show(chosen.preset):
             self.ui.presetSelector.setCurrentIndex(-1)
         self._advanced.devices.show(chosen.device)

@@ -96,6 +96,11 @@ def modelPresets(cards: Any) -> list[Preset]:
     return presets
 
 
+def workName(preset: Preset, detail: str) -> str:
+    """Return what the time of a registration depends on beside the images: the method, and how fine it deforms."""
+    return f"{DEFORMABLE}-{detail}" if preset.method == DEFORMABLE else preset.method
+
+
 def missingPreset(key: str) -> Preset:
     """Return what stands for a preset of a saved scene that does not exist here."""
     return Preset(key, key.removeprefix(_MODEL), _("A model that is not here."))

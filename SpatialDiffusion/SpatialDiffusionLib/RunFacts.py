@@ -3,6 +3,7 @@
 from DiffusionCore.jobs.events import FOLDING, SIMILARITY
 from DiffusionCore.jobs.failures import GPU_MEMORY
 from DiffusionCore.mrml.run import RunState
+from DiffusionCore.mrml.steering import count_of
 
 from .CoreTexts import coreText
 from .States import End, Facts, Phase
@@ -25,6 +26,7 @@ def runFacts(run, resumedFrom, stopSeconds, places) -> Facts:
         stepPhase=run.phase,
         secondsLeft=run.seconds_left,
         resumedFrom=resumedFrom,
+        landmarks=_landmarks(run.request.steering),
         stopSeconds=stopSeconds if run.state is RunState.STOPPING else 0.0,
         **places,
     )
@@ -46,6 +48,11 @@ def endFacts(run, seconds) -> Facts:
         similarity=(similarity.before, similarity.after) if known else None,
         folding=None if folding is None else folding.after,
     )
+
+
+def _landmarks(steering) -> int:
+    both = steering.fixed_landmarks is not None and steering.moving_landmarks is not None
+    return count_of(steering.fixed_landmarks) if both and steering.strength > 0 else 0
 
 
 def _number(run) -> int | None:

@@ -58,6 +58,7 @@ class Facts:
         stepPhase: what made it.
         secondsLeft: None if nobody knows.
         resumedFrom: the step that the run under way started from.
+        landmarks: how many pairs guide it.
         stopSeconds: how long ago Stop was pressed.
         end: how the last run ended.
         failure, hasDetails: why, if it failed, and whether the log tells more.
@@ -79,6 +80,7 @@ class Facts:
     stepPhase: str = ""
     secondsLeft: float | None = None
     resumedFrom: int | None = None
+    landmarks: int = 0
     stopSeconds: float = 0.0
     end: End = End.NONE
     failure: str = ""
@@ -202,7 +204,7 @@ def _statusLine(facts: Facts) -> _Line:
 def _runningText(facts: Facts) -> str:
     if facts.step is None or facts.activity:
         return facts.activity or _("Starting...")
-    parts = [] if facts.resumedFrom is None else [_("Resumed from step {step}").format(step=facts.resumedFrom)]
+    parts = [] if facts.resumedFrom is None else [_resumedText(facts)]
     counted = _("step {step} of {of}") if facts.of else _("step {step}")
     parts.append(counted.format(step=facts.step, of=facts.of))
     parts.append(phaseText(facts.stepPhase))
@@ -210,6 +212,13 @@ def _runningText(facts: Facts) -> str:
         parts.append(_("{time} left").format(time=durationText(facts.secondsLeft)))
     text = ", ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]
+
+
+def _resumedText(facts: Facts) -> str:
+    if not facts.landmarks:
+        return _("Resumed from step {step}").format(step=facts.resumedFrom)
+    text = _("Resumed from step {step} with {count} landmark pairs")
+    return text.format(step=facts.resumedFrom, count=facts.landmarks)
 
 
 def _idleLine(facts: Facts) -> _Line:

@@ -3,7 +3,7 @@
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.labels import common_names
-from DiffusionCore.mrml.steering import Steering, count_of
+from DiffusionCore.mrml.steering import Steering, count_of, placed
 
 from . import Presets
 from .Choices import Choice
@@ -18,19 +18,25 @@ class SteerSection:
         self._ui = ui
         self._targets = Choice(ui.targetSelector, lambda key: onTarget("" if key == _none() else key))
         self._listed: list[str] | None = None
+        self._used: tuple | None = None
         for widget in (ui.fixedPlaceWidget, ui.movingPlaceWidget):
             widget.setPlaceMultipleMarkups(widget.ForcePlaceMultipleMarkups)
             widget.buttonsVisible = False
             widget.placeButton().show()
             widget.deleteButton().show()
 
-    def follow(self, parameters, preset) -> None:
+    def note(self, parameters) -> None:
+        """Note what the run that begins now is guided by."""
+        self._used = signatureOfSteering(parameters)
+
+    def follow(self, parameters, preset, running) -> None:
         """Show what holds; called whenever something may have changed."""
         steers = preset.method == Presets.DEFORMABLE
         self._ui.steerBody.setVisible(steers)
-        self._ui.steerLabel.setText(
-            _steerText(parameters) if steers else _("Choose a preset that deforms to steer it.")
-        )
+        text = _steerText(parameters) if steers else _("Choose a preset that deforms to steer it.")
+        if running and signatureOfSteering(parameters) != self._used:
+            text = _("Changes apply on the next Resume.")
+        self._ui.steerLabel.setText(text)
         names = _commonSegments(parameters.fixedSegmentation, parameters.movingSegmentation)
         if names != self._listed:
             self._listed = names
@@ -57,7 +63,7 @@ def steeringOf(parameters, preset) -> Steering:
 def signatureOfSteering(parameters) -> tuple:
     """Return what distinguishes one steering from another, the placed points included."""
     lists = (parameters.fixedLandmarks, parameters.movingLandmarks)
-    points = tuple(None if each is None else (each.GetID(), each.GetMTime()) for each in lists)
+    points = tuple(None if each is None else (each.GetID(), tuple(placed(each))) for each in lists)
     return (*points, parameters.targetSegment, parameters.pull, parameters.smoothness)
 
 

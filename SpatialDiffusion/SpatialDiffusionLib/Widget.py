@@ -9,7 +9,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import InstallError, ensure_packages, missing_packages
 from DiffusionCore.mrml.run import RunState
 
-from . import Estimate, Views
+from . import Estimate, Presets, Views
 from .CoreTexts import coreText
 from .Form import RegistrationForm
 from .Notes import gpuNote
@@ -29,7 +29,7 @@ class RegistrationPanel(RegistrationForm):
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._onTimer)
-        self._ticks, self._resumedFrom = 0, None
+        self._ticks, self._resumedFrom, self._work = 0, None, ""
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
         self._installing, self._live, self._resultShown = "", True, False
@@ -135,6 +135,8 @@ class RegistrationPanel(RegistrationForm):
             self._refresh()
             return
         self._resumedFrom = None if resume is None else self._steps.shown
+        self._steer.note(chosen)
+        self._work = Presets.workName(preset, chosen.detail)
         self._startedAt, self._end = time.monotonic(), Facts()
         chosen.fade = min(max(chosen.fade, _VISIBLE[0]), _VISIBLE[1])
         chosen.live = self._live = run.following = True
@@ -167,7 +169,7 @@ class RegistrationPanel(RegistrationForm):
         self._end, self._endSignature = endFacts(run, seconds), signatureOf(chosen)
         if run.state is RunState.FINISHED:
             request = run.request
-            rest = (request.method, run.device, request.samples, seconds)
+            rest = (self._work, run.device, request.samples, seconds)
             if self._resumedFrom is None:
                 Estimate.remember(request.fixed, request.moving, *rest)
             if not self._resultShown:
@@ -227,7 +229,8 @@ class RegistrationPanel(RegistrationForm):
             return runFacts(self.logic.run, self._resumedFrom, time.monotonic() - self._stoppedAt, places)
         self._forgetOldEnd()
         if self._end.end is End.NONE and not problem:
-            request = (chosen.fixedVolume, chosen.movingVolume, self._preset().method, chosen.device, chosen.samples)
+            work = Presets.workName(self._preset(), chosen.detail)
+            request = (chosen.fixedVolume, chosen.movingVolume, work, chosen.device, chosen.samples)
             places["estimate"] = Estimate.estimateText(*request)
         anyVolume = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") > 0
         return self._end.replaced(anyVolume=anyVolume, **places)

@@ -84,6 +84,20 @@ def test_what_is_placed_is_counted(steered):
     assert "2 fixed and 2 moving landmarks" in steered.ui.steerLabel.text
 
 
+def test_changes_during_a_run_are_for_the_next_one_and_resuming_says_how_many_landmarks_guide_it(steered):
+    steered.start(count=6, pause=0.3)
+    steered.wait_for_step(2)
+    assert "Takes effect on Register" in steered.ui.steerLabel.text
+    steered.ui.pullSlider.setValue(90)
+    steered.wait_for(lambda: steered.ui.steerLabel.text == "Changes apply on the next Resume.")
+    steered.stop()
+    steered.wait_for_end()
+    assert "Takes effect on Register" in steered.ui.steerLabel.text
+    steered.use("shifts", count=6, pause=0.3)
+    steered.ui.resumeButton.click()
+    steered.wait_for(lambda: "with 2 landmark pairs" in steered.status)
+
+
 def test_presets_that_do_not_deform_cannot_be_steered(steered):
     choose(steered.ui.presetSelector, "Rigid only")
     assert not steered.ui.steerBody.visible
