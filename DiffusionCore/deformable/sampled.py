@@ -65,6 +65,7 @@ class SampledField:
         network: the denoiser.
         config: the noise that it was trained with.
         spacing: of the images that it was trained on, mm.
+        corrections: passes of the network at each time, as in its training.
         settings: how it samples.
         seed: of the noise of the first sample; the others have those that follow.
     """
@@ -72,6 +73,7 @@ class SampledField:
     network: LoopDenoiser
     config: VelocityDiffusionConfig
     spacing: float
+    corrections: int
     settings: SampledSettings
     seed: int = 0
 
@@ -84,7 +86,7 @@ class SampledField:
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
         """Yield the estimate before the first step, a velocity of zero, and the mean of the samples after each step.
 
-        At every step each sample sees the moving image through ``start @ v`` by its own v, resampled from its own
+        In every pass each sample sees the moving image through ``start @ v`` by its own v, resampled from its own
         voxels. The spread of the samples is in mm, on the grid of the velocity.
         """
         spacing = seen_spacing(fixed, self.spacing)
@@ -118,6 +120,7 @@ class SampledField:
             spaced_times(self.config.schedule.steps, self.passes),
             noise=NoiseSource(tuple((self.seed + number) % 2**32 for number in range(self.settings.samples))),
             sampler=Sampler(self.settings.eta),
+            passes=self.corrections,
             dtype=choose_precision(self.settings.precision, device),
         )
         for step in run:
@@ -139,7 +142,8 @@ def load_sampled(settings: SampledSettings, device: str = "auto") -> SampledFiel
             f"but {settings.passes} were asked for."
         )
     network = cast(LoopDenoiser, build_network(checkpoint)).to(choose_device(device))
-    return SampledField(network, config, float(checkpoint.config["pairs"]["spacing"]), settings)
+    spacing, corrections = float(checkpoint.config["pairs"]["spacing"]), int(checkpoint.config["passes"])
+    return SampledField(network, config, spacing, corrections, settings)
 
 
 def _velocity(vectors: Tensor, grid: Grid) -> Velocity:

@@ -121,31 +121,34 @@ def sample_velocities(
     *,
     noise: NoiseSource,
     sampler: Sampler,
+    passes: int,
     start: Tensor | None = None,
     first: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Iterator[VelocityEstimate]:
     """Yield what each step makes of the velocities between ``fixed`` (B, 1, K, J, I) and what ``warp`` shows.
 
-    Each step sees the moving image behind the estimate of the step before. ``noise`` has a seed for each of the B
-    samples, of one pair or of several. To go on after step k give its velocities as ``start``, and ``first`` = k + 1:
-    they are noised anew up to the time of that step. The network computes in ``dtype``.
+    At each time the network makes as many ``passes`` as in its training, from an estimate of zero on, each on the
+    moving image behind the estimate before. (Carried along from time to time instead, the estimates drift away from
+    what the network has learned to correct: measured.) ``noise`` has a seed for each of the B samples, of one pair or
+    of several. To go on after step k give its velocities as ``start``, and ``first`` = k + 1: they are noised anew up
+    to the time of that step. The network computes in ``dtype``.
     """
     deviation, window = config.measured, network.config.force_window
     k, j, i = (-(-n // network.stride) for n in fixed.shape[2:])
     drawn = SmoothNoise(noise, config)
     state = drawn.at(times[first], (3, k, j, i)).to(fixed)
-    current = torch.zeros_like(state) if start is None else start.to(fixed) / deviation
     if start is not None and config.form == "diffusion":
-        state = noised(current, state, config.schedule.alpha_bar(torch.tensor(times[first])))
+        state = noised(start.to(fixed) / deviation, state, config.schedule.alpha_bar(torch.tensor(times[first])))
 
     def estimate(state: Tensor, time: int) -> Tensor:
-        nonlocal current
-        images = pair_images(fixed, warp(deviation * current), window)
         seen = state if config.form == "diffusion" else torch.zeros_like(state)
-        times = torch.full((len(state),), time, device=state.device)
-        with computing(dtype, state.device):
-            current = network(images, seen, current, times)
+        when = torch.full((len(state),), time, device=state.device)
+        current = torch.zeros_like(state)
+        for _ in range(passes):
+            images = pair_images(fixed, warp(deviation * current), window)
+            with computing(dtype, state.device):
+                current = network(images, seen, current, when)
         return current
 
     run = denoise(estimate, state, times, config.schedule, CleanTarget(), noise=drawn, sampler=sampler, first=first)

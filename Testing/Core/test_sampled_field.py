@@ -43,7 +43,7 @@ class Guess(torch.nn.Module):
 
 
 def estimates(network, seed=0, **changes):
-    field = SampledField(network, CONFIG, 4.0, replace(SETTINGS, **changes), seed)
+    field = SampledField(network, CONFIG, 4.0, 2, replace(SETTINGS, **changes), seed)
     return list(field.estimates(FIXED, MOVING, START))
 
 
@@ -62,7 +62,7 @@ def test_a_perfect_network_recovers_the_hidden_field_of_oblique_volumes_in_mm(ch
 def test_every_sample_sees_the_images_as_its_own_estimate_warps_them():
     network = Guess(doubt=0.6)
     estimates(network)
-    assert [tuple(images.shape) for images in network.seen] == [(3, 5, *SEEN.shape)] * 5
+    assert [tuple(images.shape) for images in network.seen] == [(3, 5, *SEEN.shape)] * 10
     first, second = network.seen[:2]
     assert torch.equal(first[0], first[1])
     assert (second[0, 1] - second[1, 1]).abs().max() > 1e-3
@@ -88,13 +88,20 @@ def test_the_seed_decides_the_samples():
 
 
 def test_the_precision_of_the_network_stays_with_it():
-    field = SampledField(LoopDenoiser(NETWORK), CONFIG, 4.0, replace(SETTINGS, precision=Precision.BFLOAT16, passes=2))
+    field = SampledField(
+        LoopDenoiser(NETWORK), CONFIG, 4.0, 2, replace(SETTINGS, precision=Precision.BFLOAT16, passes=2)
+    )
     for _ in field.estimates(FIXED, MOVING, START):
         assert not torch.is_autocast_enabled("cpu")
 
 
 def saved(path, kind="diffusereg", **changes):
-    config = {"diffusion": to_dict(CONFIG), "network": to_dict(NETWORK), "pairs": {"spacing": 4.0}} | changes
+    config = {
+        "diffusion": to_dict(CONFIG),
+        "network": to_dict(NETWORK),
+        "pairs": {"spacing": 4.0},
+        "passes": 2,
+    } | changes
     torch.manual_seed(0)
     network = LoopDenoiser(NETWORK)
     for parameter in network.parameters():
