@@ -77,6 +77,11 @@ class FieldEstimator(Protocol):
         """How many estimates there will be."""
         ...
 
+    @property
+    def settles(self) -> bool:
+        """Whether each estimate is as good as the method has; else only the last one counts."""
+        ...
+
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
         """Yield the estimate before the first pass, a velocity of zero, and after each pass."""
         ...
@@ -93,6 +98,8 @@ class LearnedField:
         spacing: of the images that it was trained on, mm.
         passes, precision: as for ``LearnedSettings``.
     """
+
+    settles = True
 
     def __init__(self, network: FieldNetwork, spacing: float, *, passes: int = 3, precision: Precision) -> None:
         self.passes = passes
@@ -133,14 +140,20 @@ def field_steps(
 ) -> Iterator[Step]:
     """Yield one step of the phase "field" per pass of ``field`` after the affine ``start``.
 
-    The transform of the last one is ``start`` where the images are no more alike, by their local correlation, than
-    they were there. Of samples, the mean spread in mm is a metric.
+    An estimate after which the images are no more alike, by their local correlation, is the last one, and what was before
+    it is kept: on images that agree already, the estimates of a network drift away from each other. Samples of a
+    diffusion that has not ended may be less alike, so there only the end counts. Their mean spread in mm is a metric.
     """
     estimates = field.estimates(fixed, moving, start)
-    begun = next(estimates)
+    best, kept = next(estimates), start
     for number, estimate in enumerate(estimates, start=1):
-        refused = number == field.passes and estimate.alike <= begun.alike
-        transform = start if refused else start @ estimate.velocity
+        gained, last = estimate.alike > best.alike, number == field.passes
+        if not gained and (last or field.settles):
+            yield account.step(FIELD, kept)
+            return
+        transform = start @ estimate.velocity
+        if field.settles:
+            best, kept = estimate, transform
         spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
         yield account.step(FIELD, transform, 1 - number / field.passes, **spread)
 

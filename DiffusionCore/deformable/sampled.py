@@ -82,6 +82,11 @@ class SampledField:
         """How many estimates there will be."""
         return self.settings.passes
 
+    @property
+    def settles(self) -> bool:
+        """False: before the last step the samples still hold noise."""
+        return False
+
     @torch.inference_mode()
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
         """Yield the estimate before the first step, a velocity of zero, and the mean of the samples after each step.

@@ -7,8 +7,8 @@
 contrasts. ``brains`` takes folders with fixed, moving, fixed_seg and moving_seg (.nii.gz) and prints the mean Dice of
 all labels, of 14 subcortical ones and of the cortex (Neuromorphometrics), the deviation of ln J within the labels, and
 CPU seconds without those of the affine registration, which all rows share. With ``--contrast`` the moving image is
-inverted or remapped first. All on one thread; the rows: nothing, the network after each pass, the refinement by local
-correlation, and the refinement after the network.
+inverted or remapped first. All on one thread; the rows: nothing, the refinement by local correlation, the refinement
+after the passes of the network that are accepted, and the network after each pass, accepted or not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from DiffusionCore.affine.foreground import intensity_levels
-from DiffusionCore.deformable.learned import LearnedSettings
+from DiffusionCore.deformable.learned import LearnedSettings, load_learned
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.interpolation import Interpolation
@@ -55,12 +55,12 @@ def transforms(
             found = register(fixed, moving, plan, initial_transform=start)
             label = f"refinement {name}" if learned is None else f"network x{PASSES} + {name}"
             yield label, found.transform, time.process_time() - begun
+    field = load_learned(LearnedSettings(model, passes=PASSES))
     begun = time.process_time()
-    plan = DeformableSettings(affine=None, learned=LearnedSettings(model, passes=PASSES), refinement=None)
-    fields = [step for step in register(fixed, moving, plan, initial_transform=start).steps if step.phase == "field"]
+    estimates = list(field.estimates(fixed, moving, start))[1:]
     spent = time.process_time() - begun
-    for number, step in enumerate(fields, start=1):
-        yield f"network x{number}", step.transform, spent * number / PASSES
+    for number, estimate in enumerate(estimates, start=1):
+        yield f"network x{number}", start @ estimate.velocity, spent * number / PASSES
 
 
 def synthetic(options: argparse.Namespace) -> None:
