@@ -140,21 +140,21 @@ def field_steps(
 ) -> Iterator[Step]:
     """Yield one step of the phase "field" per pass of ``field`` after the affine ``start``.
 
-    An estimate after which the images are no more alike, by their local correlation, is the last one, and what was before
-    it is kept: on images that agree already, the estimates of a network drift away from each other. Samples of a
-    diffusion that has not ended may be less alike, so there only the end counts. Their mean spread in mm is a metric.
+    An estimate after which the images are no more alike, by their local correlation, is the last one, and what was
+    before it is kept: on images that agree already, the estimates of a network drift away from each other. Samples of
+    a diffusion that has not ended may be less alike, so there only the end counts. Their mean spread in mm is a metric.
     """
     estimates = field.estimates(fixed, moving, start)
     best, kept = next(estimates), start
     for number, estimate in enumerate(estimates, start=1):
         gained, last = estimate.alike > best.alike, number == field.passes
+        spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
         if not gained and (last or field.settles):
-            yield account.step(FIELD, kept)
+            yield account.step(FIELD, kept, **spread)
             return
         transform = start @ estimate.velocity
         if field.settles:
             best, kept = estimate, transform
-        spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
         yield account.step(FIELD, transform, 1 - number / field.passes, **spread)
 
 
