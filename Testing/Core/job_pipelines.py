@@ -55,13 +55,18 @@ def vectors(grid, number):
 
 @pipeline
 def fields(settings, fixed, chance):
-    """``count`` displacement fields on a cube of ``side`` voxels that grows by ``growth``, ``pause`` seconds apart."""
+    """``count`` displacement fields on a cube of ``side`` voxels that grows by ``growth``, ``pause`` seconds apart.
+
+    With ``turned``, an affine map acts after each of them but the first, which is that map alone.
+    """
+    turn = Affine.exponential((0.3, -0.2, 0.4, 3, -2, 5)) if settings.get("turned") else None
     for number in range(settings.get("count", 3)):
         time.sleep(settings.get("pause", 0))
         side = settings.get("side", 96) + number * settings.get("growth", 0)
         grid = Grid((side, side, side), (2.0, 2.0, 2.0), (float(number), 0.0, 0.0))
         make = Velocity if settings.get("velocity") else Displacement
-        yield "field", make(vectors(grid, number), grid)
+        found = make(vectors(grid, number), grid)
+        yield "field", found if turn is None else turn @ found if number else turn
 
 
 @pipeline

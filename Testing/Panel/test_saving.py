@@ -75,6 +75,22 @@ def test_fields_come_back_with_the_step_that_was_shown(desk, reloaded):
     assert "holds step 2 of 4" in desk.status
 
 
+def test_fields_with_an_affine_map_after_them_come_back_beside_steps_without_a_field(desk, reloaded):
+    from DiffusionCore.mrml.transforms import plain_from_node
+
+    desk.register("fields", count=3, side=12, turned=True)
+    drag_slider(desk.ui.seekWidget.slider(), 1)
+    before = plain_from_node(desk.parameters.outputTransform)
+    reloaded()
+    after = plain_from_node(desk.parameters.outputTransform)
+    assert abs(after.matrix.values - before.matrix.values).max() < 1e-6
+    assert abs(after.field.vectors - before.field.vectors).max() < 1e-4
+    drag_slider(desk.ui.seekWidget.slider(), 0)
+    assert abs(plain_from_node(desk.parameters.outputTransform).values - before.matrix.values).max() < 1e-6
+    drag_slider(desk.ui.seekWidget.slider(), 2)
+    assert "holds" not in desk.status
+
+
 def test_results_and_resuming_come_back(desk, reloaded):
     desk.register(count=5)
     drag_slider(desk.ui.seekWidget.slider(), 2)
