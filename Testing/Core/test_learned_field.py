@@ -29,16 +29,18 @@ from DiffusionCore.deformable.pair_images import pair_images
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.losses import local_correlation
+from DiffusionCore.metrics import point_error
 from DiffusionCore.networks.precision import fastest_precision
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
 from DiffusionCore.registration import register
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-from DiffusionCore.training.field_pairs import FieldPairsConfig
+from DiffusionCore.training.field_pairs import FieldPairsConfig, draw_field_pairs
+from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipeConfig
 from DiffusionCore.transforms import Affine, Chain, Velocity, resample, voxel_centers
-from DiffusionCore.transforms.displacement import sample_field, voxel_vectors
+from DiffusionCore.transforms.displacement import ras_vectors, sample_field, voxel_vectors
 
 FIXED_GRID = oblique_grid((44, 36, 30), (4.0, 4.5, 5.0))
 START = Affine.exponential([0.5, -0.3, 0.4, 30.0, -20.0, 10.0, 0.1, 0.0, -0.05, 0.0, 0.02, 0.0])
@@ -245,3 +247,18 @@ def test_the_precision_is_measured_once_and_changes_the_field_little():
 def test_no_passes_are_refused():
     with pytest.raises(ValueError, match="passes"):
         LearnedSettings(passes=0)
+
+
+def test_the_shipped_network_finds_a_part_of_deformations_that_it_never_saw():
+    pool = draw_head_pool(1, generator=torch.Generator().manual_seed(123))
+    config = FieldPairsConfig(deviation=(2.5, 2.5))
+    pairs = draw_field_pairs(pool, config, 2, generator=torch.Generator().manual_seed(1))
+    coarse = velocity_grid(config.grid, 2)
+    field = load_learned(LearnedSettings(passes=2))
+    for fixed, moving, velocity in zip(pairs.fixed, pairs.moving, pairs.velocities, strict=True):
+        truth = Velocity(ras_vectors(velocity, coarse), coarse)
+        points = voxel_centers(config.grid)[fixed[0] > 0]
+        volumes = (Volume(image[0].numpy(), config.grid) for image in (fixed, moving))
+        start, *_, last = field.estimates(*volumes, Affine.identity())
+        before, after = (point_error(each.velocity, truth, points).mean() for each in (start, last))
+        assert after < 0.9 * before
