@@ -81,6 +81,13 @@ def builtInPresets() -> list[Preset]:
             DEFORMABLE,
             {"affine": None},
         ),
+        Preset(
+            "contrasts",
+            _("Different contrasts"),
+            _("Affine, then a coarse deformation by a network that was trained on pairs of any contrasts."),
+            DEFORMABLE,
+            {"learned": {"model": "voxelmorph"}, "refinement": None},
+        ),
     ]
 
 
@@ -98,7 +105,12 @@ def modelPresets(cards: Any) -> list[Preset]:
 
 def workName(preset: Preset, detail: str) -> str:
     """Return what the time of a registration depends on beside the images: the method, and how fine it deforms."""
-    return f"{DEFORMABLE}-{detail}" if preset.method == DEFORMABLE else preset.method
+    return f"{DEFORMABLE}-{detail}" if refines(preset) else preset.method
+
+
+def refines(preset: Preset) -> bool:
+    """Return whether ``preset`` refines a deformation, which can then be finer or coarser, and be steered."""
+    return preset.method == DEFORMABLE and preset.settings.get("refinement", {}) is not None
 
 
 def missingPreset(key: str) -> Preset:
@@ -123,16 +135,16 @@ def settingsOf(preset: Preset, steps: int = 0, detail: str = Detail.DEFAULT.valu
         damping: of the change of volume by a deformation.
     """
     settings = dict(preset.settings)
-    if preset.method == DEFORMABLE:
+    if preset.method == DEFORMABLE and steps and settings.get("affine", {}) is not None:
+        settings["affine"] = {"fractions": gradedFractions(steps)}
+    if refines(preset):
         refinement = replace(RefinementSettings.of(Detail(detail)), divergence=damping)
         settings["refinement"] = to_dict(refinement)
-        if steps and settings.get("affine", {}) is not None:
-            settings["affine"] = {"fractions": gradedFractions(steps)}
     elif steps and preset.method == "published-affine":
         settings["count"] = steps
     elif steps and preset.method == "published-diffusereg":
         settings |= {"count": steps, "eta": 0.0}  # few steps need those without chance
-    elif steps:
+    elif steps and preset.method == "affine":
         settings["fractions"] = gradedFractions(steps)
     return settings
 

@@ -31,9 +31,9 @@ class SteerSection:
 
     def follow(self, parameters, preset, running) -> None:
         """Show what holds; called whenever something may have changed."""
-        steers = preset.method == Presets.DEFORMABLE
+        steers = Presets.refines(preset)
         self._ui.steerBody.setVisible(steers)
-        text = _steerText(parameters) if steers else _("Choose a preset that deforms to steer it.")
+        text = _steerText(parameters) if steers else _("Choose a preset that refines a deformation to steer it.")
         if running and signatureOfSteering(parameters) != self._used:
             text = _("Changes apply on the next Resume.")
         self._ui.steerLabel.setText(text)
@@ -48,7 +48,7 @@ class SteerSection:
 
 def steeringOf(parameters, preset) -> Steering:
     """Return what the section asks for; nothing for a preset that does not deform."""
-    if preset.method != Presets.DEFORMABLE:
+    if not Presets.refines(preset):
         return Steering()
     names = _commonSegments(parameters.fixedSegmentation, parameters.movingSegmentation)
     return Steering(

@@ -44,7 +44,7 @@ def presets(library):
 @pytest.mark.parametrize("steps", [0, 1, 5, 12])
 def test_every_preset_is_settings_that_the_core_accepts(presets, steps):
     offered = [*presets.builtInPresets(), *presets.modelPresets(CARDS)]
-    assert len({preset.key for preset in offered}) == len(offered) == 9
+    assert len({preset.key for preset in offered}) == len(offered) == 10
     for preset in offered:
         from_dict(SETTINGS[preset.method], presets.settingsOf(preset, steps))
 
@@ -56,11 +56,17 @@ def test_automatic_is_what_the_core_does_by_itself(presets):
 
 
 def test_advanced_says_how_fine_a_deformation_is_and_how_much_it_keeps_volumes(presets):
-    automatic, only = presets.builtInPresets()[0], presets.builtInPresets()[-1]
+    automatic, *_, only, contrasts = presets.builtInPresets()
     settings = from_dict(DeformableSettings, presets.settingsOf(automatic, 5, "accurate", 0.5))
     assert settings.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.5)
     assert settings.affine.fractions == Graded.spread(5).values
     assert from_dict(DeformableSettings, presets.settingsOf(only, 5, "fast")).affine is None
+    assert from_dict(DeformableSettings, presets.settingsOf(contrasts, 5, "accurate")).refinement is None
+
+
+def test_the_preset_for_different_contrasts_uses_a_model_that_is_shipped(presets):
+    (preset,) = [preset for preset in presets.builtInPresets() if preset.key == "contrasts"]
+    assert (SHIPPED / f"{preset.settings['learned']['model']}.safetensors").is_file()
 
 
 @pytest.mark.parametrize(("key", "group"), [("rigid", Group.RIGID), ("similarity", Group.SIMILARITY)])
@@ -93,7 +99,8 @@ def test_an_installed_model_stands_below_a_line(desk, tmp_path, monkeypatch):
     desk.panel.listPresets()
     box = desk.ui.presetSelector
     texts = [box.itemText(row) for row in range(box.count)]
-    built_in = ["Automatic", "Affine only", "Rigid only", "Similarity (rigid and size)", "Deformable only"]
+    built_in = ["Automatic", "Affine only", "Rigid only", "Similarity (rigid and size)"]
+    built_in += ["Deformable only", "Different contrasts"]
     assert texts == [*built_in, "", "my-heads"]
     choose(box, "my-heads")
     assert desk.parameters.preset == "model:my-heads"

@@ -101,7 +101,7 @@ def test_changes_during_a_run_are_for_the_next_one_and_resuming_says_how_many_la
 def test_presets_that_do_not_deform_cannot_be_steered(steered):
     choose(steered.ui.presetSelector, "Rigid only")
     assert not steered.ui.steerBody.visible
-    assert "preset that deforms" in steered.ui.steerLabel.text
+    assert "preset that refines" in steered.ui.steerLabel.text
     assert guidance(steered) is None
 
 
