@@ -7,6 +7,7 @@ import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
 from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
 
+from .Presets import DAMPING
 from .TrainingRecipes import defaultTrainingFolder
 
 
@@ -47,7 +48,7 @@ class Parameters:
     outputVolume: vtkMRMLScalarVolumeNode
     device: str = "auto"
     detail: str = "default"
-    damping: Annotated[float, WithinRange(0, 1)] = 0.25
+    damping: Annotated[float, WithinRange(0, 1)] = DAMPING
     steps: Annotated[int, WithinRange(0, 100)] = 0
     samples: Annotated[int, WithinRange(1, 16)] = 1
     seed: Annotated[int, WithinRange(0, 999999)] = 0

@@ -146,8 +146,10 @@ def test_restore_defaults_sets_back_what_advanced_can_change_and_leaves_the_volu
     desk.ui.restoreButton.clicked.emit(False)
     former = (chosen.preset, chosen.device, chosen.steps, chosen.samples, chosen.seed, chosen.keepSteps)
     assert former == ("automatic", "auto", 0, 1, 0, True)
-    assert (chosen.detail, chosen.damping) == ("default", 0.25)
-    assert (desk.ui.detailSelector.currentText, desk.ui.dampingSlider.value) == ("Normal", 0.25)
+    default = RefinementSettings().divergence
+    assert (chosen.detail, chosen.damping) == ("default", default)
+    assert (desk.ui.detailSelector.currentText, desk.ui.dampingSlider.value) == ("Normal", default)
+    assert f"default is {default:g}" in desk.ui.dampingSlider.toolTip
     assert desk.ui.presetSelector.currentText == "Automatic"
     assert chosen.movingVolume.GetName() == "moving"
 
