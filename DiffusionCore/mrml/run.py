@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.jobs.events import Event, Failed, Finished, Measure, Started, StepMade
+from DiffusionCore.jobs.events import Event, Failed, Finished, Measure, Progress, Started, StepMade
 from DiffusionCore.jobs.runner import Runner
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
 from DiffusionCore.mrml import messages
@@ -198,6 +198,8 @@ class LiveRun(RunAccount):
     def _apply(self, event: Event) -> None:
         self._note(event)
         match event:
+            case Progress() if self.step is not None and self.state is RunState.RUNNING:
+                self.of = self.step + 1  # what follows the steps: there were fewer than expected if a phase ended early
             case Started():
                 if self.state is RunState.STARTING:
                     self.state = RunState.RUNNING

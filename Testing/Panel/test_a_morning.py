@@ -12,19 +12,18 @@ def differ(one, other):
     return int((np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > 8).sum())
 
 
-def matrix_of(transform):
-    import slicer
+def places_of(transform):
+    """Return where ``transform`` takes a few points of the fixed space."""
+    inside = transform.GetTransformFromParent()
+    return np.array([inside.TransformPoint(*point) for point in np.eye(4, 3) * 20]).round(4)
 
-    return slicer.util.arrayFromTransformMatrix(transform, toWorld=True).round(6)
 
-
-def matrix_of_step(desk, number):
-    """Return what the sequence of the steps keeps for the step ``number``, counted from 1."""
+def places_of_step(number):
+    """Return the same of the step ``number``, counted from 1, that the sequence of the steps keeps."""
     import slicer
 
     browser = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")[-1]
-    item = browser.GetMasterSequenceNode().GetNthDataNode(number - 1)
-    return slicer.util.arrayFromTransformMatrix(item, toWorld=True).round(6)
+    return places_of(browser.GetMasterSequenceNode().GetNthDataNode(number - 1))
 
 
 def test_a_morning(desk, scene, tmp_path):
@@ -65,21 +64,21 @@ def test_a_morning(desk, scene, tmp_path):
     assert 2 <= stopped < desk.logic.run.of
     assert f"Stopped at step {stopped} of " in desk.status
     assert f"holds step {stopped}." in desk.status
-    np.testing.assert_array_equal(matrix_of(transform), matrix_of_step(desk, stopped))
+    np.testing.assert_array_equal(places_of(transform), places_of_step(stopped))
     assert moving.GetParentTransformNode() is transform
     last = desk.picture()
 
     # scrub to the first step and back to the last
     slider = ui.seekWidget.slider()
     drag_slider(slider, 0)
-    np.testing.assert_array_equal(matrix_of(transform), matrix_of_step(desk, 1))
+    np.testing.assert_array_equal(places_of(transform), places_of_step(1))
     first = desk.picture()
     assert differ(first, last) > 100
     assert "holds step 1." in desk.status
     assert ui.resumeButton.text == "Resume from step 1"
     slider.setFocus()
     press(slider, qt.Qt.Key_End)
-    np.testing.assert_array_equal(matrix_of(transform), matrix_of_step(desk, stopped))
+    np.testing.assert_array_equal(places_of(transform), places_of_step(stopped))
     assert differ(desk.picture(), last) == 0
 
     # resume from the second step with another seed, to the end
@@ -92,7 +91,7 @@ def test_a_morning(desk, scene, tmp_path):
     assert ui.branchRow.visible
     assert ui.branchSelector.count == 2
     finished = desk.logic.run.step + 1
-    np.testing.assert_array_equal(matrix_of(transform), matrix_of_step(desk, finished))
+    np.testing.assert_array_equal(places_of(transform), places_of_step(finished))
     moved = transform.GetTransformFromParent().TransformPoint(0, 0, 0)
     assert np.abs(np.subtract(moved, (-20, 12, 8))).max() < 4
     done = desk.picture()
@@ -105,7 +104,7 @@ def test_a_morning(desk, scene, tmp_path):
     choose(ui.branchSelector, names[1])
     assert ui.seekWidget.slider().maximum == steps
     drag_slider(ui.seekWidget.slider(), 3)
-    at_step_4, shown = desk.picture(), matrix_of(transform)
+    at_step_4, shown = desk.picture(), places_of(transform)
 
     # save, close, load: panel, steps and the shown step are back
     path = str(tmp_path / "morning.mrb")
@@ -118,7 +117,7 @@ def test_a_morning(desk, scene, tmp_path):
     assert ui.fixedVolumeSelector.currentNode().GetName() == "fixed"
     assert ui.movingVolumeSelector.currentNode().GetName() == "moving"
     assert ui.seedSpinBox.value == 7
-    np.testing.assert_allclose(matrix_of(desk.parameters.outputTransform), shown, atol=1e-5)
+    np.testing.assert_allclose(places_of(desk.parameters.outputTransform), shown, atol=1e-3)
     assert "holds step 4 of " in desk.status
     assert ui.branchSelector.count == 2
     assert differ(desk.picture(), at_step_4) < 50

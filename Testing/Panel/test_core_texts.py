@@ -134,7 +134,7 @@ def test_the_panel_says_it_in_the_language_of_the_user(foreign, desk, scene):
     choose(desk.ui.movingVolumeSelector, "other")
     desk.use("crashing", how="gpu memory", count=2)
     click(desk.ui.registerButton)
-    assert desk.status == "«Reading the volumes...»"
+    assert desk.status in ("«Reading the volumes...»", "«Starting...»")  # on a slow machine the click takes longer
     desk.wait_for_end()
     assert desk.status.startswith("«The GPU ran out of memory.")
     assert "«Steps 1-2 are kept.»" in desk.status
