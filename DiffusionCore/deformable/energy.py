@@ -22,8 +22,8 @@ from DiffusionCore.deformable.levels import Level
 from DiffusionCore.deformable.refinement import Refined, on_plateau
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped
+from DiffusionCore.space import Frame
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import voxel_centers
 
 _RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteration
 _BENDING, _DIVERGENCE = 0.15, 0.5
@@ -102,17 +102,25 @@ class _Terms:
 def _pulls(level: Level, landmarks: Landmarks, affine: Affine) -> tuple[Tensor, Tensor]:
     """Return how much each voxel is drawn (K, J, I), 0..1, and to which displacement (3, K, J, I), mm along the axes.
 
-    Where several landmarks are near, each counts by its closeness.
+    Where several landmarks are near, each counts by its closeness. One after the other, as there may be hundreds.
     """
+    grid, reach = level.flow_grid, max(landmarks.reach, 0.5 * level.nominal)
     fixed = np.array([pair.fixed for pair in landmarks.pairs])
     needed = affine.inverse().map(torch.tensor([pair.moving for pair in landmarks.pairs], dtype=torch.float64))
-    shifts = (needed.numpy() - fixed) @ np.array(level.flow_grid.direction)
-    centers = voxel_centers(level.flow_grid).numpy()
-    square = ((centers[..., None, :] - fixed) ** 2).sum(-1)
-    near = np.exp(-0.5 * square / max(landmarks.reach, 0.5 * level.nominal) ** 2)
-    target = (near @ shifts) / np.maximum(near.sum(-1, keepdims=True), 1e-12)
-    weight = torch.from_numpy(near.max(-1)).float().to(level.images.device)
-    return weight, torch.from_numpy(np.moveaxis(target, -1, 0)).float().to(level.images.device)
+    shifts = (needed.numpy() - fixed) @ np.array(grid.direction)
+    weight, total, target = np.zeros(grid.shape), np.zeros(grid.shape), np.zeros((3, *grid.shape))
+    for voxel, shift in zip(grid.map(fixed, Frame.RAS, Frame.VOXEL), shifts, strict=True):
+        along_i, along_j, along_k = (
+            np.exp(-0.5 * ((np.arange(n) - v) * s / reach) ** 2)
+            for n, v, s in zip(grid.size, voxel, grid.spacing, strict=True)
+        )
+        near = along_k[:, None, None] * along_j[:, None] * along_i
+        np.maximum(weight, near, out=weight)
+        total += near
+        for component, mm in zip(target, shift, strict=True):
+            component += mm * near
+    target /= np.maximum(total, 1e-12)
+    return torch.from_numpy(weight).to(level.images), torch.from_numpy(target).to(level.images)
 
 
 def _across(level: Level, w: Tensor, preferred: PreferredDirection) -> Tensor:

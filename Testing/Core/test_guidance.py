@@ -1,5 +1,6 @@
 """Guidance of a deformation: each term does what it says, measurably, and travels with the settings."""
 
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,9 @@ from test_deformable import FIXED, REFINEMENT, SETTINGS, SHIFT, Doubtful, apart,
 from DiffusionCore.affine.pipeline import CAUTION, AffineSettings
 from DiffusionCore.checks import StorageError, VolumeError
 from DiffusionCore.config import from_json, to_json
+from DiffusionCore.deformable.energy import descend
 from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
+from DiffusionCore.deformable.levels import make_levels
 from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
 from DiffusionCore.deformable.start import split
 from DiffusionCore.interpolation import Interpolation
@@ -71,6 +74,21 @@ def test_five_landmarks_halve_their_error_and_the_images_stay_alike():
     after = (found.transform.map(points) - images).norm(dim=-1).mean()
     assert after < 0.5 * before
     assert alike(found) > 0.98 * alike(plainly())
+
+
+def test_hundreds_of_landmarks_take_no_more_memory_than_a_few():
+    fixed, moving, _, _ = pair()
+    levels = make_levels(fixed, moving, SHIFT, spacing=2.0, count=1, window=5, device=torch.device("cpu"))
+    settings, still = replace(REFINEMENT, iterations=(1,)), torch.zeros(3, *levels[0].flow_grid.shape)
+    peaks = []
+    for count in (5, 300):
+        points = voxel_centers(FIXED).view(-1, 3)[:count]
+        guidance = Guidance(landmarks=landmarks(points, SHIFT.map(points)))
+        tracemalloc.start()
+        next(descend(levels, still, settings, guidance, SHIFT))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
 
 
 def test_more_strength_brings_landmarks_nearer():
