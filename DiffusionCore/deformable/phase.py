@@ -12,7 +12,6 @@ from DiffusionCore.deformable.energy import descend
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.levels import Level, make_levels
 from DiffusionCore.deformable.refinement import refine
-from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.start import split
 from DiffusionCore.deformable.unfolding import unfolded
@@ -33,6 +32,7 @@ def refine_steps(
     start: Transform,
     settings: RefinementSettings,
     guidance: Guidance | None,
+    segments: tuple[Volume, Volume] | None,
     account: StepAccount,
     time: float,
     device: torch.device,
@@ -40,13 +40,10 @@ def refine_steps(
     """Yield the steps of a refinement from ``start``, which a refinement has left at ``time`` (1: at its beginning).
 
     The transform of each is ``affine @ velocity``; of the last one it is ``start`` where nothing was gained, unless
-    there is ``guidance``, which wants other things, too. Beside the metrics of the ``account`` they have the
-    "local_correlation" (0..1, mean of both ways) and "folding" (% of the cells of the velocity).
-
-    Raises:
-        StorageError, GeometryError, VolumeError: the labels of a target segment cannot be read or used.
+    there is ``guidance``, which wants other things, too; its target segment stands for the ``segments``. Beside the
+    metrics of the ``account`` they have the "local_correlation" (0..1, mean of both ways) and "folding" (% of the cells
+    of the velocity).
     """
-    segments = None if guidance is None or guidance.segment is None else read_segments(guidance.segment)
     affine, velocity = split(start, fixed.grid)
     levels = make_levels(
         fixed,

@@ -15,6 +15,7 @@ from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import REFINE, refine_steps
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
+from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
@@ -99,10 +100,11 @@ class DeformablePipeline:
 
         Raises:
             ConfigError: the step ``after`` deforms, and the settings have no refinement.
-            StorageError: the labels of a target segment cannot be read.
-            VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels.
+            StorageError, GeometryError: the labels of a target segment cannot be read.
+            VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels; or labels lack the target.
         """
         last, refinement = after, self.settings.refinement
+        segments = read_segments(self.settings.guidance)  # what cannot be used is refused before any step
         if refinement is None or last is None or not _deforms(last):
             for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
@@ -121,8 +123,8 @@ class DeformablePipeline:
             for step in field_steps(estimator, fixed, moving, start, account):
                 yield (last := step)
         if refinement is not None:
-            time, device = _time(last), self._device
-            yield from refine_steps(fixed, moving, last.transform, refinement, guidance, account, time, device)
+            start, time, device = last.transform, _time(last), self._device
+            yield from refine_steps(fixed, moving, start, refinement, guidance, segments, account, time, device)
 
 
 def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:

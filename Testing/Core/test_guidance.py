@@ -143,11 +143,16 @@ def test_a_target_segment_comes_to_cover_itself_with_the_images_out_of_account(t
     assert overlap(found) > 1 - 0.6 * (1 - overlap(SHIFT))
 
 
-def test_a_segment_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(VolumeError, match=r"moving segmentation .* holds no label 3"):
-        guided(Guidance(segment=segment(tmp_path, bad=True)[0]))
-    with pytest.raises(StorageError, match="nowhere"):
-        guided(Guidance(segment=TargetSegment(Path("nowhere.nii.gz"), Path("nowhere.nii.gz"), 1)))
+def test_a_segment_that_is_not_there_is_refused_before_any_step(tmp_path):
+    fixed, moving, _, _ = pair()
+    absent, nowhere = segment(tmp_path, bad=True)[0], Path("nowhere.nii.gz")
+    for target, error, text in (
+        (absent, VolumeError, "The moving segmentation holds no label 3"),
+        (TargetSegment(nowhere, nowhere, 1), StorageError, "nowhere"),
+    ):
+        pipeline = DeformablePipeline(replace(SETTINGS, guidance=Guidance(segment=target)), device="cpu")
+        with pytest.raises(error, match=text):
+            next(pipeline.steps(fixed, moving, generator=torch.Generator().manual_seed(0)))
 
 
 def test_where_the_images_are_not_believed_landmarks_alone_count():
