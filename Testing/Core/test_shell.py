@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import shell_world
 import SimpleITK as sitk
 import torch
 from shell_world import FIXED_GRID, PHASES, TRUTH, script, world  # noqa: F401
@@ -105,6 +106,15 @@ def test_ctrl_c_keeps_the_last_step(world, script, capsys):  # noqa: F811
     assert report["stopped_early"] is True
     assert report["steps"] == 2
     assert (world.output / "warped.nii.gz").exists()
+
+
+@pytest.mark.usefixtures("script")
+def test_a_line_says_that_no_pose_was_safe(world, capsys, monkeypatch):  # noqa: F811
+    assert world.register() == 0
+    assert "Caution" not in capsys.readouterr().err
+    monkeypatch.setattr(shell_world, "PHASES", (("center", 1.0, 0.0), ("caution", 0.0, 0.1)))
+    assert world.register() == 0
+    assert "Caution: no pose fits clearly better than all others" in capsys.readouterr().err
 
 
 def test_a_second_ctrl_c_gives_up_and_leaves_nothing(world, script, capsys):  # noqa: F811
