@@ -66,7 +66,9 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
         warped: the moving image through ``transform``, if it is at hand.
     """
     fixed, grid = pair.fixed, pair.fixed.grid
-    values = (warped or resample(pair.moving, grid, transform)).values
+    # outside the moving image is what its background is: air in a CT is not 0
+    warped = warped or resample(pair.moving, grid, transform, fill=float(pair.moving.values.min()))
+    values = warped.values
     inside = foreground_mask(fixed)
     result: dict[str, Any] = {
         "mutual_information": metrics.mutual_information(fixed.values, values, inside),

@@ -14,7 +14,7 @@ from DiffusionCore.benchmark.cost import Cost
 from DiffusionCore.benchmark.page import write_page
 from DiffusionCore.benchmark.scores import score
 from DiffusionCore.checks import StorageError
-from DiffusionCore.report import Pair
+from DiffusionCore.report import Pair, measure
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms import Affine
 
@@ -62,6 +62,14 @@ def test_the_true_transform_has_the_best_score_and_folds_nothing(pairs):
     assert truth["mutual_information"] > nothing["mutual_information"]
     assert truth["percent_folded"] == 0
     assert truth["log_deviation"] == pytest.approx(0, abs=1e-6)
+
+
+def test_no_level_of_the_intensities_matters_where_the_moving_image_ends(pairs):
+    image = find_cases(pairs)[1].pair().fixed
+    as_ct = Volume(image.values - 1024, image.grid)
+    measured = [measure(Pair(each, each), Affine.translation((25.0, 0.0, 0.0))) for each in (image, as_ct)]
+    for name in ("mutual_information", "local_correlation", "normalized_cross_correlation"):
+        assert measured[1][name] == pytest.approx(measured[0][name], abs=1e-3)
 
 
 def test_of_many_labels_the_groups_are_told_apart():
