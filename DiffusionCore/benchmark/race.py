@@ -19,6 +19,7 @@ import DiffusionCore
 from DiffusionCore.benchmark.cases import Case
 from DiffusionCore.benchmark.contestant import COST, NOT_INSTALLED, OURS, TRANSFORM
 from DiffusionCore.benchmark.scores import score
+from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.report import Pair
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.geometry import image_on
@@ -49,8 +50,12 @@ class Race:
 
     def run(self, case: Case, contestants: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield a row for each contestant: what it cost and what it reached, or in ``status`` why it did not."""
-        pair = case.pair()
         named = {"data_set": case.data_set, "pair": case.name, "spacing": self.spacing}
+        try:
+            pair = case.pair()
+        except DiffusionCoreError as error:
+            yield from ({**named, "contestant": name, "status": f"not usable: {error}"} for name in contestants)
+            return
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             fixed, moving = Path(folder) / "fixed.nii.gz", Path(folder) / "moving.nii.gz"
             write_volume(fixed, _at(pair.fixed, self.spacing))

@@ -36,14 +36,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run all, and return 0, or 1 if a contestant that is installed failed somewhere."""
+    """Run all, and return 0, or 1 if a pair was not usable or a contestant that is installed failed."""
     from DiffusionCore.benchmark.cases import find_cases
     from DiffusionCore.benchmark.contestant import OURS
     from DiffusionCore.benchmark.peers import PEERS
     from DiffusionCore.benchmark.race import Race
     from DiffusionCore.checks import ConfigError, StorageError
 
-    contestants = [*_listed(options.ours), *_listed(options.peers)]
+    contestants = list(dict.fromkeys([*_listed(options.ours), *_listed(options.peers)]))
     known = [*OURS, *PEERS]
     if unknown := [name for name in contestants if name not in known]:
         raise ConfigError(f"There is no contestant '{unknown[0]}'. There are: {', '.join(known)}.")

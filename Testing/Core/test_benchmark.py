@@ -110,6 +110,17 @@ def test_one_that_cannot_be_started_takes_its_reason_to_the_page_and_the_others_
     assert [row["status"].endswith("does not run: No such file or directory") for row in rows] == [True, True]
 
 
+def test_a_pair_that_cannot_be_read_takes_its_reason_to_the_page_and_the_others_run_on(pairs, tmp_path):
+    (pairs / "bodies" / "of mine" / "second" / "moving.nii.gz").write_bytes(b"no image")
+    output = tmp_path / "results"
+    assert benchmark(pairs, output, "--ours", "ours-affine, ours-affine") == 1
+    bodies, heads = json.loads((output / "report.json").read_text())
+    assert bodies["status"].startswith("not usable: ")
+    assert "moving.nii.gz" in bodies["status"]
+    assert heads["status"] == "ok"
+    assert "not usable" in (output / "page.md").read_text()
+
+
 def test_one_that_crashes_tells_its_last_line(pairs, tmp_path, monkeypatch):
     monkeypatch.setitem(contestant.OURS, "ours-broken", ("--method", "none such"))  # known here, not over there
     (row,) = race.Race().run(find_cases(pairs)[1], ["ours-broken"])
