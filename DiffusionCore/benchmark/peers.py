@@ -83,7 +83,7 @@ def convexadam(task: Task, cost: Cost) -> Transform:
     torch.set_num_threads(task.threads)
     fixed, moving = read_volume(task.fixed), read_volume(task.moving)
     start = _centers(fixed.grid, moving.grid, task) if task.other_contrast else greedy_affine(task, cost)
-    seen = resample(moving, fixed.grid, start)
+    seen = resample(moving, fixed.grid, start, fill=float(moving.values.min()))  # air in a CT is not 0
     spacing = 4 if task.other_contrast else 6 if min(fixed.grid.size) >= _COARSE else 3
     with cost:
         # numpy (I, J, K), as nibabel reads them; the answer is in voxels of these axes

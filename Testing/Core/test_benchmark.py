@@ -1,6 +1,8 @@
 """The benchmark: which pairs it finds, how it judges every contestant, and what it says of those that fail."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from DiffusionCore.benchmark import contestant, race
 from DiffusionCore.benchmark.cases import find_cases
 from DiffusionCore.benchmark.cost import Cost
 from DiffusionCore.benchmark.page import write_page
+from DiffusionCore.benchmark.peers import Task, convexadam
 from DiffusionCore.benchmark.scores import score
 from DiffusionCore.checks import StorageError
 from DiffusionCore.report import Pair, measure
 from DiffusionCore.space import Frame, Volume
-from DiffusionCore.transforms import Affine
+from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.transforms import Affine, resample
 
 
 @pytest.fixture
@@ -152,6 +156,26 @@ def test_means_of_a_data_set_leave_out_what_failed(tmp_path):
     ]
     write_page(tmp_path / "page.md", rows, title="t", facts=[], picture=None)
     assert "| x | 0.600 | 3.0 | 2 of 3 pairs |" in (tmp_path / "page.md").read_text()
+
+
+def test_convexadam_sees_air_beyond_a_ct(tmp_path, monkeypatch):
+    shown = []
+
+    def convex_adam_pt(fixed, moving, **settings):
+        shown.append(moving)
+        return np.zeros((*moving.shape, 3))
+
+    # the tool itself needs packages that contradict ours: here only what it is shown
+    stand_in = SimpleNamespace(convex_adam_pt=convex_adam_pt)
+    monkeypatch.setitem(sys.modules, "convexAdam", SimpleNamespace(convex_adam_MIND=stand_in))
+    monkeypatch.setitem(sys.modules, "convexAdam.convex_adam_MIND", stand_in)
+    ct = Volume((smooth_volume(FIXED_GRID).values - 1024).astype(np.float32), FIXED_GRID)
+    part = resample(ct, FIXED_GRID.padded((0, -3, 0)), Affine.identity())
+    task = Task(tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz", tmp_path, other_contrast=True, threads=1)
+    write_volume(task.fixed, ct)
+    write_volume(task.moving, part)
+    convexadam(task, Cost())
+    assert shown[0].max() <= part.values.max() < 0
 
 
 def test_costs_add_up_and_count_only_what_is_inside():
