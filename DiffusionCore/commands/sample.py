@@ -13,7 +13,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "sample",
         help="register the built-in pair and print the true error",
-        description="Make two images of one brain that differ by a hidden transform (70 degrees, 8 %% of scale, shear, "
+        description="Make two images of one brain that differ by a hidden transform (70 degrees, 8 % of scale, shear, "
         "25 mm) and in contrast, slices, brightness and noise; register them; print the true error in mm. "
         "Needs the packages nilearn and matplotlib.",
     )

@@ -32,6 +32,14 @@ def test_help_needs_no_torch():
     assert all(name in done.stdout for name in ("register", "sample", "evaluate", "models", "train"))
 
 
+@pytest.mark.parametrize("command", ["register", "evaluate", "benchmark", "sample", "train", "models"])
+def test_no_help_shows_a_doubled_percent_sign(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "%%" not in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("script")
 def test_register_writes_transform_image_labels_report_and_picture(world):  # noqa: F811
     labels = ["--fixed-segmentation", world.fixed_labels, "--moving-segmentation", world.moving_labels]
