@@ -159,6 +159,7 @@ def make_levels(
     base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
     pair, weights = _pair(fixed, moving, affine, base, finest)
     masks = None if segments is None else _pair(_mask(segments[0]), _mask(segments[1]), affine, base, finest)[0]
+    own = [max(finest, s) for s in fixed.grid.spacing]
     levels = []
     for number in reversed(range(count)):
         down = factors[number][::-1]
@@ -167,7 +168,9 @@ def make_levels(
         correlation = LocalCorrelation(images.flip(0), window=window, weights=counted)
         met = None if masks is None else with_gradient(avg_pool3d(masks, down).to(device), grid.spacing)
         images = with_gradient(images, grid.spacing)
-        levels.append(Level(grid, flow_grid, finest * 2 ** (number + 1), images, correlation, met))
+        # a grid that cannot get coarser is not stepped over
+        nominal = min(finest * 2 ** (number + 1), max(s * f for s, f in zip(own, factors[number + 1], strict=True)))
+        levels.append(Level(grid, flow_grid, nominal, images, correlation, met))
     return levels
 
 

@@ -11,6 +11,7 @@ from DiffusionCore.deformable.levels import Level
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 
+_FINEST = 2 / 3  # of the nominal spacing: an axis that is finer is damped as if it were not, or it would not be stable
 _SHORTEST = 1 / 8  # of the first updates of a level
 
 
@@ -62,8 +63,9 @@ def updated(level: Level, velocity: Tensor, update: Tensor, settings: Refinement
     if longest > 0:
         velocity = velocity + update * (step * level.nominal / longest)
     square = step * level.nominal**2
-    velocity = diffused(velocity, settings.elastic * square, level.spacing)
-    return divergence_damped(velocity, settings.divergence * square, level.spacing)
+    i, j, k = (max(s, _FINEST * level.nominal) for s in level.spacing)
+    velocity = diffused(velocity, settings.elastic * square, (i, j, k))
+    return divergence_damped(velocity, settings.divergence * square, (i, j, k))
 
 
 def on_plateau(similarities: Sequence[float], settings: RefinementSettings) -> bool:

@@ -16,6 +16,7 @@ from DiffusionCore.checks import ConfigError, VolumeError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.deformable.levels import make_levels
 from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
+from DiffusionCore.deformable.refinement import refine
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.deformable.start import split
 from DiffusionCore.metrics import jacobian_statistics, point_error
@@ -174,6 +175,18 @@ def test_stopped_early_the_last_step_is_the_result():
     fixed, moving, _, _ = pair()
     found = register(fixed, moving, SETTINGS, initial_transform=SHIFT, should_stop=lambda: True)
     assert (found.stopped, len(found.steps), found.transform) == (True, 1, found.steps[0].transform)
+
+
+@pytest.mark.parametrize(("slices", "spacing", "count"), [(25, 40.0, 3), (5, 2.0, 6)])
+def test_no_velocity_is_longer_than_its_updates_together_where_an_image_is_small_or_thin(slices, spacing, count):
+    fixed, moving, _, _ = pair()
+    thin = Volume(fixed.values[:slices] + fixed.values[12], FIXED.resized((36, 42, slices)))
+    levels = make_levels(thin, moving, SHIFT, spacing=spacing, count=count, window=5, device=torch.device("cpu"))
+    settings, longest = RefinementSettings(iterations=(10,) * count), 0.0
+    for state in refine(levels, torch.zeros(3, *levels[0].flow_grid.shape), settings):
+        longest += settings.step * levels[state.level].nominal
+        assert float(state.velocity.norm(dim=0).max()) <= longest
+    assert all(level.nominal < 1.1 * max(level.spacing) for level in levels)
 
 
 class Doubtful:
