@@ -11,6 +11,7 @@ goes down.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -125,6 +126,6 @@ def _pulls(level: Level, landmarks: Landmarks, affine: Affine) -> tuple[Tensor, 
 
 def _across(level: Level, w: Tensor, preferred: PreferredDirection) -> Tensor:
     """Return the part of ``w`` that is across the preferred direction."""
-    axis = np.array(preferred.direction) @ np.array(level.flow_grid.direction)
-    unit = torch.from_numpy(axis / np.linalg.norm(axis)).to(w)[:, None, None, None]
+    axis = np.array(preferred.direction) / math.hypot(*preferred.direction)
+    unit = torch.from_numpy(axis @ np.array(level.flow_grid.direction)).to(w)[:, None, None, None]
     return w - unit * (unit * w).sum(0)

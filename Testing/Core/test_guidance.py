@@ -121,6 +121,15 @@ def test_a_preferred_direction_holds_back_what_is_across_it():
     assert shares[1] > 0.8
 
 
+@pytest.mark.parametrize("length", [1e-200, 1e300])
+def test_the_length_of_a_direction_does_not_matter(length):
+    found = [
+        split(guided(Guidance(direction=PreferredDirection((x, -2 * x, 2 * x))), iterations=(3,)).transform, FIXED)[1]
+        for x in (1.0, length)
+    ]
+    torch.testing.assert_close(found[0].vectors, found[1].vectors)
+
+
 def segment(folder, bad=False):
     """Write a ball of the fixed image, and what the hidden transform makes of it, and return the target."""
     _, moving, truth, _ = pair()
