@@ -32,11 +32,15 @@ class Cost:
 
 
 def peak_memory() -> float | None:
-    """Return the largest memory that this process has held so far, MB; None where the system does not tell."""
-    if resource is None:
-        return None
-    unit = 2**20 if os.uname().sysname == "Darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    """Return the largest memory that this process has held so far, MB; None where the system does not tell.
+
+    Linux counts what its parent held at the start into ``ru_maxrss``, so there the high-water mark is read.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+    except OSError:
+        return None if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def held_memory() -> float | None:

@@ -62,7 +62,7 @@ def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
     except ModuleNotFoundError:
         return False
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     sets = [name for name in dict.fromkeys(row["data_set"] for row in rows) if _measured(rows, name)]
     if not sets:
@@ -72,9 +72,13 @@ def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
         for mean in _means(_measured(rows, name)):
             ours = mean["contestant"].startswith("ours")
             axis.plot(mean["cpu"], mean["dice"], "o" if ours else "s", color="tab:blue" if ours else "0.45")
-            axis.annotate(mean["contestant"], (mean["cpu"], mean["dice"]), (4, 4), textcoords="offset points", size=8)
+            aside = {"ha": "right", "xytext": (-6, -3)} if ours else {"ha": "left", "xytext": (6, -3)}
+            axis.annotate(mean["contestant"], (mean["cpu"], mean["dice"]), textcoords="offset points", size=7, **aside)
         axis.set(title=name, xscale="log", xlabel="CPU seconds", ylabel="mean Dice")
-        axis.margins(0.2)
+        axis.margins(0.3, 0.15)
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(ticker.ScalarFormatter())
+        axis.xaxis.set_minor_locator(ticker.NullLocator())
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return True

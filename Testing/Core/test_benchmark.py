@@ -1,7 +1,9 @@
 """The benchmark: which pairs it finds, how it judges every contestant, and what it says of those that fail."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,6 +23,8 @@ from DiffusionCore.report import Pair, measure
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.transforms import Affine, resample
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -188,3 +192,10 @@ def test_costs_add_up_and_count_only_what_is_inside():
     before = cost.wall
     sum(range(300_000))
     assert cost.wall == before
+
+
+def test_the_memory_of_a_contestant_is_its_own_and_not_that_of_who_started_it():
+    held = np.ones(80_000_000)  # 640 MB, which Linux counts into ru_maxrss of a child
+    code = "from DiffusionCore.benchmark.cost import peak_memory; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert 5 < float(done.stdout) < held.nbytes / 2**20 / 2
