@@ -7,7 +7,6 @@ from pathlib import Path
 from DiffusionCore.checks import VolumeError
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.space import Volume
-from DiffusionCore.storage.volumes import read_volume
 
 
 def read_segments(guidance: Guidance | None) -> tuple[Volume, Volume] | None:
@@ -24,6 +23,8 @@ def read_segments(guidance: Guidance | None) -> tuple[Volume, Volume] | None:
 
 
 def _segment(path: Path, label: int, name: str) -> Volume:
+    from DiffusionCore.storage.volumes import read_volume  # brings SimpleITK, which no other run waits for
+
     labels = read_volume(path)
     inside = labels.values == label
     if not inside.any():

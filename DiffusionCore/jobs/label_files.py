@@ -10,7 +10,6 @@ from typing import Any
 
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.jobs.specification import RegistrationJob, plain_settings
-from DiffusionCore.storage.volumes import write_volume
 
 
 @contextmanager
@@ -30,6 +29,8 @@ def complete_settings(job: RegistrationJob) -> Iterator[dict[str, Any]]:
         return
     if job.fixed_labels is None or job.moving_labels is None:
         raise ConfigError("A target segment needs the segmentations of both volumes.")
+    from DiffusionCore.storage.volumes import write_volume  # brings SimpleITK, which no other worker waits for
+
     with tempfile.TemporaryDirectory(prefix="spatial-diffusion-labels-") as folder:
         for role, labels in (("fixed", job.fixed_labels), ("moving", job.moving_labels)):
             path = Path(folder) / f"{role}.nrrd"
