@@ -36,8 +36,8 @@ class SpatialDiffusion(ScriptedLoadableModule):
         parent.contributors = ["SpatialDiffusion developers"]
         parent.helpText = _(
             "Aligns a moving volume to a fixed volume. The transform starts far from the answer and settles step by "
-            "step; every step is shown, can be browsed afterwards, and can be resumed from. Affine transforms, and smooth "
-            "deformations that landmarks and segments can steer."
+            "step; every step is shown, can be browsed afterwards, and can be resumed from. It finds affine "
+            "transforms, and smooth deformations that landmarks and segments can steer."
         )
         parent.acknowledgementText = _("Built on PyTorch, SimpleITK, nibabel and 3D Slicer.")
         slicer.app.connect("startupCompleted()", registerSampleData)
