@@ -12,10 +12,6 @@ from DiffusionCore.commands.arguments import (
     add_run_arguments,
 )
 
-_NO_SAFE_POSE = (
-    "Caution: no pose fits clearly better than all others. The images were put center to center, or left as the "
-    "initial transform puts them, and no deformation was fitted to them. Start nearer, by --initial-transform.\n"
-)
 _INPUTS = ("fixed", "moving", "fixed_segmentation", "moving_segmentation", "initial_transform", "landmarks")
 
 
@@ -40,7 +36,6 @@ def run(options: argparse.Namespace) -> int:
     """Register, write, and return 0, or 130 if the user stopped it early."""
     from dataclasses import replace
 
-    from DiffusionCore.affine.pipeline import CAUTION
     from DiffusionCore.commands.inputs import read_landmarks, read_pair
     from DiffusionCore.commands.output import output_folder
     from DiffusionCore.commands.running import run_pair, write_outcome
@@ -59,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
         outcome.report["inputs"] = {name: str(path) for name in _INPUTS if (path := getattr(options, name)) is not None}
         write_outcome(folder, pair, outcome, keep_steps=options.keep_steps)
     sys.stdout.write(summary(outcome.report) + f"Results: {options.output}\n")
-    if any(step.phase == CAUTION for step in outcome.registration.steps):
-        sys.stderr.write(_NO_SAFE_POSE)
+    for caution in outcome.report["cautions"]:
+        sys.stderr.write(f"Caution: {caution}\n")
     if outcome.registration.stopped:
         sys.stderr.write(f"Stopped early, after step {outcome.registration.steps[-1].index}; its result was written.\n")
         return 130

@@ -12,6 +12,7 @@ from typing import Any
 
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.cautions import cautions
 from DiffusionCore.commands.progress import PoliteStop, StepBar
 from DiffusionCore.commands.settings import settings_from
 from DiffusionCore.config import to_dict
@@ -55,8 +56,10 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
             should_stop=stop,
         )
     seconds = time.perf_counter() - began
+    phases = {step.phase for step in registration.steps}
     report = {
         "stopped_early": registration.stopped,
+        "cautions": cautions(settings, phases, registration.transform, pair.fixed.grid),
         "metrics": {
             "before": measure(pair, pair.initial or Affine.identity()),
             "after": measure(pair, registration.transform, registration.warped),

@@ -5,8 +5,8 @@ With w the velocity in voxels of its grid, summed over these voxels (r2: squared
     E(w) = similarity sum(1 - r2) + smoothness (0.15 sum |grad w|^2 + 0.5 sum (div w)^2) + guidance
 
 The derivative of r2 by the displacement at x stands for that by w at x (our own shortcut: a direction of descent, in
-half of the time that the exact one takes); so it does for what guides displacements. Adam (Kingma and Ba, ICLR 2015)
-goes down.
+half of the time that the exact one takes); so it does for a target segment. Adam (Kingma and Ba, ICLR 2015) goes down.
+Landmarks are no term: after each of its steps the velocity is drawn to them (``LandmarkPull``).
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from DiffusionCore.deformable.guidance import Guidance, Landmarks, PreferredDirection
+from DiffusionCore.deformable.guidance import Guidance, PreferredDirection
+from DiffusionCore.deformable.landmarks import LandmarkPull
 from DiffusionCore.deformable.levels import Level
 from DiffusionCore.deformable.refinement import Refined, on_plateau
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped
-from DiffusionCore.space import Frame
+from DiffusionCore.space import Grid
 from DiffusionCore.transforms.affine import Affine
 
 _RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteration
 _BENDING, _DIVERGENCE = 0.15, 0.5
-_LANDMARKS, _SEGMENT, _DIRECTION = 1.0, 8.0, 4.0  # what a strength of 1 stands for
+_SEGMENT, _DIRECTION = 8.0, 4.0  # what a strength of 1 stands for
 _PER_DAMPING = 1 / 0.28  # the energy of the divergence is meant for the default of its knob
 
 
@@ -38,18 +39,20 @@ def descend(
     settings: RefinementSettings,
     guidance: Guidance,
     affine: Affine,
+    grid: Grid,
     *,
     first: tuple[int, int] = (0, 0),
 ) -> Iterator[Refined]:
     """Yield the states from ``velocity``, which lies on the level ``first``, after as many iterations there.
 
-    A level ends as in ``refinement.refine``. ``affine`` acts after the velocity.
+    A level ends as in ``refinement.refine``. ``affine`` acts after the velocity; ``grid`` is that of the fixed image.
     """
     level_number, done = first
     for number in range(level_number, len(levels)):
         level, most = levels[number], settings.iterations[number]
         velocity = level.take_over(velocity)
-        terms = _Terms(level, settings, guidance, affine)
+        terms = _Terms(level, settings, guidance)
+        pull = None if guidance.landmarks is None else LandmarkPull(level, guidance.landmarks, affine, grid)
         mean, square = torch.zeros_like(velocity), torch.zeros_like(velocity)
         reached: list[float] = []
         for iteration in range(done + 1, most + 1):
@@ -61,6 +64,7 @@ def descend(
             corrected = (square / (1 - _BETAS[1] ** count)).sqrt() + _EPSILON
             update = mean / (1 - _BETAS[0] ** count) / corrected
             velocity = velocity - _RATE * level.nominal * update
+            velocity = velocity if pull is None else pull.drawn(velocity)
             last = iteration == most or on_plateau(reached, settings)
             yield Refined(number, iteration, velocity, last)
             if last:
@@ -71,10 +75,9 @@ def descend(
 class _Terms:
     """The terms of the energy on one level."""
 
-    def __init__(self, level: Level, settings: RefinementSettings, guidance: Guidance, affine: Affine) -> None:
+    def __init__(self, level: Level, settings: RefinementSettings, guidance: Guidance) -> None:
         self._level, self._guidance = level, guidance
         self._divergence = _DIVERGENCE * _PER_DAMPING * settings.divergence
-        self._pulls = None if guidance.landmarks is None else _pulls(level, guidance.landmarks, affine)
 
     def slope(self, velocity: Tensor) -> tuple[float, Tensor]:
         """Return the similarity, and the derivative of the energy by w (3, K, J, I)."""
@@ -88,40 +91,11 @@ class _Terms:
         bending = w - diffused(w, area, level.spacing)
         change = w - divergence_damped(w, area, level.spacing)
         slope += 2 * guidance.smoothness * (_BENDING * bending + self._divergence * change)
-        if self._pulls is not None and guidance.landmarks is not None:
-            weight, target = self._pulls
-            voxel = torch.tensor(level.spacing).to(shifts)[:, None, None, None]
-            away = (shifts[0] * voxel - target) / level.nominal
-            slope += 2 * _LANDMARKS * guidance.landmarks.strength * weight * away
         if guidance.segment is not None:
             slope -= _SEGMENT * guidance.segment.strength * per_sum * level.segment_force(coordinates)
         if guidance.direction is not None:
             slope += 2 * _DIRECTION * guidance.direction.strength * _across(level, w, guidance.direction)
         return similarity, slope
-
-
-def _pulls(level: Level, landmarks: Landmarks, affine: Affine) -> tuple[Tensor, Tensor]:
-    """Return how much each voxel is drawn (K, J, I), 0..1, and to which displacement (3, K, J, I), mm along the axes.
-
-    Where several landmarks are near, each counts by its closeness. One after the other, as there may be hundreds.
-    """
-    grid, reach = level.flow_grid, max(landmarks.reach, 0.5 * level.nominal)
-    fixed = np.array([pair.fixed for pair in landmarks.pairs])
-    needed = affine.inverse().map(torch.tensor([pair.moving for pair in landmarks.pairs], dtype=torch.float64))
-    shifts = (needed.numpy() - fixed) @ np.array(grid.direction)
-    weight, total, target = np.zeros(grid.shape), np.zeros(grid.shape), np.zeros((3, *grid.shape))
-    for voxel, shift in zip(grid.map(fixed, Frame.RAS, Frame.VOXEL), shifts, strict=True):
-        along_i, along_j, along_k = (
-            np.exp(-0.5 * ((np.arange(n) - v) * s / reach) ** 2)
-            for n, v, s in zip(grid.size, voxel, grid.spacing, strict=True)
-        )
-        near = along_k[:, None, None] * along_j[:, None] * along_i
-        np.maximum(weight, near, out=weight)
-        total += near
-        for component, mm in zip(target, shift, strict=True):
-            component += mm * near
-    target /= np.maximum(total, 1e-12)
-    return torch.from_numpy(weight).to(level.images), torch.from_numpy(target).to(level.images)
 
 
 def _across(level: Level, w: Tensor, preferred: PreferredDirection) -> Tensor:

@@ -90,3 +90,8 @@ class Guidance:
     def __post_init__(self) -> None:
         check_range(self, 0.01, 100.0, "smoothness")
         check_range(self, 0.0, 100.0, "similarity")
+
+    @property
+    def leads(self) -> bool:
+        """Whether it says where points are to go, and not only how."""
+        return self.landmarks is not None or self.segment is not None

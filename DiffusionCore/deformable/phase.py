@@ -1,12 +1,14 @@
-"""The phase "refine" of a registration: its steps, and what is accepted in the end."""
+"""The phase "refine" of a registration, or "guide": its steps, and what is accepted in the end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from DiffusionCore.affine.account import StepAccount
+from DiffusionCore.affine.pipeline import CAUTION
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.deformable.energy import descend
 from DiffusionCore.deformable.guidance import Guidance
@@ -22,6 +24,7 @@ from DiffusionCore.transforms.folding import folded_share
 from DiffusionCore.transforms.velocity import Velocity
 
 REFINE = "refine"
+GUIDE = "guide"  # a refinement for which the images do not count, as their affine alignment is not believed
 _ROUNDING = 1e-5  # of a local correlation
 _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
 
@@ -29,21 +32,23 @@ _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
 def refine_steps(
     fixed: Volume,
     moving: Volume,
-    start: Transform,
+    last: Step,
     settings: RefinementSettings,
     guidance: Guidance | None,
     segments: tuple[Volume, Volume] | None,
     account: StepAccount,
-    time: float,
     device: torch.device,
 ) -> Iterator[Step]:
-    """Yield the steps of a refinement from ``start``, which a refinement has left at ``time`` (1: at its beginning).
+    """Yield the steps of a refinement after the step ``last``: at its time if a refinement made it, else all.
 
-    The transform of each is ``affine @ velocity``; of the last one it is ``start`` where nothing was gained, unless
-    there is ``guidance``, which wants other things, too; its target segment stands for the ``segments``. Beside the
-    metrics of the ``account`` they have the "local_correlation" (0..1, mean of both ways) and "folding" (% of the cells
-    of the velocity).
+    The transform of each is ``affine @ velocity``; of the last one it is that of ``last`` where nothing was gained,
+    unless there is ``guidance``, which wants other things, too; its target segment stands for the ``segments``. Beside
+    the metrics of the ``account`` they have the "local_correlation" (0..1, mean of both ways) and "folding" (% of the
+    cells of the velocity).
     """
+    start, phase = last.transform, REFINE
+    if doubted(last):
+        phase, guidance = GUIDE, replace(guidance or Guidance(), similarity=0.0)
     affine, velocity = split(start, fixed.grid)
     levels = make_levels(
         fixed,
@@ -55,13 +60,13 @@ def refine_steps(
         device=device,
         segments=segments,
     )
-    first, done = settings.position(time)
+    first, done = settings.position(time_of(last))
     begun = levels[first].enter(velocity)
     vectors = begun
     if guidance is None:
         states = refine(levels, begun, settings, first=(first, done))
     else:
-        states = descend(levels, begun, settings, guidance, affine, first=(first, done))
+        states = descend(levels, begun, settings, guidance, affine, fixed.grid, first=(first, done))
     for state in states:
         level, vectors = levels[state.level], state.velocity
         if level is levels[-1] and state.last:
@@ -69,17 +74,27 @@ def refine_steps(
         if state.last or settings.shows(state.level, state.iteration):
             reached = settings.iterations[state.level] if state.last else state.iteration
             flow = affine @ level.leave(vectors)
-            yield _measured(levels, account, flow, settings.time(state.level, reached))
+            yield _measured(levels, account, phase, flow, settings.time(state.level, reached))
     found = levels[-1].leave(unfolded(levels[-1], vectors))
     better = guidance is not None or _more_alike(levels[-1], affine, found, start)
-    yield _measured(levels, account, affine @ found if better else start, 0.0)
+    yield _measured(levels, account, phase, affine @ found if better else start, 0.0)
 
 
-def _measured(levels: list[Level], account: StepAccount, transform: Transform, time: float) -> Step:
+def time_of(step: Step) -> float:
+    """Return where in a refinement ``step`` is, from 1 to 0: at its start, if no refinement made it."""
+    return step.time if step.phase in (REFINE, GUIDE) else 1.0
+
+
+def doubted(step: Step) -> bool:
+    """Return whether ``step`` rests on an affine alignment that is not believed."""
+    return step.phase in (CAUTION, GUIDE)
+
+
+def _measured(levels: list[Level], account: StepAccount, phase: str, transform: Transform, time: float) -> Step:
     level, (_, velocity) = levels[min(_MEASURED, len(levels) - 1)], split(transform, levels[0].grid)
     folding = 0.0 if velocity is None else 100 * folded_share(velocity.displacement)
     correlation = level.similarity(level.enter(velocity))
-    return account.step(REFINE, transform, time, local_correlation=correlation, folding=folding)
+    return account.step(phase, transform, time, local_correlation=correlation, folding=folding)
 
 
 def _more_alike(level: Level, affine: Affine, found: Velocity, start: Transform) -> bool:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from DiffusionCore.affine.pipeline import CAUTION, AffineSettings
+from DiffusionCore.affine.pipeline import AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
-from DiffusionCore.deformable.phase import REFINE, refine_steps
+from DiffusionCore.deformable.phase import GUIDE, doubted, refine_steps, time_of
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
@@ -60,7 +61,7 @@ class DeformableSettings:
         """
         done = 0 if after is None else after.index + 1
         if self.refinement is not None and after is not None and _deforms(after):
-            return done + len(self.refinement.shown(_time(after)))
+            return done + len(self.refinement.shown(time_of(after)))
         ahead = done + 1 if self.affine is None else self.affine.expected_steps(after)
         ahead += 0 if self.learned is None else self.learned.passes
         return ahead + (0 if self.refinement is None else len(self.refinement.shown()))
@@ -91,7 +92,8 @@ class DeformablePipeline:
         """Yield the steps of the affine registration, and those of the field and its refinement after its result.
 
         Where the affine registration does not believe its own result ("caution"), nothing is refined: a deformation
-        can make any two images more alike. Landmarks and a target segment are followed there, too, and they alone.
+        can make any two images more alike. Landmarks and a target segment are followed there, too, and they alone
+        ("guide"); so it is where a run goes on after such a step.
 
         With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step
         that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
@@ -99,32 +101,33 @@ class DeformablePipeline:
         started from.
 
         Raises:
-            ConfigError: the step ``after`` deforms, and the settings have no refinement.
+            ConfigError: the step ``after`` deforms, and the settings have no refinement; or it was guided by landmarks
+                or a segment alone, and the settings have neither.
             StorageError, GeometryError: the labels of a target segment cannot be read.
             VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels; or labels lack the target.
         """
-        last, refinement = after, self.settings.refinement
-        segments = read_segments(self.settings.guidance)  # what cannot be used is refused before any step
+        last, refinement, guidance = after, self.settings.refinement, self.settings.guidance
+        leads = guidance is not None and guidance.leads
+        segments = read_segments(guidance)  # what cannot be used is refused before any step
+        if after is not None and after.phase == GUIDE and not leads:
+            raise ConfigError(
+                "The images were not believed to be aligned, so that only landmarks or a target segment can deform. "
+                "Choose some, or start anew from a better initial transform."
+            )
         if refinement is None or last is None or not _deforms(last):
             for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
-        if last is None or (self._learned is None and refinement is None):
+        if last is None or (self._learned is None and refinement is None) or (doubted(last) and not leads):
             return
-        guidance, start = self.settings.guidance, last.transform
-        if last.phase == CAUTION:
-            if guidance is None or (guidance.landmarks is None and guidance.segment is None):
-                return
-            guidance = replace(guidance, similarity=0.0)
         account = shared_account(fixed, moving, generator, last)
-        if self._learned is not None and isinstance(start, Affine) and last.phase != CAUTION:
+        if self._learned is not None and isinstance(last.transform, Affine) and not doubted(last):
             estimator = self._learned
             if isinstance(estimator, SampledField):
                 estimator = replace(estimator, seed=generator.initial_seed())
-            for step in field_steps(estimator, fixed, moving, start, account):
+            for step in field_steps(estimator, fixed, moving, last.transform, account):
                 yield (last := step)
         if refinement is not None:
-            start, time, device = last.transform, _time(last), self._device
-            yield from refine_steps(fixed, moving, start, refinement, guidance, segments, account, time, device)
+            yield from refine_steps(fixed, moving, last, refinement, guidance, segments, account, self._device)
 
 
 def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:
@@ -135,8 +138,3 @@ def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: 
 
 def _deforms(step: Step) -> bool:
     return not isinstance(step.transform, Affine)
-
-
-def _time(step: Step) -> float:
-    """Return where in a refinement ``step`` is: at its start, if no refinement made it."""
-    return step.time if step.phase == REFINE else 1.0

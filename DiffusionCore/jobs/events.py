@@ -84,6 +84,7 @@ class Finished:
         moved: the moving image on the fixed grid (K, J, I), in its own type, if it was asked for.
         moved_labels: the moving labels on the fixed grid, nearest neighbor, if there are any.
         spread: mm; where repeated runs differ, if more than one was asked for.
+        cautions: what the user must be told beside the numbers, a sentence or two each.
     """
 
     stopped: bool
@@ -92,6 +93,7 @@ class Finished:
     moved: NDArray | None = None
     moved_labels: NDArray | None = None
     spread: Volume | None = None
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

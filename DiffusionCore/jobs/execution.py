@@ -11,6 +11,7 @@ import torch
 
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
+from DiffusionCore.cautions import cautions
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.config import from_dict
 from DiffusionCore.interpolation import Interpolation
@@ -75,7 +76,7 @@ class _Run:
             found = self._repeated(pipeline, job.seed + number, after)
             others += [found] if found is not None else []
         yield Progress(RESAMPLING)
-        yield self._finished(result, others)
+        yield self._finished(settings, result, others)
 
     def _steps(self, pipeline: Pipeline, seed: int, after: Step | None) -> Iterator[Step]:
         """Yield the steps of the run that counts, and note what it took."""
@@ -100,8 +101,9 @@ class _Run:
         self.seconds["repetitions"] = self.seconds.get("repetitions", 0.0) + time.perf_counter() - since
         return found
 
-    def _finished(self, result: Transform, others: list[Transform]) -> Finished:
+    def _finished(self, settings: Any, result: Transform, others: list[Transform]) -> Finished:
         job, grid = self.job, self.job.fixed.grid
+        said = cautions(settings, self.seconds, result, grid)
         since = time.perf_counter()
         moved = labels = None
         if job.want_moved:
@@ -115,7 +117,7 @@ class _Run:
         found = measures(job, before, result)
         if spread_map is not None:
             found += uncertainty_measures(job.fixed, spread_map)
-        return Finished(self.stopped, self.seconds, found, moved, labels, spread_map)
+        return Finished(self.stopped, self.seconds, found, moved, labels, spread_map, said)
 
 
 def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | None) -> Iterator[Step]:

@@ -23,8 +23,9 @@ def complete_settings(job: RegistrationJob) -> Iterator[dict[str, Any]]:
         StorageError: the disk is full.
     """
     settings = plain_settings(job.settings)
-    segment = (settings.get("guidance") or {}).get("segment")
-    if segment is None or "fixed" in segment:
+    guidance = settings.get("guidance")
+    segment = guidance.get("segment") if isinstance(guidance, dict) else None
+    if not isinstance(segment, dict) or "fixed" in segment:  # what is none is refused with the other settings
         yield settings
         return
     if job.fixed_labels is None or job.moving_labels is None:

@@ -61,9 +61,12 @@ def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Return ``settings`` as JSON gives them back: tuples become lists.
 
     Raises:
-        ConfigError: they hold something that has no JSON form.
+        ConfigError: they are no object, or hold something that has no JSON form.
     """
     try:
-        return json.loads(json.dumps(settings))
+        plain = json.loads(json.dumps(settings))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"The settings must be plain numbers and text: {error}.") from error
+    if not isinstance(plain, dict):
+        raise ConfigError(f"The settings must be plain numbers and text: by their names, not {settings!r}.")
+    return plain

@@ -49,6 +49,7 @@ class LiveRun(RunAccount):
         message: after the end: one or two sentences for the user; "" if there is nothing to say (scene closed).
         details: after a failure: for the log.
         measures: of the result, after the end.
+        cautions: what the user must be told about the result, after the end.
         seconds: per phase, after the end.
         scene_closed: the end came from closing the scene.
     """
@@ -81,6 +82,7 @@ class LiveRun(RunAccount):
         self.request, self.state = request, RunState.STARTING
         self.message = self.details = ""
         self.measures: tuple[Measure, ...] = ()
+        self.cautions: tuple[str, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scene_closed = False
         resume_point, self._inherited = origin(request, resume)
@@ -233,15 +235,16 @@ class LiveRun(RunAccount):
         yield
         self.activity = "Writing the result..."
         self.measures, self.seconds = with_names(end.measures, self._prepared.label_names), end.seconds
+        self.cautions = end.cautions
         grid = self._prepared.job.fixed.grid
         yield from self._outputs.finishing(end, self.measures, self._all_steps(), grid)
         if end.stopped:
             complete = not self.request.wants_volume or (end.moved is not None or end.moved_labels is not None)
-            self.message = messages.stopped(self.history[-1].index, self.of, complete=complete)
-            self._conclude(RunState.STOPPED)
+            text, state = messages.stopped(self.history[-1].index, self.of, complete=complete), RunState.STOPPED
         else:
-            self.message = messages.done(self.elapsed, self.measures)
-            self._conclude(RunState.FINISHED)
+            text, state = messages.done(self.elapsed, self.measures), RunState.FINISHED
+        self.message = " ".join((text, *self.cautions))
+        self._conclude(state)
 
     def _end_without_steps(self) -> None:
         self._give_back()

@@ -107,7 +107,20 @@ def _texts(_):
         _("there is no program"),
         _("this does not run:"),
         _("The settings must be plain numbers and text: {reason}."),
+        _("The settings must be plain numbers and text: by their names, not {settings}."),
         _("There is no method '{name}'. There are: {names}."),
+        _(
+            "The images were not believed to be aligned, so that only landmarks or a target segment can deform. "
+            "Choose some, or start anew from a better initial transform."
+        ),
+        _(
+            "No pose fits clearly better than all others. The images were put center to center, or left as the initial "
+            "transform puts them, and no deformation was fitted to them. Start from a better initial transform."
+        ),
+        _(
+            "Pairs of landmarks that lie outside the fixed image, where nothing is deformed, and were not followed: "
+            "{outside} of {count}."
+        ),
         _("Step {step} is kept."),
         _("Steps {first}-{last} are kept."),
         _("The transform holds step {step}."),

@@ -42,6 +42,7 @@ def endFacts(run, seconds) -> Facts:
         step=_number(run),
         of=run.of,
         failure=coreText(run.message),
+        caution=" ".join(map(coreText, run.cautions)),
         hasDetails=bool(run.details),
         gpuWasFull=GPU_MEMORY in run.message,
         seconds=seconds,

@@ -63,6 +63,7 @@ class Facts:
         end: how the last run ended.
         failure, hasDetails: why, if it failed, and whether the log tells more.
         gpuWasFull: it failed because the memory of the GPU was too small.
+        caution: what the user must be told about its result; empty if nothing.
         seconds: how long it took.
         similarity: before and after.
         folding: percent of the voxels; None if it was not measured.
@@ -86,6 +87,7 @@ class Facts:
     failure: str = ""
     hasDetails: bool = False
     gpuWasFull: bool = False
+    caution: str = ""
     seconds: float = 0.0
     similarity: tuple[float, float] | None = None
     folding: float | None = None
@@ -230,10 +232,15 @@ def _idleLine(facts: Facts) -> _Line:
         text = _("The transform holds step {step} of {last}.").format(step=facts.shown, last=facts.last)
         return _Line(text, Icon.WARNING, Link.LAST_STEP, _("Go to the last"))
     if facts.end is End.STOPPED:
-        return _stoppedLine(facts)
+        return _cautious(_stoppedLine(facts), facts)
     if facts.end is End.FINISHED:
-        return _Line(_doneText(facts))
+        return _cautious(_Line(_doneText(facts)), facts)
     return _readyLine(facts)
+
+
+def _cautious(line: _Line, facts: Facts) -> _Line:
+    """Return ``line`` with the caution about the result, if there is one."""
+    return replace(line, text=f"{line.text} {facts.caution}", icon=Icon.WARNING) if facts.caution else line
 
 
 def _stoppedLine(facts: Facts) -> _Line:

@@ -41,6 +41,7 @@ def phaseText(phase: str) -> str:
         "field": _("learned deformation"),
         "diffusion": _("diffusion"),
         "refine": _("deformation"),
+        "guide": _("deformation to what guides it"),
     }
     return known.get(phase, phase)
 

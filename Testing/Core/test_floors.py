@@ -18,7 +18,18 @@ FLOORS = [
     ["transforms"],
     ["diffusion", "storage", "losses", "metrics"],
     ["build", "models", "affine", "deformable"],
-    ["registration", "training", "jobs", "mrml", "synthesis", "sample", "report", "film_strip", "uncertainty"],
+    [
+        "registration",
+        "training",
+        "jobs",
+        "mrml",
+        "synthesis",
+        "sample",
+        "report",
+        "film_strip",
+        "uncertainty",
+        "cautions",
+    ],
 ]
 ROOF = len(FLOORS)  # __main__, commands, and whatever is not named above
 HEAVY = ["torch", "monai", "numba", "SimpleITK", "nibabel", "scipy", "vtk", "slicer"]

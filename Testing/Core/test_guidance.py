@@ -1,6 +1,5 @@
 """Guidance of a deformation: each term does what it says, measurably, and travels with the settings."""
 
-import tracemalloc
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,11 +10,12 @@ import torch
 from test_deformable import FIXED, REFINEMENT, SETTINGS, SHIFT, Doubtful, apart, pair
 
 from DiffusionCore.affine.pipeline import CAUTION, AffineSettings
-from DiffusionCore.checks import StorageError, VolumeError
+from DiffusionCore.affine.steps import Step
+from DiffusionCore.cautions import NO_SAFE_POSE, cautions
+from DiffusionCore.checks import ConfigError, StorageError, VolumeError
 from DiffusionCore.config import from_json, to_json
-from DiffusionCore.deformable.energy import descend
 from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
-from DiffusionCore.deformable.levels import make_levels
+from DiffusionCore.deformable.landmarks import followed
 from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
 from DiffusionCore.deformable.start import split
 from DiffusionCore.interpolation import Interpolation
@@ -23,7 +23,7 @@ from DiffusionCore.metrics import dice, jacobian_statistics, local_correlation
 from DiffusionCore.registration import register
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.volumes import write_volume
-from DiffusionCore.transforms import Chain, resample, voxel_centers
+from DiffusionCore.transforms import Chain, Velocity, resample, voxel_centers
 from DiffusionCore.transforms.folding import folded_share
 
 
@@ -76,28 +76,46 @@ def test_five_landmarks_halve_their_error_and_the_images_stay_alike():
     assert alike(found) > 0.98 * alike(plainly())
 
 
-def test_hundreds_of_landmarks_take_no_more_memory_than_a_few():
-    fixed, moving, _, _ = pair()
-    levels = make_levels(fixed, moving, SHIFT, spacing=2.0, count=1, window=5, device=torch.device("cpu"))
-    settings, still = replace(REFINEMENT, iterations=(1,)), torch.zeros(3, *levels[0].flow_grid.shape)
-    peaks = []
-    for count in (5, 300):
-        points = voxel_centers(FIXED).view(-1, 3)[:count]
-        guidance = Guidance(landmarks=landmarks(points, SHIFT.map(points)))
-        tracemalloc.start()
-        next(descend(levels, still, settings, guidance, SHIFT))
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 2 * peaks[0]
-
-
-def test_more_strength_brings_landmarks_nearer():
+def test_more_strength_brings_landmarks_nearer_until_they_meet():
     points, images = worst_five()
     errors = []
-    for strength in (0.0, 0.3, 3.0):
+    for strength in (0.0, 0.3, 3.0, 1000.0):
         found = guided(Guidance(landmarks=landmarks(points, images, strength=strength)))
         errors.append(float((found.transform.map(points) - images).norm(dim=-1).mean()))
+        assert folded_share(split(found.transform, FIXED)[1].displacement) == 0
     assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.3
+    assert alike(found) > 0.98 * alike(plainly())
+
+
+def test_a_point_is_drawn_along_its_whole_way():
+    points = torch.from_numpy(FIXED.center)[None] + torch.tensor([[-8.0, 3.0, 2.0]])
+    images = SHIFT.map(points + torch.tensor([[18.0, 0.0, 0.0]]))  # farther than the reach of a pull
+    found = guided(Guidance(landmarks=landmarks(points, images, strength=100.0), similarity=0.0)).transform
+    assert float((found.map(points) - images).norm()) < 1.0
+
+
+def test_landmarks_that_contradict_each_other_are_met_half_way():
+    points = torch.from_numpy(FIXED.center)[None].repeat(2, 1)
+    images = SHIFT.map(points + torch.tensor([[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]))
+    found = guided(Guidance(landmarks=landmarks(points, images, strength=1000.0), similarity=0.0)).transform
+    assert float((found.map(points)[0] - SHIFT.map(points)[0]).norm()) < 0.5
+
+
+def test_landmarks_outside_the_fixed_image_are_told_and_disturb_nothing():
+    center = torch.from_numpy(FIXED.center)
+    points = center + torch.tensor([[0.0, 0.0, 0.0], [300.0, 0.0, 0.0], [0.0, 20.0, 0.0]])
+    images = SHIFT.map(points + torch.tensor([[0.0, 0.0, 0.0], [-4.0, 0.0, 0.0], [0.0, 300.0, 0.0]]))
+    some, all_ = (Guidance(landmarks=landmarks(points[:n], images[:n], strength=5.0)) for n in (1, 3))
+    assert followed(all_.landmarks, FIXED, SHIFT).tolist() == [True, False, False]
+    found = [guided(guidance, iterations=(4, 4)).transform for guidance in (some, all_)]
+    torch.testing.assert_close(*(split(transform, FIXED)[1].vectors for transform in found))
+    settings = [replace(SETTINGS, guidance=guidance) for guidance in (None, some, all_)]
+    for silent in settings[:2]:
+        assert cautions(silent, ["start", "refine"], found[1], FIXED) == ()
+    (told,) = cautions(settings[2], ["start", "refine"], found[1], FIXED)
+    assert told.endswith("not followed: 2 of 3.")
+    assert cautions(settings[2], ["start"], SHIFT, FIXED) == ()  # stopped before it deformed
 
 
 def test_smoothness_moves_the_regularity_one_way():
@@ -174,9 +192,26 @@ def test_where_the_images_are_not_believed_landmarks_alone_count():
     pipeline = DeformablePipeline(settings, device="cpu")
     pipeline._alignment = Doubtful()
     first, *_, last = pipeline.steps(fixed, moving, generator=torch.Generator().manual_seed(0))
-    assert (first.phase, last.phase) == (CAUTION, "refine")
+    assert (first.phase, last.phase) == (CAUTION, "guide")
     assert isinstance(last.transform, Chain)
     assert float((last.transform.map(points) - images).norm(dim=-1).mean()) < 1.0
+    assert cautions(settings, [CAUTION, "guide"], last.transform, FIXED) == (NO_SAFE_POSE,)
+
+
+def test_where_the_images_are_not_believed_a_run_that_goes_on_leaves_them_out_of_account():
+    fixed, moving, _, _ = pair()
+    points, images = worst_five()
+    step = Step(4, "guide", 0.5, plainly().steps[0].transform @ Velocity(torch.zeros(3, *FIXED.shape), FIXED))
+    wishes = Guidance(landmarks=landmarks(points, images))
+    found = [
+        register(fixed, moving, replace(SETTINGS, guidance=guidance), after=step)
+        for guidance in (wishes, replace(wishes, similarity=0.0))
+    ]
+    assert {made.phase for made in found[0].steps} == {"guide"}
+    torch.testing.assert_close(*(split(one.transform, FIXED)[1].vectors for one in found), rtol=0, atol=0)
+    for nothing in (None, Guidance(smoothness=2.0)):
+        with pytest.raises(ConfigError, match="only landmarks or a target segment"):
+            register(fixed, moving, replace(SETTINGS, guidance=nothing), after=step)
 
 
 def test_guidance_goes_on_from_a_step():

@@ -122,7 +122,8 @@ def test_a_line_says_that_no_pose_was_safe(world, capsys, monkeypatch):  # noqa:
     assert "Caution" not in capsys.readouterr().err
     monkeypatch.setattr(shell_world, "PHASES", (("center", 1.0, 0.0), ("caution", 0.0, 0.1)))
     assert world.register() == 0
-    assert "Caution: no pose fits clearly better than all others" in capsys.readouterr().err
+    assert "Caution: No pose fits clearly better than all others" in capsys.readouterr().err
+    assert len(json.loads((world.output / "report.json").read_text())["cautions"]) == 1
 
 
 def test_a_second_ctrl_c_gives_up_and_leaves_nothing(world, script, capsys):  # noqa: F811

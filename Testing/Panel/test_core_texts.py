@@ -16,7 +16,13 @@ from DiffusionCore.jobs.events import OVERLAP
 from DiffusionCore.mrml.curves import words
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = ("DiffusionCore/mrml/*.py", "DiffusionCore/jobs/*.py", "SpatialDiffusion/SpatialDiffusionLib/Logic.py")
+PLACES = (
+    "DiffusionCore/mrml/*.py",
+    "DiffusionCore/jobs/*.py",
+    "DiffusionCore/cautions.py",
+    "DiffusionCore/deformable/pipeline.py",
+    "SpatialDiffusion/SpatialDiffusionLib/Logic.py",
+)
 METRICS = ("similarity", "overlap", "local_correlation", "folding")  # of a step, each a curve
 OF_PROGRAMMERS = {"ValueError", "TypeError", "MessageError"}  # their texts are for whoever writes a program
 # what the panel says in its own words, what goes into the log, or into the description of a node

@@ -173,6 +173,14 @@ def test_each_situation_has_its_row(states, name):
     assert shown.steps == ("last" in facts)
 
 
+def test_what_a_result_must_be_told_with_stands_in_its_line_with_a_warning(states):
+    for end in ("finished", "stopped"):
+        shown = row(states, end=end, step=3, of=9, caution="Nobody believes it.")
+        assert shown.status.endswith(" Nobody believes it.")
+        assert shown.icon is states.Icon.WARNING
+        assert row(states, end=end, step=3, of=9).icon is states.Icon.NONE
+
+
 def test_resume_names_the_step_that_is_shown(states):
     assert row(states, shown=7, last=15).resumeText == "Resume from step 7"
     assert row(states).resumeText == "Resume"

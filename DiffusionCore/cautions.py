@@ -1,0 +1,38 @@
+"""What the user must be told about a result, beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from DiffusionCore.affine.pipeline import CAUTION
+from DiffusionCore.deformable.landmarks import followed
+from DiffusionCore.deformable.phase import GUIDE, REFINE
+from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.start import split
+from DiffusionCore.registration import Settings
+from DiffusionCore.space import Grid
+from DiffusionCore.transforms.base import Transform
+
+NO_SAFE_POSE = (
+    "No pose fits clearly better than all others. The images were put center to center, or left as the initial "
+    "transform puts them, and no deformation was fitted to them. Start from a better initial transform."
+)
+
+
+def cautions(settings: Settings, phases: Collection[str], result: Transform, fixed: Grid) -> tuple[str, ...]:
+    """Return sentences about a registration with ``settings`` that went through ``phases`` to ``result``.
+
+    They are about an alignment that is not believed, and landmarks that lie where nothing could follow them.
+    """
+    said = [NO_SAFE_POSE] if CAUTION in phases else []
+    landmarks = None
+    if isinstance(settings, DeformableSettings) and settings.guidance is not None:
+        landmarks = settings.guidance.landmarks
+    if landmarks is not None and not {REFINE, GUIDE}.isdisjoint(phases):
+        outside = int((~followed(landmarks, fixed, split(result, fixed)[0])).sum())
+        if outside:
+            said.append(
+                "Pairs of landmarks that lie outside the fixed image, where nothing is deformed, and were not "
+                f"followed: {outside} of {len(landmarks.pairs)}."
+            )
+    return tuple(said)
