@@ -148,7 +148,7 @@ def sample_velocities(
         for _ in range(passes):
             images = pair_images(fixed, warp(deviation * current), window)
             with computing(dtype, state.device):
-                current = network(images, seen, current, when)
+                current = network(images, seen, current, when).velocity
         return current
 
     run = denoise(estimate, state, times, config.schedule, CleanTarget(), noise=drawn, sampler=sampler, first=first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from DiffusionCore.networks.blocks import TimeEmbedding
 from DiffusionCore.networks.voxelmorph import padded
 
 _SLOPE = 0.2  # of the leaky rectifiers
+_LEAST = 2 * math.log(0.02)  # the smallest variance: without one, pairs that need nothing would have none
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,26 @@ class LoopDenoiserConfig:
             raise ValueError(f"'force_window' must be odd and at least 3, got {self.force_window}")
 
 
+class LoopEstimate(NamedTuple):
+    """What a LoopDenoiser says of a clean velocity, float32.
+
+    Attributes:
+        velocity: (B, 3, K/2, J/2, I/2), in deviations, sizes rounded up.
+        log_variance: (B, 1, K/2, J/2, I/2), ln of the variance that the error of each component has, in squared
+            deviations.
+    """
+
+    velocity: Tensor
+    log_variance: Tensor
+
+    def spread(self) -> Tensor:
+        """Return the root mean square length of the error, (B, K/2, J/2, I/2), in deviations.
+
+        It is what ``mean_and_spread`` says of samples.
+        """
+        return (3 * self.log_variance[:, 0].exp()).sqrt()
+
+
 class LoopDenoiser(nn.Module):
     """Correct the estimate of a clean velocity, again and again, on a grid of half the resolution of the images.
 
@@ -55,10 +76,12 @@ class LoopDenoiser(nn.Module):
 
         fixed, moving as warped by the estimate, force - conv 4, stride 2 -> n/2
         noised velocity, estimate ------------------------------- conv 3 -> + -> U-Net, half resolution -> correction
-        time -> embedding: scale and shift within every block                                estimate + correction
+        time -> embedding: scale and shift within every block          estimate + correction    -> variance of its error
 
-    The correction starts at zero. ``stride``: image voxels per voxel of the velocity. Source: our own; what it is shown
-    was measured to help (images re-warped by the estimate, and the force of their local correlation).
+    The correction starts at zero, the variance at about one. ``stride``: image voxels per voxel of the velocity.
+
+    Source: our own; what it is shown was measured to help (images re-warped by the estimate, and the force of their
+    local correlation).
     """
 
     stride = 2
@@ -76,13 +99,15 @@ class LoopDenoiser(nn.Module):
         self.up = nn.ModuleList(nn.Conv3d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.leave = self._blocks(widths[0])
         self.correction = nn.Conv3d(widths[0], 3, 3, padding=1)
-        nn.init.zeros_(self.correction.weight)
-        nn.init.zeros_(torch.as_tensor(self.correction.bias))
+        self.variance = nn.Conv3d(widths[0], 1, 3, padding=1)
+        for last in (self.correction, self.variance):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(torch.as_tensor(last.bias))
         # twice as fast on the CPU below 64 channels
         self.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
 
-    def forward(self, images: Tensor, state: Tensor, estimate: Tensor, times: Tensor) -> Tensor:
-        """Return the new estimate (B, 3, K/2, J/2, I/2), float32, sizes rounded up.
+    def forward(self, images: Tensor, state: Tensor, estimate: Tensor, times: Tensor) -> LoopEstimate:
+        """Return the new estimate, and how wrong it may be.
 
         Args:
             images: (B, 5, K, J, I), as ``pair_images`` makes them of the fixed image and the moving one behind
@@ -111,7 +136,8 @@ class LoopDenoiser(nn.Module):
         for skip, up in zip(reversed(skips), reversed(self.up), strict=True):
             hidden = skip + F.interpolate(up(hidden), scale_factor=2)
         hidden = F.leaky_relu(_through(self.leave, hidden, embedding), _SLOPE)
-        return estimate + self.correction(hidden)[:, :, :k, :j, :i].float()
+        correction, variance = (last(hidden)[:, :, :k, :j, :i].float() for last in (self.correction, self.variance))
+        return LoopEstimate(estimate + correction, torch.logaddexp(variance, torch.tensor(_LEAST).to(variance)))
 
     def _blocks(self, width: int) -> nn.ModuleList:
         return nn.ModuleList(FilmBlock(width, self.config.embedding) for _ in range(self.config.blocks))

@@ -1,8 +1,9 @@
 """Synthetic pairs of images whose deformation is known: two contrasts of one object, and the exact field between them.
 
 The fixed image shows an object at a random pose; the moving one shows it behind exp(-v), so that it is
-moving(exp(v)(x)) = fixed(x) for the random velocity v, but for contrast, artifacts and a fine deformation of either
-image that nobody can know. Source: our own; the sizes of v are those measured between brains of two people.
+moving(exp(v)(x)) = fixed(x) for the random velocity v, but for contrast, artifacts, a fine deformation of either
+image that nobody can know, and the folds of the cortex, which may be those of two people. Source: our own; the sizes of
+v are those measured between brains of two people.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from DiffusionCore.space import Frame, Grid
 from DiffusionCore.training.anatomy import CENTER
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence, draw_remap
 from DiffusionCore.training.corruption import Corruptions, corrupt
+from DiffusionCore.training.folding import draw_folds, folded
 from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within, smooth_noise
 from DiffusionCore.training.shape_pool import draw_shape_pool
@@ -40,8 +42,11 @@ class FieldPairsConfig:
         size: voxels of the images along (i, j, k), even.
         spacing: mm between them.
         deviation: mm, the smallest and largest root mean square of a component of the velocity.
+        power: of the uniform number that says where between the two it is; 1 makes all sizes alike likely, 2 prefers
+            small ones, and makes one pair in thirteen need no more than a tenth of a voxel of 4 mm if it is 0 to 6 mm.
         nodes: a side, of the random control grids whose weighted sum the velocity is.
         unknown: mm, the largest root mean square of a component of the fine deformation of either image.
+        folded: share of the pairs whose images have folds of their own.
         rotation: rad, deviation of each entry of the rotation vector of the pose.
         same_contrast: share of the pairs whose images have one contrast.
         remapped: share of the images whose intensities a random curve changes.
@@ -54,8 +59,10 @@ class FieldPairsConfig:
     size: tuple[int, int, int] = (40, 48, 40)
     spacing: float = 4.0
     deviation: tuple[float, float] = (0.3, 3.5)
+    power: float = 1.0
     nodes: tuple[int, ...] = (4, 6, 12)
     unknown: float = 1.0
+    folded: float = 0.0
     rotation: float = 0.15
     same_contrast: float = 0.5
     remapped: float = 0.15
@@ -68,9 +75,9 @@ class FieldPairsConfig:
             raise ValueError(f"'nodes' must be numbers of at least 2, got {self.nodes}")
         if not 0 <= self.deviation[0] <= self.deviation[1]:
             raise ValueError(f"'deviation' must rise from at least 0, got {self.deviation}")
-        check_range(self, 1e-3, math.inf, "spacing")
+        check_range(self, 1e-3, math.inf, "spacing", "power")
         check_range(self, 0, math.inf, "unknown", "rotation")
-        check_range(self, 0, 1, "same_contrast", "remapped")
+        check_range(self, 0, 1, "same_contrast", "remapped", "folded")
 
     @property
     def grid(self) -> Grid:
@@ -108,6 +115,7 @@ def draw_field_pairs(
     contrasts = _draw_contrast_pairs(batch, config.same_contrast, generator)
     shares = pool.shares[chosen].flatten(2).to(torch.bfloat16)
     volumes = torch.bmm(contrasts / 255, shares).float().view(batch, 2, *pool.grid.shape)
+    volumes = _with_folds(volumes, pool.shares[chosen], contrasts, config.folded, generator)
     poses = _draw_poses(batch, config.rotation, generator)
     points = voxel_centers(config.grid, dtype=torch.float32).expand(batch, -1, -1, -1, -1)
 
@@ -143,11 +151,11 @@ def _draw_velocities(mask: Tensor, config: FieldPairsConfig, generator: torch.Ge
     for nodes, weight in zip(config.nodes, weights, strict=True):
         total = total + weight * smooth_noise(batch, size, nodes=nodes, channels=3, generator=generator)
     low, high = config.deviation
-    wanted = (low + (high - low) * torch.rand(batch, 1, 1, 1, 1, generator=generator)) / (2 * config.spacing)
+    wanted = low + (high - low) * torch.rand(batch, 1, 1, 1, 1, generator=generator) ** config.power
     inside = mask / mask.sum((1, 2, 3, 4), keepdim=True).clamp_min(1e-6)
     deviation = (inside * total.square()).sum((1, 2, 3, 4), keepdim=True).div(3).sqrt()
     near = F.avg_pool3d(F.max_pool3d(mask, 3, 1, 1), 3, 1, 1, count_include_pad=False)
-    return near * total * wanted / deviation.clamp_min(1e-6)
+    return near * total * wanted / (2 * config.spacing) / deviation.clamp_min(1e-6)
 
 
 def _draw_contrast_pairs(batch: int, same: float, generator: torch.Generator) -> Tensor:
@@ -157,6 +165,19 @@ def _draw_contrast_pairs(batch: int, same: float, generator: torch.Generator) ->
     presence, _ = draw_presence(batch, heads=0.1, generator=generator)
     pairs = torch.stack([fixed, torch.where(one, fixed, moving)], 1) * presence[:, None]
     return pairs.to(torch.bfloat16)
+
+
+def _with_folds(volumes: Tensor, shares: Tensor, contrasts: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return ``volumes`` (B, 2, K, J, I) with folds in about the given ``share`` of the pairs."""
+    if not share:
+        return volumes
+    chosen = (torch.rand(len(volumes), generator=generator) < share).nonzero().flatten()
+    if not len(chosen):
+        return volumes
+    k, j, i = volumes.shape[2:]
+    noise = draw_folds(len(chosen), (k, j, i), generator=generator)
+    made = folded(volumes[chosen], shares[chosen].float() / 255, contrasts[chosen].float(), noise)
+    return volumes.index_copy(0, chosen, made)
 
 
 def _draw_poses(batch: int, rotation: float, generator: torch.Generator) -> Tensor:

@@ -16,6 +16,7 @@ from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorphConfi
 from DiffusionCore.networks.swin import SwinConfig
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
+from DiffusionCore.training.field_pairs import FieldPairsConfig
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
@@ -24,6 +25,7 @@ from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipe
 
 _HEADS = "synthetic heads and brains: smooth random deformations and random contrasts of the ICBM 2009 tissue maps"
 _SHAPES = "random shapes, bumpy ellipsoids that smooth regions divide"
+_FOLDS = "folds of the cortex that differ between the two images"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ _VOXELMORPH_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0) 
 _PUBLISHED_VOXELMORPH = VoxelMorphRecipeConfig(
     batch=1, loss="correlation", smoothness=2 / 9, passes=1, network=PublishedVoxelMorphConfig()
 )
+_DIFFUSEREG = VelocityDiffusionRecipeConfig(pairs=FieldPairsConfig(deviation=(0.0, 6.0), power=2.0, folded=0.6))
+_DIFFUSEREG_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0)
 _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     batch=4,
     image_terms="signal",
@@ -74,9 +78,7 @@ RECIPES = {
         LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
         f"{_HEADS}; {_SHAPES}",
     ),
-    "diffusereg": Entry(
-        VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig(), _VOXELMORPH_SETTINGS, f"{_HEADS}; {_SHAPES}"
-    ),
+    "diffusereg": Entry(VelocityDiffusionRecipe, _DIFFUSEREG, _DIFFUSEREG_SETTINGS, f"{_HEADS}; {_SHAPES}; {_FOLDS}"),
     "published-diffusereg": Entry(
         DiffuseRegRecipe,
         DiffuseRegRecipeConfig(),

@@ -1,8 +1,9 @@
 """Recipe of the diffusion of coarse velocities: a network corrects its estimate of the velocity between two images.
 
 As in use, it is applied several times: it sees the noised velocity, its own last estimate, the moving image as that
-warps it, and the force that would make the images more alike. Every estimate has its loss. Its control is the same
-network without the noised velocity. Source: our own.
+warps it, and the force that would make the images more alike. Every estimate, with the error that it expects of
+itself, has its loss. Its control is the same network without the noised velocity. Source: our own; the loss is that of
+Seitzer et al., On the pitfalls of heteroscedastic uncertainty estimation (ICLR 2022), eq. 5.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from DiffusionCore.build import build_network
 from DiffusionCore.checks import check_range
 from DiffusionCore.deformable.pair_images import pair_images
 from DiffusionCore.deformable.sampled import KIND
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
-from DiffusionCore.diffusion.gaussian import CleanTarget, draw_times, noised
-from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
+from DiffusionCore.diffusion.gaussian import draw_times, noised
+from DiffusionCore.models import find_model
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
+from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, draw_field_pairs, draw_objects
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
 
 _MEASURED = 16  # batches of pairs from which the deviation of the velocities comes
 _OUTSIDE = 0.1  # weight of the velocity where there is no object, beside 1 inside
-_LEAST = 1.0  # the smallest weight of a time: the first estimates, from noise alone, count as well
+_BETA = 0.5  # of the loss: 0 lets voxels that are hard to estimate count little, 1 is a squared error
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,11 @@ class VelocityDiffusionRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads, shapes: synthetic heads, and random shapes, in the pool.
-        passes: estimates, each a correction of the one before.
+        passes: estimates with a loss, each a correction of the one before.
+        ahead: the most estimates before these, without a loss: a random number in every batch, so that the network
+            knows what it makes in more passes.
+        blind: share of the pairs of a diffusion for which it is a regression: the last time, and no noised velocity.
+        begin: name or path of a model whose weights the training begins with; None for random ones.
         pairs: what the pairs are like.
         diffusion: the noise. Its deviation is measured if it is not given.
         network: the network.
@@ -50,13 +58,17 @@ class VelocityDiffusionRecipeConfig:
     heads: int = 120
     shapes: int = 40
     passes: int = 2
+    ahead: int = 2
+    blind: float = 0.5
+    begin: str | None = None
     pairs: FieldPairsConfig = field(default_factory=FieldPairsConfig)
     diffusion: VelocityDiffusionConfig = field(default_factory=VelocityDiffusionConfig)
     network: LoopDenoiserConfig = field(default_factory=LoopDenoiserConfig)
 
     def __post_init__(self) -> None:
         check_range(self, 1, math.inf, "batch", "heads", "passes")
-        check_range(self, 0, math.inf, "shapes")
+        check_range(self, 0, math.inf, "shapes", "ahead")
+        check_range(self, 0, 1, "blind")
 
 
 class VelocityDiffusionRecipe:
@@ -90,46 +102,72 @@ class VelocityDiffusionRecipe:
         return draw_objects(self._given.heads, self._given.shapes, seed=self._seed)
 
     def network(self) -> LoopDenoiser:
-        """Return an untrained network."""
-        return LoopDenoiser(self._given.network)
+        """Return the network to begin with.
+
+        Raises:
+            CheckpointError: there is no such model, or its network is another one.
+        """
+        network = LoopDenoiser(self._given.network)
+        if self._given.begin is not None:
+            begun = load_checkpoint(find_model(self._given.begin), KIND)
+            network.load_state_dict(build_network(begun).state_dict())
+        return network
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Return the four parts of ``FieldPairs``, times (B,), and smooth noise like the velocities."""
+        """Return the four parts of ``FieldPairs``, times (B,), smooth noise like the velocities, whether the network
+        sees the noised velocity (B,), and how many passes come ahead ()."""
         pairs = self._draw_pairs(generator)
         diffusion = self._given.diffusion
         times = draw_times(diffusion.schedule, self.batch, generator=generator)
-        return *pairs, times, diffusion.draw_noise(tuple(pairs.velocities.shape), generator=generator)
+        noise = diffusion.draw_noise(tuple(pairs.velocities.shape), generator=generator)
+        seen = torch.rand(self.batch, generator=generator) >= self._given.blind
+        return *pairs, times, noise, seen, torch.randint(self._given.ahead + 1, (), generator=generator)
 
-    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Return the mean loss of the passes, and distances from the right velocity in mm: at the start, at the end.
-
-        The loss is the squared error in deviations, by min(max(SNR, 1), 5): min-SNR, but for the first estimates.
-        """
-        *parts, times, noise = batch
+    def loss(self, network: Callable[..., LoopEstimate], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the mean loss of the passes, and distances in mm: of no velocity from the right one ("start"), of the
+        last estimate ("error"), and what the network believes the latter to be ("stated")."""
+        *parts, times, noise, seen, ahead = batch
         pairs, diffusion, window = FieldPairs(*parts), self.config.diffusion, self.config.network.force_window
         clean = pairs.velocities / diffusion.measured
-        weights = _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
         if diffusion.form == "regression":
-            times, state = torch.full_like(times, diffusion.schedule.steps), torch.zeros_like(clean)
-        else:
-            kept = diffusion.schedule.alpha_bar(times)
-            state = noised(clean, noise, kept)
-            counts = CleanTarget().min_snr(kept).clamp(min=_LEAST).to(clean)
-            weights = weights * counts[:, None, None, None, None]
-        losses, estimate, moved = [], torch.zeros_like(clean), pairs.moving
-        for _ in range(self.config.passes):
-            images = pair_images(pairs.fixed, moved, window)
-            estimate = network(images, state, estimate.detach(), times).float()
-            losses.append((weights * (estimate - clean).square()).mean())
-            moved = warped(pairs.moving, diffusion.measured * estimate.detach())
-        start, error = (self._distance(other, pairs) for other in (torch.zeros_like(clean), estimate.detach()))
-        return torch.stack(losses).mean(), {"start": start, "error": error}
+            seen = torch.zeros_like(seen)
+        times = torch.where(seen, times, diffusion.schedule.steps)
+        state = seen[:, None, None, None, None] * noised(clean, noise, diffusion.schedule.alpha_bar(times))
 
-    def _distance(self, estimate: Tensor, pairs: FieldPairs) -> float:
-        """Return the mean distance, mm, of an ``estimate`` in deviations from the right velocity, over the objects."""
-        left = self.config.diffusion.measured * estimate - pairs.velocities
-        distance = 2 * self.config.pairs.spacing * left.norm(dim=1, keepdim=True)
+        def estimated(before: Tensor) -> LoopEstimate:
+            moved = warped(pairs.moving, diffusion.measured * before)
+            return network(pair_images(pairs.fixed, moved, window), state, before, times)
+
+        estimate = LoopEstimate(torch.zeros_like(clean), torch.zeros_like(clean[:, :1]))
+        with torch.no_grad():
+            for _ in range(int(ahead)):
+                estimate = estimated(estimate.velocity)
+        losses, weights = [], _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
+        for _ in range(self.config.passes):
+            estimate = estimated(estimate.velocity.detach())
+            losses.append((weights * likelihood(estimate, clean)).mean())
+        of = {
+            "start": clean,
+            "error": estimate.velocity.detach() - clean,
+            "stated": estimate.spread().detach()[:, None],
+        }
+        return torch.stack(losses).mean(), {name: self._distance(error, pairs) for name, error in of.items()}
+
+    def _distance(self, error: Tensor, pairs: FieldPairs) -> float:
+        """Return the mean length, mm, of ``error`` (B, 1 or 3, K, J, I) in deviations, over the objects."""
+        distance = 2 * self.config.pairs.spacing * self.config.diffusion.measured * error.norm(dim=1, keepdim=True)
         return ((distance * pairs.mask).sum() / pairs.mask.sum()).item()
 
     def _draw_pairs(self, generator: torch.Generator) -> FieldPairs:
         return draw_field_pairs(self.pool, self._given.pairs, self.batch, generator=generator)
+
+
+def likelihood(estimate: LoopEstimate, clean: Tensor) -> Tensor:
+    """Return the loss (B, 1, K, J, I) of an ``estimate`` of ``clean`` (B, 3, K, J, I): s^(2 beta) (-ln p), but for a
+    constant, p being the density of normal errors of the stated variance s^2, the same for all three components.
+
+    The factor has no slope. Without it, voxels with large errors would hardly be learned from.
+    """
+    squared = (estimate.velocity - clean).square().sum(1, keepdim=True)
+    negative = 0.5 * (squared * (-estimate.log_variance).exp() + 3 * estimate.log_variance)
+    return (_BETA * estimate.log_variance).exp().detach() * negative

@@ -15,7 +15,7 @@ from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
 from DiffusionCore.diffusion.schedules import LinearBetas
-from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
 from DiffusionCore.networks.precision import Precision
 from DiffusionCore.registration import register
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
@@ -39,7 +39,8 @@ class Guess(torch.nn.Module):
     def forward(self, images, state, estimate, times):
         self.seen.append(images)
         self.clean = voxel_vectors(hidden_on(COARSE), COARSE)[None] / CONFIG.measured
-        return self.clean + self.doubt * (state[:, :, :1, :1, :1] - self.clean[:, :, :1, :1, :1])
+        guessed = self.clean + self.doubt * (state[:, :, :1, :1, :1] - self.clean[:, :, :1, :1, :1])
+        return LoopEstimate(guessed, torch.zeros_like(guessed[:, :1]))
 
 
 def estimates(network, seed=0, **changes):

@@ -1,5 +1,6 @@
 """The diffusion of coarse velocities: the network that corrects itself, its noise, its samples and its recipe."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from DiffusionCore.build import build_network
+from DiffusionCore.checks import CheckpointError
 from DiffusionCore.config import from_dict, from_json, to_json
 from DiffusionCore.deformable.pair_images import pair_images
 from DiffusionCore.deformable.velocity_diffusion import (
@@ -18,14 +20,18 @@ from DiffusionCore.deformable.velocity_diffusion import (
 from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.schedules import LinearBetas
-from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig
 from DiffusionCore.training.loop import LoopSettings, train
 from DiffusionCore.training.recipes import configure
 from DiffusionCore.training.shape_pool import draw_shape_pool
-from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
+from DiffusionCore.training.velocity_diffusion import (
+    VelocityDiffusionRecipe,
+    VelocityDiffusionRecipeConfig,
+    likelihood,
+)
 from DiffusionCore.training.voxelmorph import warped
 
 CLEAN = FieldPairsConfig(
@@ -69,15 +75,20 @@ def inputs(batch=2, size=(9, 14, 12)):
     return images, state, estimate, torch.tensor([3, 900])[:batch]
 
 
-def test_an_untrained_network_keeps_the_estimate():
+def test_an_untrained_network_keeps_the_estimate_and_expects_an_error_of_a_deviation():
     images, state, estimate, times = inputs()
-    assert torch.equal(LoopDenoiser(NETWORK)(images, state, estimate, times), estimate)
+    made = LoopDenoiser(NETWORK)(images, state, estimate, times)
+    assert torch.equal(made.velocity, estimate)
+    assert_close(made.spread(), torch.full_like(estimate[:, 0], 3**0.5), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(9, 14, 12), (8, 8, 8), (5, 3, 2)])
 def test_any_size_gives_a_velocity_of_half_of_it(size):
     images, state, estimate, times = inputs(size=size)
-    assert network()(images, state, estimate, times).shape == state.shape
+    made = network()(images, state, estimate, times)
+    assert made.velocity.shape == state.shape
+    assert made.log_variance.shape == state[:, :1].shape
+    assert made.spread().shape == state[:, 0].shape
 
 
 def test_images_state_estimate_and_time_matter_and_gradients_reach_every_parameter():
@@ -85,15 +96,17 @@ def test_images_state_estimate_and_time_matter_and_gradients_reach_every_paramet
     before = made(*given)
     for number in range(4):
         changed = [value.flip(0) if at == number else value for at, value in enumerate(given)]
-        assert (made(*changed) - before).abs().max() > 1e-4
-    before.square().mean().backward()
+        after = made(*changed)
+        assert all((one - other).abs().max() > 1e-4 for one, other in zip(after, before, strict=True))
+    sum(part.square().mean() for part in before).backward()
     assert all(parameter.grad.abs().max() > 0 for parameter in made.parameters())
 
 
 def test_a_batch_gives_what_its_items_give_one_by_one():
     made, given = network(), inputs()
     alone = [made(*(value[n : n + 1] for value in given)) for n in range(2)]
-    assert_close(made(*given), torch.cat(alone), atol=1e-5, rtol=1e-4)
+    for together, parts in zip(made(*given), zip(*alone, strict=True), strict=True):
+        assert_close(together, torch.cat(parts), atol=1e-5, rtol=1e-4)
 
 
 def test_shapes_that_do_not_fit_are_refused():
@@ -125,16 +138,20 @@ def test_the_noise_has_unit_variance_and_is_smooth_but_reaches_every_scale():
 
 
 class Oracle:
-    """A network that knows the clean velocities, in deviations, and gives a share of what is missing."""
+    """A network that knows the clean velocities, in deviations, and gives a share of what is missing.
+
+    It expects an error of ``spread`` deviations in each component.
+    """
 
     stride, config = 2, NETWORK
 
-    def __init__(self, clean, share=1.0):
+    def __init__(self, clean, share=1.0, spread=1.0):
         self.clean, self.share, self.seen = clean, share, []
+        self.log_variance = torch.full_like(clean[:, :1], 2 * math.log(spread))
 
     def __call__(self, images, state, estimate, times):
         self.seen.append((images, state, estimate, times))
-        return estimate + self.share * (self.clean - estimate)
+        return LoopEstimate(estimate + self.share * (self.clean - estimate), self.log_variance)
 
 
 def sampled(oracle, pairs, times, *, config=DIFFUSION, eta=0.0, **changes):
@@ -216,26 +233,68 @@ def test_mean_and_spread_by_hand():
         mean_and_spread(samples[:1])
 
 
-def test_the_right_answer_has_no_loss_and_no_answer_has_that_of_the_start():
+def test_the_loss_is_least_for_the_right_answer_and_for_the_error_that_it_really_has():
     made = recipe()
     batch = made.draw(generator())
     clean = batch[2] / DIFFUSION.measured
-    loss, metrics = made.loss(Oracle(clean), *batch)
-    assert loss.item() == pytest.approx(0.0, abs=1e-10)
+    right, metrics = made.loss(Oracle(clean), *batch)
     assert metrics["error"] < 1e-4 < 1 < metrics["start"]
-    loss, metrics = made.loss(Oracle(clean, share=0.0), *batch)
-    assert loss.item() > 0.1
+    nothing, metrics = made.loss(Oracle(clean, share=0.0), *batch)
     assert metrics["error"] == metrics["start"]
+    assert metrics["stated"] == pytest.approx(14 * DIFFUSION.measured * 3**0.5, rel=1e-4)
+    assert nothing > right
+    missed = clean + 0.5
+    losses = {
+        spread: likelihood(LoopEstimate(missed, torch.full_like(clean[:, :1], 2 * math.log(spread))), clean).mean()
+        for spread in (0.4, 0.5, 0.6)
+    }
+    unscaled = {spread: loss / spread for spread, loss in losses.items()}
+    assert min(unscaled, key=unscaled.__getitem__) == 0.5
 
 
-def test_times_of_little_noise_weigh_at_most_five_and_no_time_less_than_one():
-    made = recipe()
-    *parts, times, noise = made.draw(generator())
-    losses = {}
-    for time in (1, 60):
-        late = torch.full_like(times, time)
-        losses[time] = made.loss(Oracle(parts[2] / DIFFUSION.measured, share=0.0), *parts, late, noise)[0].item()
-    assert losses[1] == pytest.approx(5 * losses[60], rel=1e-4)
+def test_the_loss_weighs_errors_by_the_spread_and_spreads_by_their_size():
+    clean = torch.zeros(1, 3, 1, 1, 2)
+    velocity = torch.full_like(clean, 0.3, requires_grad=True)
+    log_variance = torch.tensor([1.0, 4.0]).log().view(1, 1, 1, 1, 2).requires_grad_()
+    likelihood(LoopEstimate(velocity, log_variance), clean).sum().backward()
+    assert_close(velocity.grad[0, 0].flatten(), torch.tensor([0.3 / 1, 0.3 / 2]))
+    by_hand = [0.5 * spread * (3 - 3 * 0.09 / spread**2) for spread in (1.0, 2.0)]
+    assert_close(log_variance.grad.flatten(), torch.tensor(by_hand))
+
+
+def test_passes_ahead_have_no_loss_and_move_the_images():
+    made = recipe(ahead=3)
+    *parts, _ = made.draw(generator())
+    oracle = Oracle(parts[2] / DIFFUSION.measured, share=0.5)
+    for ahead in (0, 3):
+        oracle.seen.clear()
+        _, metrics = made.loss(oracle, *parts, torch.tensor(ahead))
+        assert len(oracle.seen) == ahead + 2
+        assert metrics["error"] == pytest.approx(0.5 ** (ahead + 2) * metrics["start"], rel=1e-3)
+    assert {int(made.draw(generator(seed))[-1]) for seed in range(30)} == {0, 1, 2, 3}
+
+
+def test_the_blind_share_is_a_regression():
+    made = recipe(blind=0.5, ahead=0, batch=12)
+    batch = made.draw(generator())
+    blind = ~batch[6]
+    assert 1 < blind.sum() < 11
+    oracle = Oracle(batch[2] / DIFFUSION.measured)
+    made.loss(oracle, *batch)
+    for _, state, _, times in oracle.seen:
+        assert not state[blind].any()
+        assert (times[blind] == DIFFUSION.schedule.steps).all()
+        assert (state[~blind].flatten(1).std(1) > 0.1).all()
+        assert torch.equal(times[~blind], batch[4][~blind])
+
+
+def test_a_training_begins_with_the_weights_of_another(tmp_path):
+    first = train(recipe(diffusion=replace(DIFFUSION, form="regression")), tmp_path / "one", LoopSettings(steps=1))
+    begun = recipe(begin=str(first)).network()
+    for name, weight in load_checkpoint(first).weights.items():
+        assert_close(begun.state_dict()[name], weight.float())
+    with pytest.raises(CheckpointError, match="missing"):
+        recipe(begin="missing").network()
 
 
 def test_the_deviation_is_measured_and_kept_with_the_weights(tmp_path):
