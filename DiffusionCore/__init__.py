@@ -31,7 +31,7 @@ _NAMES = {
     "deformable.settings": ("Preset", "RefinementSettings"),
     "deformable.guidance": ("Guidance", "LandmarkPair", "Landmarks", "PreferredDirection", "TargetSegment"),
     "registration": ("Registration", "register"),
-    "synthesis": ("random_velocity",),
+    "deformation.strength": ("random_velocity",),
 }
 _HOMES = {name: f"DiffusionCore.{module}" for module, names in _NAMES.items() for name in names}
 

@@ -21,9 +21,9 @@ class DeformationSynthesisLogic:
         import torch
 
         from DiffusionCore.checks import DiffusionCoreError
+        from DiffusionCore.deformation.strength import random_velocity
         from DiffusionCore.mrml.volumes import volume_from_node, volume_to_node
         from DiffusionCore.mrml.warping import warp
-        from DiffusionCore.synthesis import random_velocity
 
         if inputVolume is None:
             raise DiffusionCoreError("Choose a volume to deform.")

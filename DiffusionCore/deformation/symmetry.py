@@ -1,0 +1,105 @@
+"""The mid-plane of a bilateral organ, and fields that respect it.
+
+Of the random fields tried on brains, those that treat both sides alike look most natural (Documentation/synthesis.md).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from DiffusionCore.affine.foreground import center_of_mass, working_volume
+from DiffusionCore.interpolation import pull
+from DiffusionCore.metrics import normalized_cross_correlation
+from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.transforms.affine import Affine
+from DiffusionCore.transforms.base import voxel_centers
+
+_SPACING = 6.0  # mm, of the image that the plane is found in
+_FARTHEST = 0.6  # rad, between the plane and the sagittal one of the image
+_FAINT = 0.1  # of the mean foreground
+_SIMPLEX = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 6.0]])  # rad, rad, mm
+BILATERAL = 0.85  # how alike both sides of a bilateral organ are (measured: brains .91 to .97, lungs .77, heart .40)
+_TILTS = (-0.35, 0.0, 0.35)  # rad, where the search starts: heads lie up to 20 degrees askew
+
+
+@dataclass(frozen=True)
+class MidPlane:
+    """The plane through ``point`` (RAS mm) across the unit vector ``normal``."""
+
+    point: tuple[float, float, float]
+    normal: tuple[float, float, float]
+
+    @property
+    def reflection(self) -> Affine:
+        """The map of every point to its mirror image, RAS mm."""
+        normal, point = np.array(self.normal), np.array(self.point)
+        matrix = np.eye(4)
+        matrix[:3, :3] -= 2 * np.outer(normal, normal)
+        matrix[:3, 3] = 2 * normal * (normal @ point)
+        return Affine(torch.from_numpy(matrix))
+
+    def mirrored(self, vectors: Tensor, grid: Grid) -> Tensor:
+        """Return the mirror image of the field ``vectors`` (3, K, J, I), RAS mm: R v(R x), for the reflection R.
+
+        Where the mirror image of a voxel lies outside of the grid, its border value is taken.
+        """
+        reflection = self.reflection
+        points = grid.map(reflection.map(voxel_centers(grid)).numpy(), Frame.RAS, Frame.VOXEL)
+        inside = torch.from_numpy(np.clip(points, 0, np.array(grid.size) - 1))
+        values = pull(vectors[None], inside[None].to(vectors.dtype))[0]
+        return torch.einsum("xa,akji->xkji", reflection.matrix[:3, :3].to(values), values)
+
+    def symmetrized(self, vectors: Tensor, grid: Grid, share: float) -> Tensor:
+        """Return ``vectors`` with the ``share`` (0..1) of their variance alike on both sides and the rest opposite.
+
+        A field that is the same everywhere in law keeps its variance. 1 is a mirror image of itself; 0.5 leaves an
+        independent field as it is.
+        """
+        other = self.mirrored(vectors, grid)
+        alike, opposite = (vectors + other) / math.sqrt(2), (vectors - other) / math.sqrt(2)
+        return math.sqrt(share) * alike + math.sqrt(1 - share) * opposite
+
+
+def find_mid_plane(image: Volume) -> tuple[MidPlane, float]:
+    """Return the sagittal mid-plane of ``image`` and how alike both sides are, -1..1.
+
+    It is the plane, within about 30 degrees of the body's own, across which the image at 6 mm correlates best with its
+    mirror image, over all that is foreground on either side. Source: our own; the criterion of Prima et al. (IEEE TMI
+    21, 2002) without their weights.
+    """
+    small = working_volume(image, _SPACING)
+    values = torch.from_numpy(small.values)
+    foreground = (values > _FAINT).float()
+    layers = torch.stack([values, foreground])[None]
+    points = voxel_centers(small.grid).reshape(-1, 3)
+    center = center_of_mass(image)
+
+    def unlikeness(parameters: NDArray) -> float:
+        if max(abs(parameters[:2])) > _FARTHEST:
+            return 0.0
+        mirror = small.grid.map(_plane(center, parameters).reflection.map(points).numpy(), Frame.RAS, Frame.VOXEL)
+        other, covered = pull(layers, torch.from_numpy(mirror).float().view(1, *small.grid.shape, 3))[0]
+        joined = (covered + foreground > 0.5).numpy()
+        return -normalized_cross_correlation(values, other, joined) if joined.any() else 0.0
+
+    starts = [np.array([yaw, roll, 0.0]) for yaw in _TILTS for roll in _TILTS]
+    best = min(starts, key=unlikeness)
+    found = minimize(
+        unlikeness, best, method="Nelder-Mead", options={"initial_simplex": best + _SIMPLEX, "maxfev": 120}
+    )
+    return _plane(center, found.x), -float(found.fun)
+
+
+def _plane(center: NDArray, parameters: NDArray) -> MidPlane:
+    """Return the plane whose normal is R, turned by (yaw, roll) in rad, at ``offset`` mm from ``center``."""
+    yaw, roll, offset = parameters
+    normal = np.array([math.cos(yaw) * math.cos(roll), math.sin(yaw) * math.cos(roll), math.sin(roll)])
+    x, y, z = (center + offset * normal).tolist()
+    return MidPlane((x, y, z), (float(normal[0]), float(normal[1]), float(normal[2])))
