@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.diffusion.gaussian import Noise, Target
-from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.diffusion.schedules import Betas
 
 Estimator = Callable[[Tensor, int], Tensor]
 """From the noised state (B, ...) and its time to the estimate of the target (B, ...)."""
@@ -70,7 +70,7 @@ def denoise(
     estimate: Estimator,
     state: Tensor,
     times: Sequence[int],
-    schedule: LinearBetas,
+    schedule: Betas,
     target: Target,
     *,
     noise: Noise,

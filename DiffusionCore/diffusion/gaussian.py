@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.diffusion.schedules import Betas
 
 _APART = 0x9E3779B1  # 2^32 over the golden ratio: its multiples keep the numbers of different seeds apart
 
@@ -125,7 +125,7 @@ def noised(clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
     return signal * clean + spread * noise
 
 
-def draw_times(schedule: LinearBetas, batch: int, *, generator: torch.Generator) -> Tensor:
+def draw_times(schedule: Betas, batch: int, *, generator: torch.Generator) -> Tensor:
     """Return uniform times (batch,) of 1..steps, int64."""
     return torch.randint(1, schedule.steps + 1, (batch,), generator=generator, device=generator.device)
 

@@ -1,8 +1,8 @@
 """Schedules: how far each step of the diffusion moves, and how far all steps up to a time have moved.
 
 Times are 1..N, and 0 is the noise-free state. Entry ``n - 1`` of a table belongs to time n. Affine transforms are
-noised by steps that add up (``Schedule``); what has unit variance of its own, such as a z-scored field, fades into
-noise of unit variance (``LinearBetas``).
+noised by steps that add up (``Schedule``); what has unit variance of its own, such as a z-scored field or image, fades
+into noise of unit variance (``Betas``).
 """
 
 from __future__ import annotations
@@ -65,27 +65,24 @@ class CosineSchedule(Schedule):
 
 
 @dataclass(frozen=True)
-class LinearBetas:
-    """Variances beta of the noise of each step that grow evenly; what was there fades so that the variance stays 1.
+class Betas(ABC):
+    """Variances beta of the noise of each step; what was there fades so that the variance stays 1.
 
     Of the clean state the share ``alpha_bar`` of the variance is left at a time: x_t = sqrt(alpha_bar_t) x_0 +
-    sqrt(1 - alpha_bar_t) noise, alpha_bar_t = (1 - beta_1) ... (1 - beta_t). The defaults are those of DiffuseReg.
-
-    Raises:
-        ValueError: no steps, or variances that are not positive, below 1 and increasing.
+    sqrt(1 - alpha_bar_t) noise, alpha_bar_t = (1 - beta_1) ... (1 - beta_t).
 
     Source: Ho et al., Denoising diffusion probabilistic models (NeurIPS 2020), eq. 4.
     """
 
-    steps: int = 2000
-    smallest: float = 1e-6
-    largest: float = 1e-2
+    steps: int
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"A schedule needs at least one step, got {self.steps}")
-        if not 0 < self.smallest <= self.largest < 1:
-            raise ValueError(f"Expected 0 < smallest <= largest < 1, got {self.smallest} and {self.largest}")
+
+    @abstractmethod
+    def betas(self) -> Tensor:
+        """Return the variances of all steps: (steps,), float64, on the CPU."""
 
     def alpha_bar(self, times: Tensor) -> Tensor:
         """Return the share of the variance that is left of the clean state at ``times``, of 0..steps: float64.
@@ -95,5 +92,52 @@ class LinearBetas:
         """
         if times.numel() and not 0 <= times.min() <= times.max() <= self.steps:
             raise ValueError(f"The schedule has the times 0 to {self.steps}, got {times.min()} to {times.max()}")
-        betas = torch.linspace(self.smallest, self.largest, self.steps, dtype=torch.float64, device=times.device)
+        betas = self.betas().to(times.device)
         return torch.cat([torch.ones_like(betas[:1]), (1 - betas).cumprod(0)])[times]
+
+
+@dataclass(frozen=True)
+class LinearBetas(Betas):
+    """Betas that grow evenly. The defaults are those of DiffuseReg.
+
+    Raises:
+        ValueError: no steps, or variances that are not positive, below 1 and increasing.
+    """
+
+    steps: int = 2000
+    smallest: float = 1e-6
+    largest: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.smallest <= self.largest < 1:
+            raise ValueError(f"Expected 0 < smallest <= largest < 1, got {self.smallest} and {self.largest}")
+
+    def betas(self) -> Tensor:
+        return torch.linspace(self.smallest, self.largest, self.steps, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class CosineBetas(Betas):
+    """Betas after which alpha_bar is a squared cosine: as good as nothing of the clean state is left at the end.
+
+    alpha_bar_t = f(t) / f(0), f(t) = cos^2(pi / 2 (t / steps + offset) / (1 + offset)); betas end at .999.
+
+    Raises:
+        ValueError: no steps, or an ``offset`` that is not above 0 and below 1.
+
+    Source: Nichol and Dhariwal, Improved denoising diffusion probabilistic models (ICML 2021), eq. 17.
+    """
+
+    steps: int = 1000
+    offset: float = 0.008
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.offset < 1:
+            raise ValueError(f"Expected 0 < offset < 1, got {self.offset}")
+
+    def betas(self) -> Tensor:
+        share = torch.linspace(0, 1, self.steps + 1, dtype=torch.float64)
+        kept = torch.cos(math.pi / 2 * (share + self.offset) / (1 + self.offset)).square()
+        return (1 - kept[1:] / kept[:-1]).clamp(max=0.999)

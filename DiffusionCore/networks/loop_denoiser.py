@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from DiffusionCore.checks import check_range, check_shape
-from DiffusionCore.networks.blocks import TimeEmbedding
+from DiffusionCore.networks.blocks import FilmBlock, TimeEmbedding
 from DiffusionCore.networks.voxelmorph import padded
 
 _SLOPE = 0.2  # of the leaky rectifiers
@@ -141,26 +141,6 @@ class LoopDenoiser(nn.Module):
 
     def _blocks(self, width: int) -> nn.ModuleList:
         return nn.ModuleList(FilmBlock(width, self.config.embedding) for _ in range(self.config.blocks))
-
-
-class FilmBlock(nn.Module):
-    """x + conv(rectifier(scale * conv(rectifier(x)) + shift)), which starts as the identity.
-
-    The time gives the scale and the shift of every channel. Source: Perez et al., FiLM (AAAI 2018), eq. 2.
-    """
-
-    def __init__(self, width: int, embedding: int) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv3d(width, width, 3, padding=1), nn.Conv3d(width, width, 3, padding=1)
-        self.film = nn.Linear(embedding, 2 * width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(torch.as_tensor(self.second.bias))
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return (B, width, K, J, I) of ``x``, under ``embedding`` (B, E)."""
-        scale, shift = self.film(F.silu(embedding))[:, :, None, None, None].chunk(2, 1)
-        hidden = self.first(F.leaky_relu(x, _SLOPE)) * (1 + scale) + shift
-        return x + self.second(F.leaky_relu(hidden, _SLOPE))
 
 
 def _through(blocks: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from DiffusionCore.diffusion.denoising import ANCESTRAL, Sampler, denoise
 from DiffusionCore.diffusion.gaussian import TARGETS, NoiseSource, draw_times, noised
 from DiffusionCore.diffusion.reverse import spaced_times
-from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.diffusion.schedules import CosineBetas, LinearBetas
 
 PUBLISHED = LinearBetas()
 SHORT = LinearBetas(12, 1e-3, 0.4)
@@ -53,6 +53,28 @@ def test_nothing_is_lost_at_time_zero_and_more_at_every_later_time():
 def test_betas_that_are_no_schedule_are_refused(arguments):
     with pytest.raises(ValueError, match=r"schedule|smallest"):
         LinearBetas(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [(0, 0.008), (5, 0.0), (5, 1.0)])
+def test_cosines_that_are_no_schedule_are_refused(arguments):
+    with pytest.raises(ValueError, match=r"schedule|offset"):
+        CosineBetas(*arguments)
+
+
+def test_the_published_shares_of_an_image():
+    """The linear schedule of 1000 steps leaves 4.0e-5 of the variance, the cosine next to nothing."""
+    linear, cosine = LinearBetas(1000, 1e-4, 2e-2), CosineBetas()
+    assert linear.alpha_bar(torch.tensor(1000)).item() == pytest.approx(4.0e-5, abs=5e-7)
+    assert cosine.alpha_bar(torch.tensor(1000)).item() < 1e-8
+    middle = (1 + 2 * 0.008) / (1 + 0.008) * torch.pi / 4
+    expected = torch.tensor(middle).cos().square() / torch.tensor(0.008 / 1.008 * torch.pi / 2).cos().square()
+    assert cosine.alpha_bar(torch.tensor(500)).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_the_cosine_falls_at_every_time_and_its_betas_stay_below_one():
+    cosine = CosineBetas(300)
+    assert (cosine.alpha_bar(torch.arange(301)).diff() < 0).all()
+    assert cosine.betas().max() == 0.999
 
 
 @pytest.mark.parametrize("time", [-1, 13])
@@ -125,6 +147,18 @@ def test_a_perfect_denoiser_recovers_the_hidden_field(times, eta, name):
         assert_close(step.clean, hidden, atol=1e-8, rtol=0)
     assert reached == [*times[1:], 0]
     assert_close(step.state, hidden, atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_perfect_denoiser_recovers_the_hidden_image_from_pure_noise_of_the_cosine(eta, name):
+    cosine, hidden, target = CosineBetas(200), field(2), TARGETS[name]
+    source = NoiseSource((1, 2))
+    start = noised(hidden, source.at(200, SHAPE).double(), cosine.alpha_bar(torch.tensor(200)))
+    times = spaced_times(200, 12)
+    estimate = perfect(hidden, cosine, target)
+    *_, last = denoise(estimate, start, times, cosine, target, noise=source, sampler=Sampler(eta))
+    assert_close(last.state, hidden, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
