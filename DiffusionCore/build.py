@@ -10,6 +10,7 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
+from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
@@ -23,6 +24,7 @@ NETWORKS = {
     "voxelmorph": (VoxelMorph, VoxelMorphConfig),
     "diffusereg": (LoopDenoiser, LoopDenoiserConfig),
     "published-diffusereg": (DiffuseReg, DiffuseRegConfig),
+    "image": (ImageDenoiser, ImageDenoiserConfig),
 }
 
 

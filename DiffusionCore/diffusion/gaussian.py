@@ -112,11 +112,16 @@ class NoiseSource:
     def generators(self, time: int) -> Iterator[torch.Generator]:
         """Yield the generator of each item for the step that reaches ``time``."""
         for seed in self.seeds:
-            yield torch.Generator().manual_seed((seed * _APART + time) % 2**32)
+            yield torch.Generator().manual_seed(derived_seed(seed, time))
 
     def at(self, time: int, shape: tuple[int, ...]) -> Tensor:
         """Return normal noise (B, *shape), float32 on the CPU, for the step that reaches ``time``."""
         return torch.stack([torch.randn(shape, generator=one) for one in self.generators(time)])
+
+
+def derived_seed(seed: int, number: int) -> int:
+    """Return the seed, below 2^32, of the part ``number`` of what is drawn with ``seed``."""
+    return (seed * _APART + number) % 2**32
 
 
 def noised(clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
