@@ -2,8 +2,7 @@
 
 As in use, it is applied several times: it sees the noised velocity, its own last estimate, the moving image as that
 warps it, and the force that would make the images more alike. Every estimate, with the error that it expects of
-itself, has its loss. Its control is the same network without the noised velocity. Source: our own; the loss is that of
-Seitzer et al., On the pitfalls of heteroscedastic uncertainty estimation (ICLR 2022), eq. 5.
+itself, has its loss. Its control is the same network without the noised velocity. Source: our own.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ from DiffusionCore.training.voxelmorph import warped
 
 _MEASURED = 16  # batches of pairs from which the deviation of the velocities comes
 _OUTSIDE = 0.1  # weight of the velocity where there is no object, beside 1 inside
-_BETA = 0.5  # of the loss: 0 lets voxels that are hard to estimate count little, 1 is a squared error
+_SPREAD = 0.1  # weight of the stated variance in the loss
+_TINY = 1e-8  # under the root of a distance, so that it has a slope at 0
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class VelocityDiffusionRecipe:
         losses, weights = [], _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
         for _ in range(self.config.passes):
             estimate = estimated(estimate.velocity.detach())
-            losses.append((weights * likelihood(estimate, clean)).mean())
+            losses.append((weights * objective(estimate, clean)).mean())
         of = {
             "start": clean,
             "error": estimate.velocity.detach() - clean,
@@ -162,12 +162,17 @@ class VelocityDiffusionRecipe:
         return draw_field_pairs(self.pool, self._given.pairs, self.batch, generator=generator)
 
 
-def likelihood(estimate: LoopEstimate, clean: Tensor) -> Tensor:
-    """Return the loss (B, 1, K, J, I) of an ``estimate`` of ``clean`` (B, 3, K, J, I): s^(2 beta) (-ln p), but for a
-    constant, p being the density of normal errors of the stated variance s^2, the same for all three components.
+def objective(estimate: LoopEstimate, clean: Tensor) -> Tensor:
+    """Return the loss (B, 1, K, J, I) of an ``estimate`` of ``clean`` (B, 3, K, J, I).
 
-    The factor has no slope. Without it, voxels with large errors would hardly be learned from.
+    With e the error of the velocity, and s^2 the stated variance of each of its three components::
+
+        |e| + a (|e|^2 / s^2 + 3 ln s^2) / 2
+
+    e has no slope in the second term, which is least where s^2 is the mean of |e|^2 / 3. Distances instead of squares,
+    because large deformations would else be all that is learned from; and the two apart, because with the second one
+    at its full size a network learned the spread alone for hundreds of steps.
     """
     squared = (estimate.velocity - clean).square().sum(1, keepdim=True)
-    negative = 0.5 * (squared * (-estimate.log_variance).exp() + 3 * estimate.log_variance)
-    return (_BETA * estimate.log_variance).exp().detach() * negative
+    stated = squared.detach() * (-estimate.log_variance).exp() + 3 * estimate.log_variance
+    return (squared + _TINY).sqrt() + _SPREAD * stated / 2

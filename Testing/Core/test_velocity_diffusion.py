@@ -30,7 +30,7 @@ from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.velocity_diffusion import (
     VelocityDiffusionRecipe,
     VelocityDiffusionRecipeConfig,
-    likelihood,
+    objective,
 )
 from DiffusionCore.training.voxelmorph import warped
 
@@ -245,21 +245,19 @@ def test_the_loss_is_least_for_the_right_answer_and_for_the_error_that_it_really
     assert nothing > right
     missed = clean + 0.5
     losses = {
-        spread: likelihood(LoopEstimate(missed, torch.full_like(clean[:, :1], 2 * math.log(spread))), clean).mean()
+        spread: objective(LoopEstimate(missed, torch.full_like(clean[:, :1], 2 * math.log(spread))), clean).mean()
         for spread in (0.4, 0.5, 0.6)
     }
-    unscaled = {spread: loss / spread for spread, loss in losses.items()}
-    assert min(unscaled, key=unscaled.__getitem__) == 0.5
+    assert min(losses, key=losses.__getitem__) == 0.5
 
 
-def test_the_loss_weighs_errors_by_the_spread_and_spreads_by_their_size():
+def test_the_loss_pulls_a_velocity_with_the_same_force_from_near_and_far_and_the_variance_to_the_square():
     clean = torch.zeros(1, 3, 1, 1, 2)
-    velocity = torch.full_like(clean, 0.3, requires_grad=True)
-    log_variance = torch.tensor([1.0, 4.0]).log().view(1, 1, 1, 1, 2).requires_grad_()
-    likelihood(LoopEstimate(velocity, log_variance), clean).sum().backward()
-    assert_close(velocity.grad[0, 0].flatten(), torch.tensor([0.3 / 1, 0.3 / 2]))
-    by_hand = [0.5 * spread * (3 - 3 * 0.09 / spread**2) for spread in (1.0, 2.0)]
-    assert_close(log_variance.grad.flatten(), torch.tensor(by_hand))
+    velocity = torch.tensor([0.3, 3.0]).expand(1, 3, 1, 1, 2).clone().requires_grad_()
+    log_variance = torch.tensor([0.09, 4.0]).log().view(1, 1, 1, 1, 2).requires_grad_()
+    objective(LoopEstimate(velocity, log_variance), clean).sum().backward()
+    assert_close(velocity.grad, torch.full_like(velocity, 3**-0.5))
+    assert_close(log_variance.grad.flatten(), 0.05 * torch.tensor([0.0, 3 - 27 / 4.0]), atol=1e-6, rtol=1e-5)
 
 
 def test_passes_ahead_have_no_loss_and_move_the_images():
