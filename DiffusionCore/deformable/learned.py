@@ -15,10 +15,13 @@ from DiffusionCore.affine.foreground import extent, foreground_mask, working_vol
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import build_network, choose_device
 from DiffusionCore.checks import CheckpointError, check_range
+from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.pair_images import FLOOR, pair_images
+from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
 from DiffusionCore.interpolation import pull
 from DiffusionCore.losses import local_correlation
 from DiffusionCore.models import find_model
+from DiffusionCore.networks.loop_denoiser import LoopDenoiser
 from DiffusionCore.networks.precision import Precision, choose_precision, computing
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph
 from DiffusionCore.networks.voxelmorph import VoxelMorph
@@ -26,12 +29,12 @@ from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs
-from DiffusionCore.transforms.displacement import ras_vectors
+from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
 from DiffusionCore.transforms.velocity import Velocity
 
-FieldNetwork = VoxelMorph | PublishedVoxelMorph
+FieldNetwork = VoxelMorph | PublishedVoxelMorph | LoopDenoiser
 FIELD = "field"
-KINDS = ("voxelmorph", "published-voxelmorph")
+KINDS = ("voxelmorph", "published-voxelmorph", "diffusereg")
 _HEAD = 75.0  # mm, the radius of a head, which the spacing of a network is meant for
 _MARGIN = 3  # voxels of what the network sees, around the fixed foreground
 
@@ -41,7 +44,8 @@ class LearnedSettings:
     """How a network estimates the field.
 
     Attributes:
-        model: name or path of a model of the kind "voxelmorph" or "published-voxelmorph".
+        model: name or path of a model of the kind "voxelmorph" or "published-voxelmorph", or of the kind "diffusereg",
+            whose network then makes one estimate instead of samples, and says how wrong it may be.
         passes: estimates, each of what the ones before have left.
         precision: of the network; fields and images are always float32.
 
@@ -61,7 +65,8 @@ class LearnedSettings:
 class Estimate:
     """A ``velocity`` v, ``start @ v`` taking fixed to moving points, and how ``alike`` the images are then, 0..1.
 
-    Where v is the mean of several samples, ``spread`` says in mm how far they lie apart.
+    ``spread`` says in mm how far several samples lie apart, whose mean v is, or how wrong v may be: the root mean
+    square of a distance.
     """
 
     velocity: Velocity
@@ -94,16 +99,26 @@ class LearnedField:
     of its training: for a head. What is smaller or larger is seen with a spacing in proportion.
 
     Args:
-        network: from the images of a pair (``pair_images``) to velocities in voxels of their own grid.
+        network: from the images of a pair (``pair_images``) to velocities in voxels of their own grid; or a
+            LoopDenoiser.
         spacing: of the images that it was trained on, mm.
         passes, precision: as for ``LearnedSettings``.
+        diffusion: of a LoopDenoiser, which is used as a regression: with no noised velocity, at the last time.
     """
 
     settles = True
 
-    def __init__(self, network: FieldNetwork, spacing: float, *, passes: int = 3, precision: Precision) -> None:
+    def __init__(
+        self,
+        network: FieldNetwork,
+        spacing: float,
+        *,
+        passes: int = 3,
+        precision: Precision,
+        diffusion: VelocityDiffusionConfig | None = None,
+    ) -> None:
         self.passes = passes
-        self._network, self._spacing = network.eval(), spacing
+        self._network, self._spacing, self._diffusion = network.eval(), spacing, diffusion
         self._device = next(network.parameters(), torch.zeros(())).device
         self._dtype = choose_precision(precision, self._device)
 
@@ -111,8 +126,9 @@ class LearnedField:
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
         """Yield the estimate before the first pass, a velocity of zero, and after each pass.
 
-        Every pass sees the moving image through ``start @ v``, resampled from its own voxels. What it finds is added to
-        v, which is right to first order. Source: our own.
+        Every pass sees the moving image through ``start @ v``, resampled from its own voxels. What a VoxelMorph finds
+        is added to v, which is right to first order; a LoopDenoiser sees v, too, and says what it should be, and how
+        wrong that may be. Source: our own.
         """
         spacing = seen_spacing(fixed, self._spacing)
         fixed, moving = working_volume(fixed, spacing), working_volume(moving, spacing)
@@ -120,19 +136,28 @@ class LearnedField:
         coarse = velocity_grid(grid, self._network.stride)
         reference = seen(fixed, grid, Affine.identity())
         velocity = Velocity(torch.zeros(3, *coarse.shape), coarse)
+        spread = None
         for _ in range(self.passes):
             moved = seen(moving, grid, start @ velocity)
-            yield Estimate(velocity, likeness(reference, moved))
-            found = self._estimate(reference, moved)
-            velocity = Velocity(velocity.vectors + ras_vectors(found, coarse), coarse)
-        yield Estimate(velocity, likeness(reference, seen(moving, grid, start @ velocity)))
+            yield Estimate(velocity, likeness(reference, moved), spread)
+            found, stated = self._estimate(reference, moved, voxel_vectors(velocity.vectors.float(), coarse))
+            velocity = Velocity(ras_vectors(found, coarse), coarse)
+            spread = None if stated is None else Volume((coarse.spacing[0] * stated).numpy(), coarse)
+        yield Estimate(velocity, likeness(reference, seen(moving, grid, start @ velocity)), spread)
 
-    def _estimate(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), in voxels of its grid."""
-        window = self._network.config.force_window
-        images = pair_images(fixed.to(self._device), moving.to(self._device), window)
+    def _estimate(self, fixed: Tensor, moving: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), and how wrong it may be (K, J, I), if known.
+
+        The moving image is seen through the ``velocity`` before; all are in voxels of their grid.
+        """
+        images = pair_images(fixed.to(self._device), moving.to(self._device), self._network.config.force_window)
         with computing(self._dtype, self._device):
-            return self._network(images)[0].cpu()
+            if self._diffusion is None:
+                return velocity + self._network(images)[0].cpu(), None
+            deviation, last = self._diffusion.measured, torch.tensor([self._diffusion.schedule.steps])
+            known = velocity[None].to(self._device) / deviation
+            estimate = self._network(images, torch.zeros_like(known), known, last.to(self._device))
+        return deviation * estimate.velocity[0].cpu(), deviation * estimate.spread()[0].cpu()
 
 
 def field_steps(
@@ -168,11 +193,14 @@ def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedFiel
     if checkpoint.kind not in KINDS:
         raise CheckpointError(
             f"The model '{settings.model}' is of the kind '{checkpoint.kind}', but one of the kind "
-            f"{' or '.join(KINDS)} is needed. Choose another one; `python -m DiffusionCore models` lists them."
+            f"{', '.join(KINDS)} is needed. Choose another one; `python -m DiffusionCore models` lists them."
         )
     network = cast(FieldNetwork, build_network(checkpoint)).to(choose_device(device))
     spacing = float(checkpoint.config["pairs"]["spacing"])
-    return LearnedField(network, spacing, passes=settings.passes, precision=settings.precision)
+    diffusion = None
+    if checkpoint.kind == "diffusereg":
+        diffusion = from_dict(VelocityDiffusionConfig, checkpoint.config.get("diffusion"))
+    return LearnedField(network, spacing, passes=settings.passes, precision=settings.precision, diffusion=diffusion)
 
 
 def seen_spacing(fixed: Volume, spacing: float) -> float:

@@ -8,7 +8,8 @@ contrasts. ``brains`` takes folders with fixed, moving, fixed_seg and moving_seg
 all labels, of 14 subcortical ones and of the cortex (Neuromorphometrics), the deviation of ln J within the labels, and
 CPU seconds without those of the affine registration, which all rows share. With ``--contrast`` the moving image is
 inverted or remapped first. All on one thread; the rows: nothing, the refinement by local correlation, the refinement
-after the passes of the network that are accepted, and the network after each pass, accepted or not.
+after the passes of the network that are accepted, and the network after each pass, accepted or not. A model that can be
+sampled is sampled, too: 15 steps, mean of 4.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ import torch
 from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.deformable.learned import LearnedSettings, load_learned
 from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.sampled import KIND as SAMPLED
+from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.metrics import dice, jacobian_statistics, mean_dice, point_error
+from DiffusionCore.models import find_model, read_card
 from DiffusionCore.registration import register
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.volumes import read_volume
@@ -48,13 +52,18 @@ def transforms(
 ) -> Iterator[tuple[str, Transform, float]]:
     """Yield (row, transform, CPU seconds) of every way to go on from ``start``."""
     yield "nothing", start, 0.0
-    for name, settings in after.items():
-        for learned in (None, LearnedSettings(model, passes=PASSES)):
+    before = {"": None, f"network x{PASSES}": LearnedSettings(model, passes=PASSES)}
+    if read_card(find_model(model)).kind == SAMPLED:
+        before |= {"network x2": LearnedSettings(model, passes=2), "samples": SampledSettings(model)}
+    for label, learned in before.items():
+        for name, settings in {"": None, **after}.items():
+            if settings is None and not isinstance(learned, SampledSettings):
+                continue  # every pass of a network is shown below
             begun = time.process_time()
             plan = DeformableSettings(affine=None, learned=learned, refinement=settings)
             found = register(fixed, moving, plan, initial_transform=start)
-            label = f"refinement {name}" if learned is None else f"network x{PASSES} + {name}"
-            yield label, found.transform, time.process_time() - begun
+            row = " + ".join(part for part in (label, name and f"refinement {name}") if part)
+            yield row, found.transform, time.process_time() - begun
     field = load_learned(LearnedSettings(model, passes=PASSES))
     begun = time.process_time()
     estimates = list(field.estimates(fixed, moving, start))[1:]
@@ -80,7 +89,7 @@ def synthetic(options: argparse.Namespace) -> None:
                 rows.setdefault(row, []).append((float(point_error(transform, truth, points).mean()), seconds))
         say(f"{name}, {options.pairs} pairs, {options.deviation} mm per component: mm, CPU s")
         for row, values in rows.items():
-            say(f"  {row:<22}{np.mean([v[0] for v in values]):6.2f}{np.mean([v[1] for v in values]):8.2f}")
+            say(f"  {row:<34}{np.mean([v[0] for v in values]):6.2f}{np.mean([v[1] for v in values]):8.2f}")
 
 
 def known(pairs: FieldPairs, config: FieldPairsConfig, number: int) -> tuple[Volume, Volume, Transform, torch.Tensor]:
@@ -107,7 +116,7 @@ def brains(options: argparse.Namespace) -> None:
             subcortical = {n: v for n, v in scores.items() if n in SUBCORTICAL}
             parts = (scores, subcortical, {n: v for n, v in scores.items() if n >= FIRST_CORTICAL})
             regular = jacobian_statistics(transform, fixed.grid, labels[0].values > 0).log_deviation
-            say(f"  {row:<24}" + "".join(f"{mean_dice(part):7.3f}" for part in parts) + f"{regular:8.3f}{seconds:8.2f}")
+            say(f"  {row:<34}" + "".join(f"{mean_dice(part):7.3f}" for part in parts) + f"{regular:8.3f}{seconds:8.2f}")
 
 
 def warped_labels(labels: list[Volume], transform: Transform) -> np.ndarray:

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.config import from_json, to_dict, to_json
-from DiffusionCore.deformable.learned import LearnedSettings, velocity_grid
+from DiffusionCore.deformable.learned import LearnedField, LearnedSettings, load_learned, velocity_grid
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.settings import RefinementSettings
@@ -34,10 +34,11 @@ class Guess(torch.nn.Module):
 
     def __init__(self, doubt=0.0):
         super().__init__()
-        self.doubt, self.seen, self.clean = doubt, [], None
+        self.doubt, self.seen, self.given, self.clean = doubt, [], [], None
 
     def forward(self, images, state, estimate, times):
         self.seen.append(images)
+        self.given.append((images, estimate))
         self.clean = voxel_vectors(hidden_on(COARSE), COARSE)[None] / CONFIG.measured
         guessed = self.clean + self.doubt * (state[:, :, :1, :1, :1] - self.clean[:, :, :1, :1, :1])
         return LoopEstimate(guessed, torch.zeros_like(guessed[:, :1]))
@@ -122,6 +123,31 @@ def test_a_registration_samples_a_field_and_refines_it(tmp_path):
     assert all(step.metrics["spread"] > 0 for step in steps[1:6])
     spreads = [run.steps[5].metrics["spread"] for run in runs]
     assert spreads[0] == spreads[1] != spreads[2]
+
+
+def test_without_samples_the_network_makes_one_estimate_in_passes_and_says_how_wrong_it_may_be():
+    network = Guess()
+    field = LearnedField(network, 4.0, passes=2, precision=Precision.FLOAT32, diffusion=CONFIG)
+    start, first, last = field.estimates(FIXED, MOVING, START)
+    assert start.spread is None
+    for found in (first, last):
+        assert_close(found.velocity.vectors, hidden_on(COARSE), atol=1e-3, rtol=1e-3)
+        assert found.spread.grid == found.velocity.grid == COARSE
+        expected = COARSE.spacing[0] * CONFIG.measured * 3**0.5
+        assert_close(torch.from_numpy(found.spread.values), torch.full(COARSE.shape, expected))
+    (first, _), (second, known) = network.given
+    assert (second[0, 1] - first[0, 1]).abs().max() > 1e-2
+    assert_close(known[0] * CONFIG.measured, voxel_vectors(hidden_on(COARSE), COARSE), atol=1e-4, rtol=1e-4)
+
+
+def test_a_stored_model_makes_one_estimate_where_a_learned_field_is_asked_for(tmp_path):
+    field = load_learned(LearnedSettings(saved(tmp_path / "m.safetensors"), passes=2))
+    *_, last = field.estimates(FIXED, MOVING, START)
+    assert last.velocity.vectors.abs().max() > 0.01
+    assert last.spread.values.min() > 0
+    phase = DeformableSettings(affine=None, refinement=None, learned=LearnedSettings(saved(tmp_path / "m.safetensors")))
+    *_, step = register(FIXED, MOVING, phase, initial_transform=START).steps
+    assert step.metrics["spread"] > 0
 
 
 def test_models_that_cannot_be_used_are_refused(tmp_path):
