@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +17,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model, or go on with it",
-        description="Train a model on synthetic images. The same command again resumes a training that was stopped "
-        "(Ctrl-C, or a file named stop in RUN) or killed. RUN receives the state, weights.safetensors (give it to "
-        "register --model), log.jsonl with the losses, and run.json, which says who trains there.",
+        description="Train a model, on synthetic images or on your own. The same command again resumes a training that "
+        "was stopped (Ctrl-C, or a file named stop in RUN) or killed. RUN receives the state, weights.safetensors (for "
+        "register or generate --model), log.jsonl with the losses, and run.json, which says who trains there.",
         epilog="Settings are those of the loop (steps, learning_rate, seed, ...) and of the recipe; those of a part "
         "are written with a dot, e.g. network.hidden=128. An unknown one is answered with the list of the known ones.",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="what to train; affine is the default registration")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="folder of the training")
+    text = "image recipes: folder of images, with labels in NAME_seg where there are any, and a sub-folder per class"
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help=text)
     parser.add_argument("--minutes", type=float, metavar="M", help="stop, resumable, after this time")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda[:i]", help="where the network computes")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="changes of the settings")
@@ -42,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.training.loop import train
     from DiffusionCore.training.recipes import configure
 
+    if options.data is not None:
+        options.settings = [*options.settings, f"data={json.dumps(str(options.data.absolute()))}"]
     recipe, settings, card = configure(options.recipe, options.settings)
     _require_network(recipe)
     choose_device(options.device)

@@ -10,13 +10,16 @@ from typing import Any
 from DiffusionCore.affine.published import AffineDiffusionConfig
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
+from DiffusionCore.images.diffusion import PUBLISHED_BETAS, ImageDiffusion
 from DiffusionCore.networks.affine_denoiser import AffineDenoiserConfig
 from DiffusionCore.networks.diffusereg import DiffuseRegConfig
+from DiffusionCore.networks.image_denoiser import ImageDenoiserConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorphConfig
 from DiffusionCore.networks.swin import SwinConfig
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.field_pairs import FieldPairsConfig
+from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
@@ -36,6 +39,7 @@ class Entry:
     config: Any
     settings: LoopSettings
     data: str
+    license: str = "Apache-2.0"
 
 
 _PUBLISHED_SETTINGS = LoopSettings(
@@ -56,6 +60,15 @@ _PUBLISHED_VOXELMORPH = VoxelMorphRecipeConfig(
 )
 _DIFFUSEREG = VelocityDiffusionRecipeConfig(pairs=FieldPairsConfig(deviation=(0.0, 6.0), power=2.0, folded=0.6))
 _DIFFUSEREG_SETTINGS = LoopSettings(steps=12_000, learning_rate=7e-4, clip=1.0)
+_IMAGES, _THEIRS = "images of the user's own folder", "that of the images"
+_SMALL_IMAGE = ImageDenoiserConfig(2, (48, 96, 128))
+_PUBLISHED_IMAGE = ImageRecipeConfig(
+    spacing=2.0,
+    patch=(64, 64, 64),
+    deformation=0.0,
+    diffusion=ImageDiffusion(PUBLISHED_BETAS, "noise"),
+    network=ImageDenoiserConfig(1, (64, 128, 256, 512), blocks=2, heads=4, embedding=256, recompute=True),
+)
 _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     batch=4,
     image_terms="signal",
@@ -88,6 +101,34 @@ RECIPES = {
     "small-diffusereg": Entry(
         DiffuseRegRecipe, _SMALL_DIFFUSEREG, LoopSettings(steps=20_000, clip=1.0), f"{_HEADS}; {_SHAPES}"
     ),
+    "image": Entry(
+        ImageRecipe,
+        ImageRecipeConfig(batch=4, spacing=2.0, network=ImageDenoiserConfig(2, (96, 192, 288, 384), blocks=2, heads=6)),
+        LoopSettings(steps=60_000, learning_rate=3e-4, clip=1.0, average=0.9995),
+        _IMAGES,
+        _THEIRS,
+    ),
+    "small-image": Entry(
+        ImageRecipe,
+        ImageRecipeConfig(network=_SMALL_IMAGE),
+        LoopSettings(steps=20_000, learning_rate=1e-3, clip=1.0),
+        _IMAGES,
+        _THEIRS,
+    ),
+    "smoke-image": Entry(
+        ImageRecipe,
+        ImageRecipeConfig(spacing=8.0, network=ImageDenoiserConfig(2, (16, 24), embedding=32)),
+        LoopSettings(steps=200, learning_rate=3e-3, warm_up=20, clip=1.0, average=0.98),
+        _IMAGES,
+        _THEIRS,
+    ),
+    "published-image": Entry(
+        ImageRecipe,
+        _PUBLISHED_IMAGE,
+        LoopSettings(steps=29_100, learning_rate=1e-4, warm_up=0, weight_decay=0.0, clip=1.0),
+        _IMAGES,
+        _THEIRS,
+    ),
 }
 
 
@@ -111,7 +152,7 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
             raise DiffusionCoreError(f"'{change}' changes nothing; write key=value with one of the keys: {known}.")
         _set(owner, key, text)
     loop = from_dict(LoopSettings, settings)
-    card = {"data": entry.data, "license": "Apache-2.0"}
+    card = {"data": entry.data, "license": entry.license}
     return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, card
 
 

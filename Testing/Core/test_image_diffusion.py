@@ -165,7 +165,7 @@ def test_images_and_labels_come_to_the_middle_and_to_the_axes_of_the_body():
     assert (label_row == np.where(abs(x) > 19, 0, np.where(x > 0, 40, 3)))[abs(abs(x) - 20) > 2].all()
     assert row[(x > 4) & (x < 15)].min() > 1.3 * row[(x < -4) & (x > -15)].max()
     assert placed[:, :, [0, -1]].max() < 0.02
-    assert placed[placed > 0.05].mean().item() == pytest.approx(1.0, abs=0.1)
+    assert placed[placed > 0.5].mean().item() == pytest.approx(1.0, abs=0.2)
 
 
 def test_a_frame_and_a_diffusion_survive_as_text():

@@ -1,0 +1,179 @@
+"""Recipe of the image diffusion: a network learns to denoise images of a folder, with and without their conditions.
+
+Source: the published system BrainDiffusion, its noise and its conditions; random deformations of the few images, labels
+and positions as conditions, and conditions that are really forgotten at random are our own.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from DiffusionCore.checks import ConfigError, check_range
+from DiffusionCore.diffusion.gaussian import draw_times, noised
+from DiffusionCore.images.diffusion import KIND, Conditions, ImageDiffusion
+from DiffusionCore.images.frame import ImageFrame
+from DiffusionCore.interpolation.pull import Interpolation, pull
+from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
+from DiffusionCore.training.image_batches import smooth_noise, voxel_indices
+from DiffusionCore.training.image_folder import ImageFolder
+
+_NODES = 6  # a side, of the random displacements: some 3 cm apart in a head
+_NARROWEST = 3  # voxels at the coarsest resolution: with 2, gradients in bfloat16 are random on CPUs (torch 2.13)
+_MOST = 2.0  # deviations that a displacement can have: below folding
+
+
+@dataclass(frozen=True)
+class ImageRecipeConfig:
+    """What is learned, of which images.
+
+    Attributes:
+        data: the folder of images (``ImageFolder``); it is not written into the weights.
+        batch: images, or patches, in a batch.
+        spacing: of the images, mm.
+        size: voxels of the frame along (i, j, k); None for one that holds all images.
+        patch: voxels along (i, j, k) that are learned at a time; None for whole images.
+        forgotten: the share of the batches' images whose labels are forgotten, and, independently, whose class is.
+        deformation: deviation of the random smooth displacement of each image along each axis, mm.
+        diffusion: the noise.
+        network: the network; labels and classes are counted in the folder.
+        frame: measured in the folder.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    data: str | None = None
+    batch: int = 2
+    spacing: float = 4.0
+    size: tuple[int, int, int] | None = None
+    patch: tuple[int, int, int] | None = None
+    forgotten: float = 0.1
+    deformation: float = 2.0
+    diffusion: ImageDiffusion = field(default_factory=ImageDiffusion)
+    network: ImageDenoiserConfig = field(default_factory=ImageDenoiserConfig)
+    frame: ImageFrame | None = None
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "batch")
+        check_range(self, 0.1, 100, "spacing")
+        check_range(self, 0, 1, "forgotten")
+        check_range(self, 0, 10, "deformation")
+        for name in ("size", "patch"):
+            value = getattr(self, name)
+            if value is not None and min(value) < 4:
+                raise ValueError(f"'{name}' must be at least 4 voxels along each axis, got {value}")
+
+
+class ImageRecipe:
+    """Recipe of the image diffusion (``training.loop.Recipe``).
+
+    The folder of the configuration is read at first use; give ``images`` to use some that are there already.
+    """
+
+    kind = KIND
+
+    def __init__(self, config: ImageRecipeConfig, *, seed: int = 0, images: ImageFolder | None = None) -> None:
+        self._given = config
+        self._images = images
+        self.batch = config.batch
+
+    @functools.cached_property
+    def images(self) -> ImageFolder:
+        """The images.
+
+        Raises:
+            ConfigError: no folder was given.
+            StorageError: there is no such folder, or no image in it.
+        """
+        if self._images is not None:
+            return self._images
+        given = self._given
+        if given.data is None:
+            raise ConfigError("This recipe learns from your images: give their folder, data=FOLDER.")
+        return ImageFolder.read(Path(given.data), spacing=given.spacing, size=given.size, multiple=given.network.stride)
+
+    @functools.cached_property
+    def config(self) -> ImageRecipeConfig:
+        """The configuration with all that was measured in the images, and without the place where they lie.
+
+        Raises:
+            ConfigError: the images, or the patches of them, are too small for the network.
+        """
+        frame = self.images.frame
+        _require_room(frame.size, self._given)
+        network = replace(self._given.network, labels=len(frame.labels), classes=len(frame.classes))
+        return replace(self._given, data=None, frame=frame, network=network)
+
+    def network(self) -> ImageDenoiser:
+        """Return an untrained network."""
+        return ImageDenoiser(self.config.network)
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return standardized images (B, 1, K, J, I), the parts of their ``Conditions``, times (B,), and noise."""
+        stored, config = self.images, self._given
+        chosen = torch.randint(len(stored.images), (self.batch,), generator=generator)
+        images, labels = stored.images[chosen].float(), stored.labels[chosen].long()
+        images, labels = self._deformed(images, labels, generator)
+        classes = torch.where(self._forgotten(generator), 0, stored.classes[chosen])
+        labels = torch.where(self._forgotten(generator)[:, None, None, None], stored.frame.unknown_label, labels)
+        position = stored.frame.positions().expand(self.batch, -1, -1, -1, -1)
+        if config.patch is not None:
+            images, labels, position = _patches((images, labels[:, None], position), config.patch, generator)
+            labels = labels[:, 0]
+        times = draw_times(config.diffusion.schedule, self.batch, generator=generator)
+        noise = torch.randn(images.shape, generator=generator)
+        return stored.frame.intensities.standardized(images), *Conditions(position, labels, classes), times, noise
+
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the mean squared error of the target, and the error of the clean images in their deviations."""
+        clean, position, labels, classes, times, noise = batch
+        diffusion = self._given.diffusion
+        kept = diffusion.schedule.alpha_bar(times)
+        state = noised(clean, noise, kept)
+        estimate = network(state, position, labels, classes, times).float()
+        loss = (estimate - diffusion.estimated.of(clean, noise, kept)).square().mean()
+        found = diffusion.estimated.clean(estimate.detach(), state, kept).clamp(*self.images.frame.intensities.limits)
+        return loss, {"error": (found - clean).square().mean().sqrt().item()}
+
+    def _deformed(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        if not self._given.deformation:
+            return images, labels
+        nodes = smooth_noise(len(images), images.shape[2:], nodes=_NODES, channels=3, most=_MOST, generator=generator)
+        offsets = self._given.deformation / self._given.spacing * nodes
+        points = (voxel_indices(images) + offsets).movedim(1, -1)
+        moved = pull(labels[:, None], points, interpolation=Interpolation.NEAREST, fill=None)[:, 0]
+        return pull(images, points), moved
+
+    def _forgotten(self, generator: torch.Generator) -> Tensor:
+        return torch.rand(self.batch, generator=generator) < self._given.forgotten
+
+
+def _require_room(size: tuple[int, int, int], config: ImageRecipeConfig) -> None:
+    seen = tuple(min(pair) for pair in zip(size, config.patch or size, strict=True))
+    least = _NARROWEST * config.network.stride
+    if min(seen) < least:
+        raise ConfigError(
+            f"This network needs at least {least} voxels along each axis, got {seen}. Use fewer 'network.widths', a "
+            "smaller 'spacing', or a larger 'size' or 'patch'."
+        )
+
+
+def _patches(volumes: tuple[Tensor, ...], size: tuple[int, int, int], generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Return the same random boxes of ``size`` (i, j, k), or as large as there is room, of all ``volumes``."""
+    whole = volumes[0].shape[2:]
+    sides = [min(n, side) for n, side in zip(whole, reversed(size), strict=True)]
+    rows = []
+    for item in range(len(volumes[0])):
+        starts = [
+            int(torch.randint(n - side + 1, (1,), generator=generator)) for n, side in zip(whole, sides, strict=True)
+        ]
+        box = tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+        rows.append([volume[item][:, *box] for volume in volumes])
+    return tuple(torch.stack(parts) for parts in zip(*rows, strict=True))
