@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -91,20 +92,29 @@ class VoxelMorph(nn.Module):
         carry points of the fixed image (channel 0) to those of the moving one (channel 1).
         """
         check_shape(images, f"B {self.config.inputs} K J I", name="images")
-        size = [-(-n // 2) for n in images.shape[2:]]
-        hidden = self.enter(
-            padded(images, 2 ** len(self.config.widths)).contiguous(memory_format=torch.channels_last_3d)
-        )
-        skips = []
-        for down in self.down:
+        k, j, i = (-(-n // 2) for n in images.shape[2:])
+        return self.velocity(self.features(images)).float()[:, :, :k, :j, :i].contiguous()
+
+    def features(self, images: Tensor, condition: Callable[[int, Tensor], Tensor] = lambda level, x: x) -> Tensor:
+        """Return what the velocity is made of: (B, widths[0], K/2, J/2, I/2), padded to a ``multiple``.
+
+        ``condition`` changes what goes down at a half (level 0), a quarter (1), ... of the images.
+        """
+        images = padded(images, self.multiple).contiguous(memory_format=torch.channels_last_3d)
+        hidden, skips = condition(0, self.enter(images)), []
+        for level, down in enumerate(self.down, start=1):
             skips.append(hidden)
-            hidden = down(hidden)
+            hidden = condition(level, down(hidden))
         for level in reversed(range(len(skips))):
             hidden = skips[level] + F.interpolate(self.up[level](hidden), scale_factor=2)
             if level:
                 hidden = self.refine[level - 1](hidden)
-        velocity = self.velocity(self.leave(hidden)).float()
-        return velocity[:, :, : size[0], : size[1], : size[2]].contiguous()
+        return self.leave(hidden)
+
+    @property
+    def multiple(self) -> int:
+        """What divides the sizes of the images, once they are padded."""
+        return 2 ** len(self.config.widths)
 
 
 class ResidualBlock(nn.Module):

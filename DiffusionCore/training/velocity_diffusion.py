@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.build import build_network
-from DiffusionCore.checks import check_range
+from DiffusionCore.checks import CheckpointError, check_range
 from DiffusionCore.deformable.pair_images import pair_images
 from DiffusionCore.deformable.sampled import KIND
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
@@ -28,6 +28,7 @@ from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, dra
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
 
+VOXELMORPH = "voxelmorph"
 _MEASURED = 16  # batches of pairs from which the deviation of the velocities comes
 _OUTSIDE = 0.1  # weight of the velocity where there is no object, beside 1 inside
 _SPREAD = 0.1  # weight of the stated variance in the loss
@@ -45,7 +46,8 @@ class VelocityDiffusionRecipeConfig:
         ahead: the most estimates before these, without a loss: a random number in every batch, so that the network
             knows what it makes in more passes.
         blind: share of the pairs of a diffusion for which it is a regression: the last time, and no noised velocity.
-        begin: name or path of a model whose weights the training begins with; None for random ones.
+        begin: name or path of a model whose weights the training begins with, of the kind "diffusereg" or
+            "voxelmorph"; None for random ones.
         pairs: what the pairs are like.
         diffusion: the noise. Its deviation is measured if it is not given.
         network: the network.
@@ -105,12 +107,24 @@ class VelocityDiffusionRecipe:
         """Return the network to begin with.
 
         Raises:
-            CheckpointError: there is no such model, or its network is another one.
+            CheckpointError: there is no such model, or it is of another kind.
         """
         network = LoopDenoiser(self._given.network)
-        if self._given.begin is not None:
-            begun = load_checkpoint(find_model(self._given.begin), KIND)
-            network.load_state_dict(build_network(begun).state_dict())
+        if self._given.begin is None:
+            return network
+        begun = load_checkpoint(find_model(self._given.begin))
+        if begun.kind not in (KIND, VOXELMORPH):
+            raise CheckpointError(
+                f"A training begins with a model of the kind '{KIND}' or '{VOXELMORPH}', got '{begun.kind}'."
+            )
+        weights = build_network(begun).state_dict()
+        if begun.kind == KIND:
+            network.load_state_dict(weights)
+            return network
+        network.looks.load_state_dict(weights)
+        with torch.no_grad():
+            for part in network.looks.velocity.parameters():  # from voxels to deviations
+                part /= self.config.diffusion.measured
         return network
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:

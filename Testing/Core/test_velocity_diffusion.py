@@ -21,6 +21,7 @@ from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.schedules import LinearBetas
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
+from DiffusionCore.networks.voxelmorph import VoxelMorphConfig
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig
@@ -32,7 +33,7 @@ from DiffusionCore.training.velocity_diffusion import (
     VelocityDiffusionRecipeConfig,
     objective,
 )
-from DiffusionCore.training.voxelmorph import warped
+from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig, warped
 
 CLEAN = FieldPairsConfig(
     size=(20, 28, 24),
@@ -293,6 +294,18 @@ def test_a_training_begins_with_the_weights_of_another(tmp_path):
         assert_close(begun.state_dict()[name], weight.float())
     with pytest.raises(CheckpointError, match="missing"):
         recipe(begin="missing").network()
+    with pytest.raises(CheckpointError, match="'pose'"):
+        recipe(begin="pose").network()
+
+
+def test_a_training_that_begins_with_a_voxelmorph_estimates_what_that_does(tmp_path):
+    config = VoxelMorphRecipeConfig(batch=3, pairs=CLEAN, network=VoxelMorphConfig(NETWORK.widths))
+    begin = train(VoxelMorphRecipe(config, pool=POOL), tmp_path, LoopSettings(steps=2, warm_up=0, bfloat16=False))
+    known = build_network(load_checkpoint(begin))
+    images, state, estimate, times = inputs()
+    found = recipe(begin=str(begin)).network()(images, state, estimate, times).velocity - estimate
+    assert_close(DIFFUSION.measured * found, known(images), atol=1e-6, rtol=1e-3)
+    assert found.abs().max() > 1e-5
 
 
 def test_the_deviation_is_measured_and_kept_with_the_weights(tmp_path):
