@@ -92,8 +92,9 @@ class LoopDenoiser(nn.Module):
         self.looks = VoxelMorph(VoxelMorphConfig(config.widths, config.blocks, config.force_window))
         self.fields = nn.Conv3d(6, config.widths[0], 3, padding=1)
         self.films = nn.ModuleList(nn.Linear(config.embedding, 2 * width) for width in config.widths)
-        self.variance = nn.Conv3d(config.widths[0], 1, 3, padding=1)
-        for layer in (self.fields, self.variance, *self.films):
+        hidden, last = nn.Conv3d(config.widths[0], config.widths[0], 3, padding=1), nn.Conv3d(config.widths[0], 1, 1)
+        self.variance = nn.Sequential(hidden, nn.LeakyReLU(0.2), last)
+        for layer in (self.fields, last, *self.films):
             nn.init.zeros_(torch.as_tensor(layer.weight))
             nn.init.zeros_(torch.as_tensor(layer.bias))
         self.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
