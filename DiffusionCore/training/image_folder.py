@@ -50,16 +50,22 @@ class ImageFolder:
 
     @classmethod
     def read(
-        cls, folder: Path, *, spacing: float, size: tuple[int, int, int] | None = None, multiple: int = 1
+        cls,
+        folder: Path,
+        *,
+        spacing: float,
+        size: tuple[int, int, int] | None = None,
+        multiple: int = 1,
+        labelled: bool = True,
     ) -> ImageFolder:
-        """Return the images of ``folder`` at ``spacing`` mm.
+        """Return the images of ``folder`` at ``spacing`` mm, with their labels if ``labelled``.
 
         Without ``size`` (i, j, k) the frame holds the foreground of all, its sizes rounded up to a ``multiple``.
 
         Raises:
             StorageError: there is no such folder, or no image in it that can be used.
         """
-        cases = list(_cases(folder))
+        cases = list(_cases(folder, labelled))
         if not cases:
             raise StorageError(
                 f"No image in '{folder}' can be used. Expected NAME.nii.gz (or .nrrd, .mha), with labels in "
@@ -134,12 +140,12 @@ def read_labels(path: Path, image: Volume | None = None) -> Volume:
     return labels
 
 
-def _cases(folder: Path) -> Iterator[_Case]:
+def _cases(folder: Path, labelled: bool) -> Iterator[_Case]:
     for path in image_files(folder):
         try:
             image = read_volume(path)
             image.require_registrable("training")
-            found = labels_of(path)
+            found = labels_of(path) if labelled else None
             labels = None if found is None else read_labels(found, image)
         except DiffusionCoreError as error:
             _log.warning("'%s' was left out. %s", path.name, error)
