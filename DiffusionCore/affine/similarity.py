@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from DiffusionCore.kernels import kernels_for
+
 BINS = 24
 _FIRST, _LAST = 1.0, BINS - 2.0  # a window reaches two bins to each side of a value
 
@@ -58,15 +60,22 @@ def mutual_information_slope(fixed: Tensor, moving: Tensor, counted: Tensor) -> 
 
     Arguments as in ``joint_histogram``. The same as autograd through the functions above, several times faster.
     """
-    first, weights, slopes = window(moving)
-    cells = _cells(fixed, first)
-    joint = smooth_fixed(_scatter(cells, weights * counted[..., None], len(moving)))
+    kernels = kernels_for(moving, counted)
+    if kernels:
+        joint = smooth_fixed(kernels.count(fixed, moving, counted, BINS))
+    else:
+        first, weights, slopes = window(moving)
+        cells = _cells(fixed, first)
+        joint = smooth_fixed(_scatter(cells, weights * counted[..., None], len(moving)))
     total = joint.sum((-1, -2), keepdim=True).clamp_min(1e-12)
     p = (joint / total).clamp_min(1e-12)
     score = p.log() - p.sum(-1, keepdim=True).log() - p.sum(-2, keepdim=True).log()
     value = (p * score).sum((-1, -2))
     # the window is symmetric, so its adjoint is itself; constants cancel because the slopes sum to 0
-    table = (smooth_fixed(score) / total).flatten()
+    table = smooth_fixed(score) / total
+    if kernels:
+        return value, kernels.look_up(fixed, moving, counted, table)
+    table = table.flatten()
     return value, (table[cells] * slopes).sum(-1) * counted
 
 

@@ -23,12 +23,12 @@ from torch.nn.functional import avg_pool3d, interpolate
 
 from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.deformable.smoothing import Spacing
-from DiffusionCore.interpolation import inside, pull
+from DiffusionCore.interpolation import inside, moved_voxels, pull, pull_at
 from DiffusionCore.losses import LocalCorrelation, force, with_gradient
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform, lattice, voxel_centers
-from DiffusionCore.transforms.displacement import pull_at, sample_field, voxel_vectors
+from DiffusionCore.transforms.displacement import sample_field, voxel_vectors
 from DiffusionCore.transforms.velocity import Velocity, flow
 
 _SMALL = 50.0  # mm of radius; what is smaller is seen finer
@@ -70,12 +70,7 @@ class Level:
 
     def coordinates(self, shifts: Tensor) -> Tensor:
         """Return where the ``flows`` take the voxels of the images: VOXEL points (2, K, J, I, 3)."""
-        ratio = torch.tensor(self.flow_grid.spacing) / torch.tensor(self.grid.spacing)
-        fine = interpolate(shifts, size=self.grid.shape, mode="trilinear") * ratio.to(shifts)[:, None, None, None]
-        axes = [torch.arange(n, dtype=fine.dtype, device=fine.device) for n in self.grid.shape]
-        for channel, axis in enumerate((2, 1, 0)):
-            fine[:, channel] += axes[axis].view([-1 if n == axis else 1 for n in range(3)])
-        return fine.movedim(1, -1)
+        return moved_voxels(shifts, self.grid.shape)
 
     def similarity(self, velocity: Tensor) -> float:
         """Return the squared local correlation, 0..1, the mean of both directions."""
@@ -167,7 +162,7 @@ def make_levels(
         images, counted = (avg_pool3d(image, down).to(device) for image in (pair, weights))
         correlation = LocalCorrelation(images.flip(0), window=window, weights=counted)
         met = None if masks is None else with_gradient(avg_pool3d(masks, down).to(device), grid.spacing)
-        images = with_gradient(images, grid.spacing)
+        images = with_gradient(images, grid.spacing).contiguous(memory_format=torch.channels_last_3d)
         # a grid that cannot get coarser is not stepped over
         nominal = min(finest * 2 ** (number + 1), max(s * f for s, f in zip(own, factors[number + 1], strict=True)))
         levels.append(Level(grid, flow_grid, nominal, images, correlation, met))

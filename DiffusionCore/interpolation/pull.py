@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from DiffusionCore.checks import check_shape
+from DiffusionCore.kernels import kernels_for
 
 
 class Interpolation(Enum):
@@ -45,7 +46,14 @@ def pull(
     """
     check_shape(image, "B C K J I", name="image")
     check_shape(coordinates, f"{image.shape[0]} K J I 3", name="coordinates")
-    values = _nearest(image, coordinates) if interpolation is Interpolation.NEAREST else _linear(image, coordinates)
+    if interpolation is Interpolation.NEAREST:
+        if (kernels := kernels_for(coordinates)) and image.device == coordinates.device:
+            return kernels.pull_nearest(image, coordinates, fill)
+        values = _nearest(image, coordinates)
+    else:
+        if kernels := kernels_for(image, coordinates):
+            return kernels.pull(image, coordinates, fill)
+        values = _linear(image, coordinates)
     if fill is None:
         return values
     within = inside(coordinates, image.shape[:1:-1])[:, None]

@@ -104,13 +104,6 @@ def ras_vectors(vectors: Tensor, grid: Grid) -> Tensor:
     return _matrix_times(_voxel_to_ras(grid), vectors)
 
 
-def pull_at(fields: Tensor, shifts: Tensor) -> Tensor:
-    """Return ``fields`` (B, C, K, J, I) at the voxels moved by ``shifts`` (B, 3, K, J, I), voxels; borders continue."""
-    axes = [torch.arange(n, dtype=shifts.dtype, device=shifts.device) for n in shifts.shape[2:]]
-    k, j, i = torch.meshgrid(*axes, indexing="ij")
-    return pull(fields, (torch.stack([i, j, k]) + shifts).movedim(1, -1), fill=None)
-
-
 def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     """Return det(dT/dx) at the voxels of ``grid``: (K, J, I), float32, without unit.
 

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
+from DiffusionCore.interpolation import pull_at
+from DiffusionCore.kernels import kernels_for
 from DiffusionCore.space import Grid
 from DiffusionCore.transforms.base import Transform
-from DiffusionCore.transforms.displacement import Displacement, field_tensor, pull_at, ras_vectors, voxel_vectors
+from DiffusionCore.transforms.displacement import Displacement, field_tensor, ras_vectors, voxel_vectors
 
 _LARGEST_STEP = 0.5  # voxels; a larger first step would no longer be near the identity
 
@@ -95,6 +98,8 @@ def flow(shifts: Tensor) -> Tensor:
     longest = float(shifts.detach().square().sum(1).max().sqrt())
     squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
     shifts = shifts / 2**squarings
+    if not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
+        return kernels.flow(shifts, squarings)
     shifts = pull_at(shifts, shifts / 2)
     for _ in range(squarings):
         shifts = shifts + pull_at(shifts, shifts)

@@ -1,0 +1,37 @@
+"""Shifts of the voxels of a grid, in voxels along (i, j, k): where they lead, and what an image shows there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.kernels import kernels_for
+
+
+def pull_at(fields: Tensor, shifts: Tensor) -> Tensor:
+    """Return ``fields`` (B, C, K, J, I) at the voxels moved by ``shifts`` (B, 3, K, J, I), voxels; borders continue."""
+    if kernels := kernels_for(fields, shifts):
+        return kernels.pull_at(fields, shifts)
+    return pull(fields, moved_voxels(shifts, shifts.shape[2:]), fill=None)
+
+
+def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return where ``shifts`` (B, 3, K', J', I') take the voxels of a grid of ``shape`` (K, J, I): (B, K, J, I, 3).
+
+    The shifts are in voxels of their own grid, which has the same borders; between its voxels they are trilinear. The
+    points are VOXEL points (i, j, k) of the grid of ``shape``.
+    """
+    if not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
+        return kernels.moved_voxels(shifts, shape)
+    if shifts.shape[2:] == torch.Size(shape):
+        fine = shifts
+    else:
+        ratio = [fine / coarse for fine, coarse in zip(shape[::-1], shifts.shape[:1:-1], strict=True)]
+        fine = interpolate(shifts, size=tuple(shape), mode="trilinear")
+        fine = fine * torch.tensor(ratio).to(fine)[:, None, None, None]
+    k, j, i = torch.meshgrid(*(torch.arange(n, dtype=fine.dtype, device=fine.device) for n in shape), indexing="ij")
+    return (fine + torch.stack([i, j, k])).movedim(1, -1)

@@ -1,0 +1,184 @@
+"""The kernels of numba behind torch functions: what `kernels_for` gives for tensors on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
+
+from DiffusionCore.kernels import pixels, points, reading, windows
+from DiffusionCore.kernels.compilation import divided
+
+_ROW = 512  # points that are read together
+_PARTS = 4  # copies of an image that receives a derivative; a fixed number, so that it does not depend on the threads
+_FEW = 2**14  # points that are not worth copies
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def pull(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
+    """As ``interpolation.pull``, LINEAR: ``image`` (B, C, K, J, I) at ``coordinates`` (B, K', J', I', 3)."""
+    learns = torch.is_grad_enabled() and (image.requires_grad or coordinates.requires_grad)
+    if image.shape[1] == pixels.WIDTH and image.dtype == coordinates.dtype and fill is None and not learns:
+        return _pull_pixels(image, coordinates)
+    where = coordinates.flatten(1, 3).movedim(-1, 1)
+    return _Pull.apply(image, where, None, fill).unflatten(2, coordinates.shape[1:4])
+
+
+def pull_at(image: Tensor, shifts: Tensor) -> Tensor:
+    """As ``interpolation.pull_at``: ``image`` (B, C, K, J, I) at its voxels moved by ``shifts`` (B, 3, K, J, I)."""
+    return _Pull.apply(image, shifts.flatten(2), tuple(shifts.shape[3:]), None).view(
+        *image.shape[:2], *shifts.shape[2:]
+    )
+
+
+def pull_nearest(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
+    """As ``interpolation.pull``, NEAREST, for any type of at most 8 bytes."""
+    bits = image.contiguous().view(_BITS[image.element_size()])
+    out = bits.new_empty(*image.shape[:2], coordinates[0, ..., 0].numel())
+    outside = torch.tensor(0.0 if fill is None else fill).to(image.dtype).view(bits.dtype).item()
+    where = coordinates.detach().flatten(1, 3).movedim(-1, 1)
+    tasks = _tasks(where, _ROW)
+    divided(reading.pull_nearest, tasks, bits.numpy(), where.numpy(), _ROW, fill is not None, int(outside), out.numpy())
+    return out.view(image.dtype).unflatten(2, coordinates.shape[1:4])
+
+
+def flow(shifts: Tensor, squarings: int) -> Tensor:
+    """As ``transforms.velocity.flow``, without derivatives: of ``shifts`` (B, 3, K, J, I) that are small already."""
+    field = _as_pixels(shifts)
+    planes = field.shape[0] * field.shape[1]
+    for share, kept in ((0.5, 0.0), *((1.0, 1.0),) * squarings):
+        out = torch.empty_like(field)
+        divided(pixels.follow, planes, field.numpy(), _number(share, field), _number(kept, field), out.numpy())
+        field = out
+    return field[..., :3].movedim(-1, 1).contiguous()
+
+
+def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
+    """As ``interpolation.moved_voxels``, without derivatives."""
+    batch, (k, j, i) = len(shifts), shape
+    out = shifts.new_empty(batch, k, j, i, 3)
+    divided(pixels.stretch, batch * k, shifts.contiguous().numpy(), (i, j, k), out.numpy())
+    return out
+
+
+def compare(
+    image: Tensor,
+    reference: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    weights: Tensor,
+    share: Tensor,
+    window: int,
+    floor: float,
+    *,
+    slope: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the weighted sum (B,) of the squared local correlation of ``image`` (B, 1, K, J, I), and its slope."""
+    one = image.detach()[:, 0].contiguous()
+    batch, k, j, i = one.shape
+    sums = torch.empty(batch, k, dtype=torch.float64)
+    parts = image.new_empty(batch, 3, k, j, i) if slope else image.new_empty(0, 3, k, j, i)
+    known = (reference[:, 0], mean[:, 0], variance[:, 0], weights[:, 0], share)
+    arrays = [each.detach().contiguous().numpy() for each in known]
+    divided(
+        windows.compare, batch * k, one.numpy(), *arrays, window, _number(floor, image), sums.numpy(), parts.numpy()
+    )
+    value = sums.sum(1).to(image.dtype)
+    if not slope:
+        return value, None
+    out = image.new_empty(batch, 1, k, j, i)
+    divided(windows.derive, batch * k, parts.numpy(), one.numpy(), arrays[0], window, out[:, 0].numpy())
+    return value, out
+
+
+def read(image: Tensor, matrices: Tensor, where: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return values (C, N), gradients (C, N, 3) and which points are inside (C, N); see ``points.read``."""
+    shape = len(matrices), len(where)
+    out = image.new_empty(shape), image.new_empty(*shape, 3), image.new_empty(shape)
+    known = (each.contiguous().numpy() for each in (image, matrices, where, turn))
+    divided(points.read, len(matrices), *known, *(each.numpy() for each in out))
+    return out
+
+
+def count(bins: Tensor, positions: Tensor, counted: Tensor, size: int) -> Tensor:
+    """Return the joint histograms (C, size, size) that ``affine.similarity`` smoothes along the fixed axis."""
+    joint = positions.new_zeros(len(positions), size, size)
+    known = (each.contiguous().numpy() for each in (bins, positions, counted))
+    divided(points.count, len(positions), *known, joint.numpy())
+    return joint
+
+
+def look_up(bins: Tensor, positions: Tensor, counted: Tensor, tables: Tensor) -> Tensor:
+    """Return the derivative (C, N) by each sample of what has the derivative ``tables`` by the histograms."""
+    slope = torch.empty_like(positions)
+    known = (each.contiguous().numpy() for each in (bins, positions, counted, tables))
+    divided(points.look_up, len(positions), *known, slope.numpy())
+    return slope
+
+
+def test_itself() -> None:
+    """Raise an error if kernels do not compile, or do not give what torch gives."""
+    ramp = torch.arange(24.0).view(1, 1, 2, 3, 4)
+    found = pull(ramp, torch.tensor([1.5, 1.0, 0.5]).view(1, 1, 1, 1, 3), None)
+    if abs(float(found) - 11.5) > 1e-4:
+        raise ArithmeticError(f"11.5 is expected in the middle of a ramp, got {float(found)}")
+
+
+class _Pull(torch.autograd.Function):
+    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N); with a ``lattice`` (J', I') at its voxels, moved by it."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, where: Tensor, lattice: tuple[int, int] | None, fill: float | None) -> Tensor:
+        ctx.save_for_backward(image, where)
+        ctx.lattice, ctx.filled = lattice, fill is not None
+        out = image.new_empty(*image.shape[:2], where.shape[2])
+        rows, row = lattice or (0, min(_ROW, where.shape[2]))
+        ctx.layout = (lattice is not None, rows, row, fill is not None)
+        points = (image.detach().contiguous().numpy(), where.detach().numpy(), *ctx.layout)
+        divided(reading.pull, _tasks(where, row), *points, _number(fill or 0.0, image), out.numpy())
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        image, where = (each.detach() for each in ctx.saved_tensors)
+        above = gradients[0].contiguous().numpy()
+        by_image = by_where = None
+        if ctx.needs_input_grad[0]:
+            parts = _PARTS if where.shape[2] > _FEW else 1
+            sums = image.new_zeros(parts, *image.shape)
+            divided(reading.pull_by_image, parts * len(image), where.numpy(), *ctx.layout, above, sums.numpy())
+            by_image = sums.sum(0)
+        if ctx.needs_input_grad[1]:
+            by_where = torch.empty_like(where, memory_format=torch.contiguous_format)
+            count = _tasks(where, ctx.layout[2])
+            points = (image.detach().contiguous().numpy(), where.detach().numpy(), *ctx.layout)
+            divided(reading.pull_by_where, count, *points, above, by_where.numpy())
+        return by_image, by_where, None, None
+
+
+def _pull_pixels(image: Tensor, coordinates: Tensor) -> Tensor:
+    """Return ``image`` (B, 4, K, J, I) at ``coordinates``; its channels lie side by side, and are best so before."""
+    source, where = image.movedim(1, -1).contiguous(), coordinates.flatten(1, 3).contiguous()
+    out = source.new_empty(*where.shape[:2], pixels.WIDTH)
+    tasks = len(where) * -(-where.shape[1] // _ROW)
+    divided(pixels.pull, tasks, source.numpy(), where.numpy(), _ROW, out.numpy())
+    return out.view(*coordinates.shape[:4], pixels.WIDTH).movedim(-1, 1)
+
+
+def _tasks(where: Tensor, row: int) -> int:
+    return len(where) * -(-where.shape[2] // row)
+
+
+def _as_pixels(fields: Tensor) -> Tensor:
+    """Return ``fields`` (B, 3, K, J, I) as pixels (B, K, J, I, 4), the fourth component 0."""
+    return pad(fields.movedim(1, -1), (0, 1)).contiguous()
+
+
+def _number(value: float, like: Tensor) -> Any:
+    """Return ``value`` in the precision of ``like``, so that kernels are compiled for one type alone."""
+    return torch.tensor(value, dtype=like.dtype).numpy()[()]

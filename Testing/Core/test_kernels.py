@@ -1,0 +1,205 @@
+"""Kernels: what torch gives, for any number of threads; and torch itself where they are missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import oblique_grid, seeds, smooth_volume
+from torch.testing import assert_close
+
+from DiffusionCore.affine.sampling import Sampler
+from DiffusionCore.affine.similarity import mutual_information_slope
+from DiffusionCore.checks import ConfigError
+from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_at
+from DiffusionCore.kernels import VARIABLE, kernels_for
+from DiffusionCore.losses import LocalCorrelation
+from DiffusionCore.transforms import Affine
+from DiffusionCore.transforms.velocity import flow
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = (9, 12, 14)
+FEW = settings(max_examples=8)
+
+
+def random(*shape, seed=0, like=torch.float32):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=like)
+
+
+def points(count, reach, seed=0, shape=SHAPE):
+    """Return ``count`` points within ``reach`` voxels about an image of ``shape``."""
+    size = torch.tensor(shape[::-1])
+    return (random(2, 1, count, 1, 3, seed=seed) * (size + 2 * reach) - reach)[..., :, :]
+
+
+def field(reach, shape=SHAPE, batch=2, seed=0):
+    """Return a smooth field whose longest component has ``reach`` voxels."""
+    coarse = 2 * random(batch, 3, 3, 4, 3, seed=seed) - 1
+    fine = torch.nn.functional.interpolate(coarse, size=shape, mode="trilinear")
+    return reach * fine / fine.abs().max()
+
+
+def by(backend, function):
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = backend
+    try:
+        return function()
+    finally:
+        os.environ.pop(VARIABLE) if before is None else os.environ.update({VARIABLE: before})
+
+
+def check(function):
+    """Hold what the kernels make of a function of no arguments against what torch makes of it."""
+    found, expected = by("numba", function), by("torch", function)
+    scale = float(expected.abs().max())
+    assert_close(found, expected, rtol=0, atol=1e-4 * scale + 1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("fill", [None, -1.0])
+@FEW
+@given(seed=seeds, reach=st.sampled_from([1.0, 30.0]))
+def test_images_of_any_layout_are_read_as_torch_reads_them(channels, fill, seed, reach):
+    where = points(300, reach, seed)
+    plain = random(2, channels, *SHAPE, seed=seed)
+    for image in (plain, plain.contiguous(memory_format=torch.channels_last_3d), plain.flip(2), plain.mT):
+        check(lambda image=image: pull(image, where, fill=fill))
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 4), (3, 1, 6), (4, 5, 1), (1, 1, 1)])
+def test_axes_of_one_voxel_are_read_as_torch_reads_them(shape):
+    where = points(40, 3.0, shape=shape)
+    for channels in (1, 4):
+        check(lambda channels=channels: pull(random(2, channels, *shape), where, fill=None))
+    check(lambda: pull_at(random(2, 3, *shape), field(2.0, shape)))
+    check(lambda: flow(field(2.0, shape)))
+    check(lambda: LocalCorrelation(random(2, 1, *shape)).value_and_slope(random(2, 1, *shape, seed=1))[1])
+
+
+@FEW
+@given(seeds, st.sampled_from([0.3, 4.0, 30.0]))
+def test_flows_and_moved_images_are_those_of_torch(seed, reach):
+    shifts = field(reach, seed=seed)
+    check(lambda: pull_at(random(2, 3, *SHAPE, seed=seed), shifts))
+    check(lambda: moved_voxels(shifts, (18, 24, 42)))
+    check(lambda: flow(shifts))
+
+
+@pytest.mark.parametrize("window", [3, 5, 9])
+def test_local_correlations_are_those_of_torch(window):
+    reference, image = random(2, 1, *SHAPE, seed=1), random(2, 1, *SHAPE, seed=2)
+    weights = random(1, 1, *SHAPE, seed=3)
+
+    def compared():
+        return LocalCorrelation(reference, window=window, weights=weights)
+
+    check(lambda: compared().value(image))
+    check(lambda: compared().value_and_slope(image)[0])
+    check(lambda: compared().value_and_slope(image)[1])
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int16, torch.int32, torch.float64])
+def test_the_nearest_voxels_are_those_of_torch_bit_for_bit(kind):
+    image, where = (random(2, 2, *SHAPE) * 200).to(kind), points(300, 4.0).double()
+    where[0, 0, 0] = torch.nan
+    where[0, 0, 1] = torch.inf
+    for fill in (None, 1.0):
+        by_torch, by_numba = (
+            by(name, lambda fill=fill: pull(image, where, interpolation=Interpolation.NEAREST, fill=fill))
+            for name in ("torch", "numba")
+        )
+        assert torch.equal(by_numba, by_torch)
+
+
+def test_derivatives_of_a_flow_are_those_of_torch():
+    def slope():
+        shifts = field(4.0).requires_grad_()
+        (flow(shifts) * random(2, 3, *SHAPE, seed=5)).sum().backward()
+        return shifts.grad
+
+    check(slope)
+
+
+def test_the_number_of_threads_changes_no_bit(threads):
+    shape = (30, 34, 37)
+    image, shifts = random(2, 4, *shape), field(30.0, shape)
+
+    def everything():
+        learned, where = image[:, :3].clone().requires_grad_(), moved_voxels(shifts, shape).requires_grad_()
+        pull(learned, where).square().sum().backward()
+        comparison = LocalCorrelation(image[:, :1])
+        yield from (learned.grad, where.grad, flow(shifts), pull(image, where.detach(), fill=None))
+        yield from comparison.value_and_slope(image[:, 1:2])
+
+    threads(1)
+    alone = list(everything())
+    for count in (2, 4):
+        threads(count)
+        assert all(torch.equal(one, other) for one, other in zip(everything(), alone, strict=True))
+
+
+def test_what_numbers_are_not_ends_nowhere():
+    where = torch.tensor([torch.nan, torch.inf, -torch.inf]).view(1, 3, 1, 1, 1).expand(-1, -1, -1, -1, 3)
+    for channels in (1, 4):
+        values = pull(torch.ones(1, channels, *SHAPE), where, fill=None)
+        assert torch.equal(values, torch.ones_like(values))
+
+
+def test_an_unknown_backend_is_refused_and_torch_needs_none(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "fortran")
+    with pytest.raises(ConfigError, match="'torch' or 'numba'"):
+        kernels_for(torch.ones(1))
+    monkeypatch.setenv(VARIABLE, "torch")
+    assert kernels_for(torch.ones(1)) is None
+    monkeypatch.delenv(VARIABLE)
+    assert kernels_for(torch.ones(1)) is not None
+    assert kernels_for(torch.ones(1, dtype=torch.int16)) is None
+
+
+READ = (
+    "import logging, sys, torch; logging.basicConfig(level='INFO');{before}"
+    "from DiffusionCore.interpolation import pull;"
+    "image = torch.arange(24.0).view(1, 1, 2, 3, 4);"
+    "values = [float(pull(image, torch.full((1, 1, 1, 1, 3), 0.5))) for _ in range(2)];"
+    "print(values, 'numba' in sys.modules)"
+)
+
+
+def read(folder=ROOT, before=""):
+    environment = {key: value for key, value in os.environ.items() if key not in (VARIABLE, "NUMBA_CACHE_DIR")}
+    environment |= {"PYTHONPATH": str(folder), "HOME": "/nowhere", "XDG_CACHE_HOME": "/nowhere"}
+    command = [sys.executable, "-B", "-c", READ.format(before=before)]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
+
+
+def test_without_numba_torch_does_it_and_the_log_says_so_once():
+    done = read(before="sys.modules['numba'] = None;")
+    assert done.stdout.split("]")[0] == "[8.5, 8.5"
+    assert done.stderr.count("Without the faster kernels of numba") == 1
+
+
+def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(tmp_path):
+    ignored = shutil.ignore_patterns("__pycache__", "weights")
+    shutil.copytree(ROOT / "DiffusionCore", tmp_path / "DiffusionCore", ignore=ignored)
+    (tmp_path / "DiffusionCore" / "kernels" / "__pycache__").touch()  # a file, so that no folder can be made
+    done = read(tmp_path)
+    assert done.stdout.strip() == "[8.5, 8.5] True"
+    assert "Without" not in done.stderr
+    assert not list(tmp_path.rglob("*.nbc"))
+
+
+def test_samples_of_an_affine_registration_are_those_of_torch():
+    grid = oblique_grid(size=(11, 9, 12))
+    sampler = Sampler(smooth_volume(grid))
+    spots = torch.from_numpy(grid.center).float() + 30 * random(200, 3) - 15
+    matrices = torch.stack([Affine.identity().matrix, Affine.translation([2.0, 3.0, -1.0]).matrix])
+    for name in ("positions", "gradient", "inside"):
+        check(lambda name=name: getattr(sampler.read(matrices, spots), name))
+    fixed, moving, counted = (random(200) * 24).long(), random(2, 200) * 21 + 1, random(2, 200, seed=1)
+    for part in (0, 1):
+        check(lambda part=part: mutual_information_slope(fixed, moving, counted)[part])
