@@ -8,8 +8,8 @@ contrasts. ``brains`` takes folders with fixed, moving, fixed_seg and moving_seg
 all labels, of 14 subcortical ones and of the cortex (Neuromorphometrics), the deviation of ln J within the labels, and
 CPU seconds without those of the affine registration, which all rows share. With ``--contrast`` the moving image is
 inverted or remapped first. All on one thread; the rows: nothing, the refinement by local correlation, the refinement
-after the passes of the network that are accepted, and the network after each pass, accepted or not. A model that can be
-sampled is sampled, too: 15 steps, mean of 4.
+after the passes of the network that are accepted, and the network after each pass, accepted or not. With
+``--samples`` a model of the kind "diffusereg" is sampled, too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,10 @@ import torch
 from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.deformable.learned import LearnedSettings, load_learned
 from DiffusionCore.deformable.pipeline import DeformableSettings
-from DiffusionCore.deformable.sampled import KIND as SAMPLED
 from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.metrics import dice, jacobian_statistics, mean_dice, point_error
-from DiffusionCore.models import find_model, read_card
 from DiffusionCore.registration import register
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.volumes import read_volume
@@ -48,13 +46,13 @@ BRIEF = RefinementSettings(spacing=4.0, iterations=(5, 5))
 
 
 def transforms(
-    fixed: Volume, moving: Volume, start: Affine, model: str, after: dict[str, RefinementSettings]
+    fixed: Volume, moving: Volume, start: Affine, model: str, after: dict[str, RefinementSettings], samples: int = 0
 ) -> Iterator[tuple[str, Transform, float]]:
     """Yield (row, transform, CPU seconds) of every way to go on from ``start``."""
     yield "nothing", start, 0.0
-    before = {"": None, f"network x{PASSES}": LearnedSettings(model, passes=PASSES)}
-    if read_card(find_model(model)).kind == SAMPLED:
-        before |= {"network x2": LearnedSettings(model, passes=2), "samples": SampledSettings(model)}
+    before = {"": None} | {f"network x{n}": LearnedSettings(model, passes=n) for n in (2, PASSES)}
+    if samples:
+        before[f"{samples} samples"] = SampledSettings(model, samples=samples)
     for label, learned in before.items():
         for name, settings in {"": None, **after}.items():
             if settings is None and not isinstance(learned, SampledSettings):
@@ -111,7 +109,7 @@ def brains(options: argparse.Namespace) -> None:
         start = register(fixed, moving).transform
         say(f"{folder.name}, {options.contrast}: Dice, subcortical, cortex, SD ln J, CPU s")
         after = {name: RefinementSettings.of(Preset(name)) for name in options.presets}
-        for row, transform, seconds in transforms(fixed, moving, start, options.model, after):
+        for row, transform, seconds in transforms(fixed, moving, start, options.model, after, options.samples):
             scores = dice(labels[0].values, warped_labels(labels, transform))
             subcortical = {n: v for n, v in scores.items() if n in SUBCORTICAL}
             parts = (scores, subcortical, {n: v for n, v in scores.items() if n >= FIRST_CORTICAL})
@@ -163,6 +161,7 @@ def main() -> None:
     second = commands.add_parser("brains")
     second.add_argument("folders", nargs="+", type=Path)
     second.add_argument("--contrast", choices=CONTRASTS, default="same")
+    second.add_argument("--samples", type=int, default=0, help="to draw in 15 steps, of a model that can be sampled")
     second.add_argument("--presets", nargs="+", default=["fast"], help="of the refinement")
     second.set_defaults(run=brains)
     for command in (first, second):

@@ -1,6 +1,6 @@
 """What a model of the kind "diffusereg" brings where the truth is known: as a regression, and as a sampler.
 
-    python Testing/Benchmarks/sampled_field.py MODEL [--control MODEL] [--pairs 12] [--output FILE.json]
+    python Testing/Benchmarks/sampled_field.py MODEL [--control MODEL] [--pairs 12] [--output FILE.json] [--figure PNG]
 
 The pairs are heads that no training draws, on images of 4 mm: in one contrast, in two, and in any with large
 velocities. All numbers are mean distances, mm, of the velocities from the right ones, over the fixed object
@@ -203,6 +203,8 @@ def measure(model: Model, control: Model | None, name: str, count: int, seed: in
             apart = (looks[1].velocity[0] - classical["5+5"]).norm(dim=0)
             results.add_spread(f"{prefix}, |x2 - refinement| of x2", apart, looks[1].velocity[0], pair)
             results.add_spread(f"{prefix}, |x2 - refinement| of the refinement", apart, classical["5+5"], pair)
+            both = (apart.square() + looks[1].spread()[0].square()).sqrt()
+            results.add_spread(f"{prefix}, stated and |x2 - refinement| of it", both, classical["5+5"], pair)
         if model.diffusion.form == "diffusion":
             sample(model, results, pair, config, STEPS if name in CURVE else (1, 15))
     return results
@@ -222,6 +224,29 @@ def sample(model: Model, results: Results, pair: FieldPairs, config: FieldPairsC
             results.add("15 steps, mean of 8 + 5+5", refined(pair, config, mean, REFINEMENTS["5+5"]), pair)
 
 
+def draw(stored: dict[str, dict[str, dict[str, dict[str, float]]]], path: Path) -> None:
+    """Write a figure of the distance against the number of steps, from what ``--output`` stores."""
+    import matplotlib.pyplot as plt
+
+    shown = [name for name in CURVE if name in stored]
+    figure, axes = plt.subplots(1, len(shown), figsize=(8.8, 3.6), dpi=90, sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], shown, strict=True):
+        table = {row: values["mm"] for row, values in stored[name]["table"].items()}
+        for kept in (1, 4, SAMPLES):
+            steps = [n for n in STEPS if f"{n} steps, mean of {kept}" in table]
+            values = [table[f"{n} steps, mean of {kept}"] for n in steps]
+            axis.plot(steps, values, "o-", ms=4, label=f"samples, mean of {kept}" if kept > 1 else "one sample")
+        lines = {"nothing": "0.6", "refinement 5+5": "tab:brown", "model, regression x3": "k"}
+        for row, color in lines.items():
+            axis.axhline(table[row], color=color, lw=1, ls="--", label=row.removeprefix("model, "))
+        axis.set(title=name, xlabel="steps of the sampling")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel("distance from the known velocity, mm")
+    axes[0, -1].legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
 def say(line: str) -> None:
     """Print ``line``."""
     sys.stdout.write(line + "\n")
@@ -237,6 +262,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--seed", type=int, default=77)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--figure", type=Path, help="quality against steps")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = Model.load(options.model)
@@ -251,6 +277,8 @@ def main() -> None:
         say("  spread: within a pair, across pairs, stated mm, error mm, covered")
         for row, values in summary["spreads"].items():
             say(f"  {row:<48}" + "".join(f"{value:7.2f}" for value in values.values()))
+    if options.figure is not None:
+        draw(stored, options.figure)
     if options.output is not None:
         options.output.write_text(json.dumps(stored, indent=1), encoding="utf-8")
 
