@@ -32,6 +32,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
     text = "deformable: a network that estimates the field before it is refined (default: none)"
     add("--learned", metavar="NAME|PATH", help=text)
+    text = "with --learned, if it samples: how many fields are drawn at once; their spread is reported (default: 4)"
+    add("--samples", type=positive, metavar="N", help=text)
+    text = "of a diffusion of fields: end it when N steps have made the images no more alike (default: go to the end)"
+    add("--patience", type=positive, metavar="N", help=text)
     groups = ["rigid", "similarity", "affine"]
     add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
     add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")
@@ -42,7 +46,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_guidance_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what guides a deformable registration."""
-    group = parser.add_argument_group("guidance of --method deformable (strengths: 1 is a normal one)")
+    group = parser.add_argument_group(
+        "guidance of a deformation, while it is sampled and refined (strengths: 1 is a normal one)"
+    )
     add = group.add_argument
     text = "pairs of points that are to meet (.csv: fx, fy, fz, mx, my, mz in LPS mm); their error is reported"
     add("--landmarks", type=Path, metavar="CSV", help=text)

@@ -24,6 +24,11 @@ from DiffusionCore.registration import (
 )
 from DiffusionCore.transforms.affine import Group
 
+_OWNERS = (
+    (("preset", "divergence", "spacing", "learned", "samples"), ("deformable",)),
+    (("patience", *guidance.OPTIONS), ("deformable", "published-diffusereg")),
+)
+
 
 def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings that ``options`` (see ``add_run_arguments``) ask for; their type is the method.
@@ -32,10 +37,11 @@ def settings_from(options: argparse.Namespace) -> Settings:
         CheckpointError: the method needs a model, and none was named.
         ConfigError: an option that the method does not have, or a number out of its range.
     """
-    for name in ("preset", "divergence", "spacing", "learned", *guidance.OPTIONS):
-        if options.method != "deformable" and getattr(options, name, None) is not None:
-            flag = name.replace("_", "-")
-            raise ConfigError(f"--{flag} belongs to --method deformable. Add that, or leave it out.")
+    for names, owners in _OWNERS:
+        for name in names:
+            if options.method not in owners and getattr(options, name, None) is not None:
+                flag, methods = name.replace("_", "-"), " or ".join(owners)
+                raise ConfigError(f"--{flag} belongs to --method {methods}. Add that, or leave it out.")
     makers = {
         "affine": _affine,
         "deformable": _deformable,
@@ -59,17 +65,25 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
     changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
     try:
         refinement = replace(settings, **changes)
-        wishes = guidance.guidance_from(options)
+        wishes, learned = guidance.guidance_from(options), _learned(options)
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
-    return DeformableSettings(_affine(options), refinement, _learned(options.learned), wishes)
+    return DeformableSettings(_affine(options), refinement, learned, wishes)
 
 
-def _learned(model: str | None) -> LearnedSettings | SampledSettings | None:
-    """Return how the network ``model`` estimates a field, or samples one: its kind decides."""
-    if model is None:
-        return None
-    return SampledSettings(model) if read_card(find_model(model)).kind == SAMPLED else LearnedSettings(model)
+def _learned(options: argparse.Namespace) -> LearnedSettings | SampledSettings | None:
+    """Return how the network that is named estimates a field, or samples one: its kind decides.
+
+    Raises:
+        ConfigError: an option is for fields that are sampled, and this one is not.
+    """
+    model = options.learned
+    changes = {name: value for name in ("samples", "patience") if (value := getattr(options, name)) is not None}
+    if model is not None and read_card(find_model(model)).kind == SAMPLED:
+        return SampledSettings(model, **changes)
+    if changes:
+        raise ConfigError(f"--{min(changes)} needs --learned with a model that samples. Add that, or leave it out.")
+    return None if model is None else LearnedSettings(model)
 
 
 def _published(options: argparse.Namespace) -> PublishedSettings:
@@ -83,8 +97,12 @@ def _published(options: argparse.Namespace) -> PublishedSettings:
 
 def _published_diffusereg(options: argparse.Namespace) -> PublishedDiffuseRegSettings:
     eta = 1.0 if options.steps is None else 0.0  # few steps need those without chance
-    affine = AffineSettings(polish=_polish(options))
-    return PublishedDiffuseRegSettings(_trained_model(options), count=options.steps, eta=eta, affine=affine)
+    model, affine = _trained_model(options), AffineSettings(polish=_polish(options))
+    try:
+        more = {"patience": options.patience, "guidance": guidance.guidance_from(options)}
+        return PublishedDiffuseRegSettings(model, count=options.steps, eta=eta, affine=affine, **more)
+    except ValueError as error:
+        raise ConfigError(f"The settings of --method published-diffusereg are refused: {error}.") from error
 
 
 def _polish(options: argparse.Namespace) -> PolishSettings:

@@ -21,8 +21,12 @@ from DiffusionCore.checks import ConfigError, check_range
 from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldSampler
-from DiffusionCore.deformable.learned import seen, seen_grid, seen_spacing
+from DiffusionCore.deformable.guidance import Guidance
+from DiffusionCore.deformable.learned import likeness, seen, seen_grid, seen_spacing
+from DiffusionCore.deformable.refinement import on_plateau
+from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.start import nearest_affine
+from DiffusionCore.deformable.steering import DisplacementLevel, Wishes, steering
 from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.reverse import spaced_times
@@ -37,6 +41,7 @@ from DiffusionCore.transforms.displacement import Displacement, ras_vectors, vox
 
 KIND = "published-diffusereg"
 _PHASE = "diffusion"
+_SETTLED = 0.5  # share of a field that is shown; below, it is guessed from noise, and its likeness says nothing
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,10 @@ class PublishedDiffuseRegSettings:
         eta: 1 for ancestral steps (published), 0 for steps without chance (DDIM), which few steps need.
         shown: the most steps of the diffusion that are shown.
         precision: of the network; fields and images are always float32.
+        patience: shown steps within which the likeness of the images must gain ``gain``, or the sampling ends; None
+            samples to the end. They count where more than half of a field is shown.
+        gain: the least relative gain of the local correlation.
+        guidance: what the field is to reach beside alike images: it steers the sampling.
         affine: the affine phases before; None starts from the initial transform, or from the images as they lie.
 
     Raises:
@@ -60,11 +69,16 @@ class PublishedDiffuseRegSettings:
     eta: float = 1.0
     shown: int = 100
     precision: Precision = Precision.FASTEST
+    patience: int | None = None
+    gain: float = 0.01
+    guidance: Guidance | None = None
     affine: AffineSettings | None = field(default_factory=AffineSettings)
 
     def __post_init__(self) -> None:
-        check_range(self, 0, 1, "eta")
+        check_range(self, 0, 1, "eta", "gain")
         check_range(self, 1, math.inf, "shown")
+        if self.patience is not None:
+            check_range(self, 1, math.inf, "patience")
 
     def expected_steps(self, after: Step | None = None) -> int:
         """Return how many steps a registration has that does not end early; those up to ``after`` count, too.
@@ -134,7 +148,8 @@ class DiffuseRegPipeline:
 
         Where the affine registration does not believe its own result ("caution"), nothing is deformed. A step of the
         diffusion shows alpha_bar times the estimated field, with the alpha_bar of the time that was reached: what is
-        guessed from noise alone moves nothing, and at the end the whole field is shown.
+        guessed from noise alone moves nothing, and at the end the whole field is shown. Without guidance, the last step
+        is the affine transform again where the images are no more alike, by their local correlation, than under that.
 
         With ``after``, an affine step, the affine registration goes on from it. With a step of the diffusion, its
         field is noised up to the time of that step, and denoised from there; where no time is left, it is given once
@@ -142,15 +157,23 @@ class DiffuseRegPipeline:
 
         Raises:
             ConfigError: ``after`` was made by another method that deforms.
+            StorageError, VolumeError: the labels of a target segment cannot be read, or lack the target.
         """
-        last = after
+        last, segments = after, read_segments(self.settings.guidance)
         if after is None or not _deforms(after):
             for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
         if last is not None and last.phase != CAUTION:
-            yield from self._diffused(fixed, moving, generator, last)
+            yield from self._diffused(fixed, moving, generator, last, segments)
 
-    def _diffused(self, fixed: Volume, moving: Volume, generator: torch.Generator, last: Step) -> Iterator[Step]:
+    def _diffused(
+        self,
+        fixed: Volume,
+        moving: Volume,
+        generator: torch.Generator,
+        last: Step,
+        segments: tuple[Volume, Volume] | None,
+    ) -> Iterator[Step]:
         account = shared_account(fixed, moving, generator, last)
         times, schedule = self._sampler.times, self._sampler.config.schedule
         grid, fixed_seen, moving_seen = self._views(fixed, moving)
@@ -158,13 +181,28 @@ class DiffuseRegPipeline:
         if first == len(times):
             yield account.step(_PHASE, last.transform)
             return
-        images = torch.cat([seen(fixed_seen, grid, Affine.identity()), seen(moving_seen, grid, affine)], 1)
-        shown = self.settings.indices(times, first)
+        reference, unmoved = seen(fixed_seen, grid, Affine.identity()), seen(moving_seen, grid, affine)
+        images = torch.cat([reference, unmoved], 1)
+        before, reached = likeness(reference, unmoved), []
+        settings, guidance, steer = self.settings, self.settings.guidance, None
+        if guidance is not None:
+            steer = steering(Wishes(guidance, segments), images, affine, grid, grid, kind=DisplacementLevel)
+        shown = settings.indices(times, first)
         noise = NoiseSource((generator.initial_seed() % 2**32,))
-        for estimate in self._sampler.fields(images.to(self._device), noise=noise, start=start, first=first):
-            if estimate.index in shown:
-                found = _over(fixed.grid, estimate.share * estimate.field[0].cpu(), grid)
-                yield account.step(_PHASE, Chain.of(affine, found), estimate.time / schedule.steps)
+        run = self._sampler.fields(images.to(self._device), noise=noise, start=start, first=first, steer=steer)
+        for estimate in run:
+            if estimate.index not in shown:
+                continue
+            field = estimate.field[0].cpu()
+            alike = likeness(reference, seen(moving_seen, grid, Chain.of(affine, _over(fixed.grid, field, grid))))
+            reached += [alike] if estimate.share > _SETTLED else []
+            ended = estimate.time == 0 or on_plateau(reached, settings)
+            share, time = (1.0, 0.0) if ended else (estimate.share, estimate.time / schedule.steps)
+            found = Chain.of(affine, _over(fixed.grid, share * field, grid))
+            kept = not ended or guidance is not None or alike > before
+            yield account.step(_PHASE, found if kept else affine, time)
+            if ended:
+                return
 
     def _views(self, fixed: Volume, moving: Volume) -> tuple[Grid, Volume, Volume]:
         """Return the grid that the network sees, and both images, smoothed for it."""

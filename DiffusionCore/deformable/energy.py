@@ -30,6 +30,7 @@ from DiffusionCore.transforms.affine import Affine
 _RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteration
 _BENDING, _DIVERGENCE = 0.15, 0.5
 _SEGMENT, _DIRECTION = 8.0, 4.0  # what a strength of 1 stands for
+_STIFFNESS_OF_IMAGES, _STIFFNESS_OF_SEGMENTS = 1.0, 2.0  # of a strength of 1; these terms have no fixed one
 _PER_DAMPING = 1 / 0.28  # the energy of the divergence is meant for the default of its knob
 
 
@@ -51,7 +52,7 @@ def descend(
     for number in range(level_number, len(levels)):
         level, most = levels[number], settings.iterations[number]
         velocity = level.take_over(velocity)
-        terms = _Terms(level, settings, guidance)
+        terms = Energy(level, guidance, divergence=settings.divergence)
         pull = None if guidance.landmarks is None else LandmarkPull(level, guidance.landmarks, affine, grid)
         mean, square = torch.zeros_like(velocity), torch.zeros_like(velocity)
         reached: list[float] = []
@@ -72,21 +73,41 @@ def descend(
         done = 0
 
 
-class _Terms:
-    """The terms of the energy on one level."""
+class Energy:
+    """The energy on one level.
 
-    def __init__(self, level: Level, settings: RefinementSettings, guidance: Guidance) -> None:
+    Args:
+        level: of the images and the velocity.
+        guidance: what counts, and how much.
+        divergence: how much the change of volume counts, as in ``RefinementSettings``.
+    """
+
+    def __init__(self, level: Level, guidance: Guidance, *, divergence: float = RefinementSettings.divergence) -> None:
         self._level, self._guidance = level, guidance
-        self._divergence = _DIVERGENCE * _PER_DAMPING * settings.divergence
+        self._divergence = _DIVERGENCE * _PER_DAMPING * divergence
+
+    @property
+    def curvature(self) -> float:
+        """About the largest second derivative along a component of w: its inverse is a step that stays stable."""
+        guidance = self._guidance
+        strengths = (
+            (_STIFFNESS_OF_IMAGES, guidance.similarity),
+            (2 * (12 * _BENDING + 3 * self._divergence), guidance.smoothness),  # 12, 3: of the differences
+            (_STIFFNESS_OF_SEGMENTS * _SEGMENT, 0.0 if guidance.segment is None else guidance.segment.strength),
+            (2 * _DIRECTION, 0.0 if guidance.direction is None else guidance.direction.strength),
+        )
+        return sum(stiffness * strength for stiffness, strength in strengths)
 
     def slope(self, velocity: Tensor) -> tuple[float, Tensor]:
-        """Return the similarity, and the derivative of the energy by w (3, K, J, I)."""
+        """Return the similarity, 0 where it does not count, and the derivative of the energy by w (3, K, J, I)."""
         level, guidance = self._level, self._guidance
         shifts = level.flows(velocity)
         coordinates = level.coordinates(shifts)
-        similarity, rise = level.force(coordinates)
         per_sum = level.images[0, 0].numel() * level.nominal  # of means per mm: to sums over voxels, per voxel
-        slope = rise * (-guidance.similarity * per_sum)
+        similarity, slope = 0.0, torch.zeros_like(velocity)
+        if guidance.similarity > 0:
+            similarity, rise = level.force(coordinates)
+            slope -= guidance.similarity * per_sum * rise
         w, area = velocity / level.nominal, level.nominal**2
         bending = w - diffused(w, area, level.spacing)
         change = w - divergence_damped(w, area, level.spacing)

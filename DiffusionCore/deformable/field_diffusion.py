@@ -7,7 +7,7 @@ its mean over the training pairs, component by component.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -124,13 +124,20 @@ class FieldSampler:
 
     @torch.inference_mode()
     def fields(
-        self, images: Tensor, *, noise: NoiseSource, start: Tensor | None = None, first: int = 0
+        self,
+        images: Tensor,
+        *,
+        noise: NoiseSource,
+        start: Tensor | None = None,
+        first: int = 0,
+        steer: Callable[[Tensor], Tensor] | None = None,
     ) -> Iterator[FieldEstimate]:
         """Yield the estimates from pure noise on, or from ``start``, a clean field noised up to ``times[first]``.
 
         ``noise`` has a seed for each sample: as many for each pair, those of one pair after the other. To go on after
         step k, give its fields as ``start``, and ``first`` = k + 1. The noise of that time is then new, so the run is
-        one that might have been, not the same one.
+        one that might have been, not the same one. ``steer`` is given the clean fields of each step, in voxels, and
+        what it returns takes their place.
         """
         statistics, schedule = self.config.measured, self.config.schedule
         dtype = choose_precision(self.precision, images.device)
@@ -149,8 +156,12 @@ class FieldSampler:
                 return self.network.denoise(condition, state, times).float()
 
         target = self.config.build_target()
-        run = denoise(estimate, state, self.times, schedule, target, noise=noise, sampler=self.sampler, first=first)
-        for step in run:
+
+        def steered(clean: Tensor) -> Tensor:
+            return clean if steer is None else statistics.standardized(steer(statistics.restored(clean)))
+
+        more = {"noise": noise, "sampler": self.sampler, "first": first, "correct": steered}
+        for step in denoise(estimate, state, self.times, schedule, target, **more):
             share = schedule.alpha_bar(torch.tensor(step.time)).item()
             yield FieldEstimate(step.index, step.time, statistics.restored(step.clean), share)
 

@@ -12,7 +12,6 @@ from DiffusionCore.deformable.levels import Level
 from DiffusionCore.interpolation import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.velocity import flow
 
 _PATH = (0.0, 0.5, 1.0)  # where on its way a point is drawn
 
@@ -37,6 +36,7 @@ class LandmarkPull:
     """
 
     def __init__(self, level: Level, landmarks: Landmarks, affine: Affine, grid: Grid) -> None:
+        self._level = level
         chosen, flow_grid = followed(landmarks, grid, affine), level.flow_grid
         points = flow_grid.map(_fixed(landmarks)[chosen], Frame.RAS, Frame.VOXEL)
         targets = flow_grid.map(_needed(landmarks, affine)[chosen], Frame.RAS, Frame.VOXEL)
@@ -49,7 +49,7 @@ class LandmarkPull:
         """Return ``velocity`` (3, K, J, I), mm along the axes of its grid, drawn once."""
         if not len(self._points) or not self._share:
             return velocity
-        shift = flow((velocity / self._voxel[:, None, None, None])[None])
+        shift = self._level.shift(velocity)
         moved = pull(shift, self._points[None, :, None, None], fill=None)[0, :, :, 0, 0].T
         missing = (self._shifts - moved) * self._voxel
         update, total = torch.zeros_like(velocity), torch.zeros_like(velocity[0])

@@ -65,12 +65,13 @@ class LearnedSettings:
 class Estimate:
     """A ``velocity`` v, ``start @ v`` taking fixed to moving points, and how ``alike`` the images are then, 0..1.
 
-    ``spread`` says in mm how far several samples lie apart, whose mean v is, or how wrong v may be: the root mean
-    square of a distance.
+    ``time`` is the share of the estimates that are to come; where the method ends early, it is 0. ``spread`` says in mm
+    how far several samples lie apart, whose mean v is, or how wrong v may be: the root mean square of a distance.
     """
 
     velocity: Velocity
     alike: float
+    time: float = 1.0
     spread: Volume | None = None
 
 
@@ -85,6 +86,11 @@ class FieldEstimator(Protocol):
     @property
     def settles(self) -> bool:
         """Whether each estimate is as good as the method has; else only the last one counts."""
+        ...
+
+    @property
+    def guided(self) -> bool:
+        """Whether the estimates are to reach more than alike images."""
         ...
 
     def estimates(self, fixed: Volume, moving: Volume, start: Affine) -> Iterator[Estimate]:
@@ -106,7 +112,7 @@ class LearnedField:
         diffusion: of a LoopDenoiser, which is used as a regression: with no noised velocity, at the last time.
     """
 
-    settles = True
+    settles, guided = True, False
 
     def __init__(
         self,
@@ -137,13 +143,13 @@ class LearnedField:
         reference = seen(fixed, grid, Affine.identity())
         velocity = Velocity(torch.zeros(3, *coarse.shape), coarse)
         spread = None
-        for _ in range(self.passes):
+        for number in range(self.passes):
             moved = seen(moving, grid, start @ velocity)
-            yield Estimate(velocity, likeness(reference, moved), spread)
+            yield Estimate(velocity, likeness(reference, moved), 1 - number / self.passes, spread)
             found, stated = self._estimate(reference, moved, voxel_vectors(velocity.vectors.float(), coarse))
             velocity = Velocity(ras_vectors(found, coarse), coarse)
             spread = None if stated is None else Volume((coarse.spacing[0] * stated).numpy(), coarse)
-        yield Estimate(velocity, likeness(reference, seen(moving, grid, start @ velocity)), spread)
+        yield Estimate(velocity, likeness(reference, seen(moving, grid, start @ velocity)), 0.0, spread)
 
     def _estimate(self, fixed: Tensor, moving: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the velocity (3, K, J, I) between images (1, 1, K, J, I), and how wrong it may be (K, J, I), if known.
@@ -167,20 +173,21 @@ def field_steps(
 
     An estimate after which the images are no more alike, by their local correlation, is the last one, and what was
     before it is kept: on images that agree already, the estimates of a network drift away from each other. Samples of
-    a diffusion that has not ended may be less alike, so there only the end counts. Their mean spread in mm is a metric.
+    a diffusion that has not ended may be less alike, so there only the end counts; and estimates that are guided are to
+    reach other things, too, so that all of them are kept. The mean spread of samples in mm is a metric.
     """
     estimates = field.estimates(fixed, moving, start)
     best, kept = next(estimates), start
-    for number, estimate in enumerate(estimates, start=1):
-        gained, last = estimate.alike > best.alike, number == field.passes
+    for estimate in estimates:
+        gained = field.guided or estimate.alike > best.alike
         spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
-        if not gained and (last or field.settles):
+        if not gained and (estimate.time == 0 or field.settles):
             yield account.step(FIELD, kept, **spread)
             return
         transform = start @ estimate.velocity
         if field.settles:
             best, kept = estimate, transform
-        yield account.step(FIELD, transform, 1 - number / field.passes, **spread)
+        yield account.step(FIELD, transform, estimate.time, **spread)
 
 
 def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedField:

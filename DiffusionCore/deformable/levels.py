@@ -65,8 +65,14 @@ class Level:
 
     def flows(self, velocity: Tensor) -> Tensor:
         """Return the displacements of exp(v) and exp(-v) on ``flow_grid``, in its voxels: (2, 3, K, J, I)."""
-        voxel = torch.tensor(self.flow_grid.spacing).to(velocity)[:, None, None, None]
-        return flow(torch.stack([velocity, -velocity]) / voxel)
+        return flow(torch.stack([velocity, -velocity]) / self._voxel(velocity))
+
+    def shift(self, velocity: Tensor) -> Tensor:
+        """Return the first of the ``flows`` alone: (1, 3, K, J, I)."""
+        return flow((velocity / self._voxel(velocity))[None])
+
+    def _voxel(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.flow_grid.spacing).to(like)[:, None, None, None]
 
     def coordinates(self, shifts: Tensor) -> Tensor:
         """Return where the ``flows`` take the voxels of the images: VOXEL points (2, K, J, I, 3)."""
@@ -153,7 +159,11 @@ def make_levels(
     finest = _affordable(fixed.grid, finest)
     base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
     pair, weights = _pair(fixed, moving, affine, base, finest)
-    masks = None if segments is None else _pair(_mask(segments[0]), _mask(segments[1]), affine, base, finest)[0]
+    masks = (
+        None
+        if segments is None
+        else _pair(segment_mask(segments[0]), segment_mask(segments[1]), affine, base, finest)[0]
+    )
     own = [max(finest, s) for s in fixed.grid.spacing]
     levels = []
     for number in reversed(range(count)):
@@ -176,7 +186,8 @@ def _pair(fixed: Volume, moving: Volume, affine: Affine, grid: Grid, spacing: fl
     return torch.cat([image, target]), seen * known
 
 
-def _mask(segment: Volume) -> Volume:
+def segment_mask(segment: Volume) -> Volume:
+    """Return ``segment`` as an image: 1 where it is not 0."""
     return Volume((segment.values != 0).astype(np.float32), segment.grid)
 
 

@@ -13,11 +13,13 @@ from DiffusionCore.build import choose_device
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.guidance import Guidance
-from DiffusionCore.deformable.learned import FieldEstimator, LearnedSettings, field_steps, load_learned
+from DiffusionCore.deformable.learned import FIELD, FieldEstimator, LearnedSettings, field_steps, load_learned
 from DiffusionCore.deformable.phase import GUIDE, doubted, refine_steps, time_of
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
+from DiffusionCore.deformable.start import split
+from DiffusionCore.deformable.steering import Wishes
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -31,7 +33,8 @@ class DeformableSettings:
         refinement: of the velocity field; None leaves it out.
         learned: the network that estimates or samples a field before it is refined; None, the default, leaves it out.
             What it brings: `Documentation/training/voxelmorph.md`.
-        guidance: what the refinement is to reach beside alike images; it then goes down an energy.
+        guidance: what a deformation is to reach beside alike images: it steers what is sampled, and the refinement then
+            goes down an energy.
 
     Raises:
         ValueError: no phase is left, or nothing is left to be guided.
@@ -45,8 +48,8 @@ class DeformableSettings:
     def __post_init__(self) -> None:
         if self.affine is None and self.learned is None and self.refinement is None:
             raise ValueError("'affine', 'learned' and 'refinement' are all None: nothing is left to do")
-        if self.guidance is not None and self.refinement is None:
-            raise ValueError("'guidance' needs a 'refinement': the other phases are not guided")
+        if self.guidance is not None and self.refinement is None and not isinstance(self.learned, SampledSettings):
+            raise ValueError("'guidance' needs a 'refinement' or a field that is sampled: nothing else is guided")
 
     @classmethod
     def of(cls, preset: Preset) -> DeformableSettings:
@@ -60,11 +63,19 @@ class DeformableSettings:
             CheckpointError: the model of the comparison is not to be found, damaged or of another kind.
         """
         done = 0 if after is None else after.index + 1
+        if after is not None and (left := self.left_to_sample(after)):
+            return done + left + (0 if self.refinement is None else len(self.refinement.shown()))
         if self.refinement is not None and after is not None and _deforms(after):
             return done + len(self.refinement.shown(time_of(after)))
         ahead = done + 1 if self.affine is None else self.affine.expected_steps(after)
         ahead += 0 if self.learned is None else self.learned.passes
         return ahead + (0 if self.refinement is None else len(self.refinement.shown()))
+
+    def left_to_sample(self, after: Step) -> int:
+        """Return how many steps of a sampled field come after ``after``, if it is one of them."""
+        if after.phase != FIELD or not _deforms(after) or not isinstance(self.learned, SampledSettings):
+            return 0
+        return self.learned.passes - self.learned.done(after.time)
 
 
 class DeformablePipeline:
@@ -95,7 +106,8 @@ class DeformablePipeline:
         can make any two images more alike. Landmarks and a target segment are followed there, too, and they alone
         ("guide"); so it is where a run goes on after such a step.
 
-        With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step
+        With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step of
+        a field that is being sampled, the sampling goes on from its velocity, noised up to its time. After another step
         that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
         start. Without guidance, what comes out is never less alike, by the local correlation, than what the refinement
         started from.
@@ -114,17 +126,22 @@ class DeformablePipeline:
                 "The images were not believed to be aligned, so that only landmarks or a target segment can deform. "
                 "Choose some, or start anew from a better initial transform."
             )
-        if refinement is None or last is None or not _deforms(last):
+        sampling = after is not None and self.settings.left_to_sample(after) > 0
+        if not sampling and (refinement is None or last is None or not _deforms(last)):
             for step in self._alignment.steps(fixed, moving, initial, generator, after):
                 yield (last := step)
         if last is None or (self._learned is None and refinement is None) or (doubted(last) and not leads):
             return
         account = shared_account(fixed, moving, generator, last)
-        if self._learned is not None and isinstance(last.transform, Affine) and not doubted(last):
-            estimator = self._learned
+        estimator, start, known = self._learned, last.transform, None
+        if sampling:
+            start, known = split(start, fixed.grid)
+        if estimator is not None and isinstance(start, Affine) and not doubted(last):
             if isinstance(estimator, SampledField):
-                estimator = replace(estimator, seed=generator.initial_seed())
-            for step in field_steps(estimator, fixed, moving, last.transform, account):
+                wishes = None if guidance is None else Wishes(guidance, segments)
+                course = {"known": known, "time": 1.0 if known is None else last.time}
+                estimator = replace(estimator, seed=generator.initial_seed(), wishes=wishes, **course)
+            for step in field_steps(estimator, fixed, moving, start, account):
                 yield (last := step)
         if refinement is not None:
             yield from refine_steps(fixed, moving, last, refinement, guidance, segments, account, self._device)

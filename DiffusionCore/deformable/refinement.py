@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
@@ -13,6 +14,16 @@ from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaus
 
 _FINEST = 2 / 3  # of the nominal spacing: an axis that is finer is damped as if it were not, or it would not be stable
 _SHORTEST = 1 / 8  # of the first updates of a level
+
+
+class Patience(Protocol):
+    """Settings that say when to stop: when ``patience`` iterations gain less than the share ``gain``; None: never."""
+
+    @property
+    def patience(self) -> int | None: ...
+
+    @property
+    def gain(self) -> float: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +79,9 @@ def updated(level: Level, velocity: Tensor, update: Tensor, settings: Refinement
     return divergence_damped(velocity, settings.divergence * square, (i, j, k))
 
 
-def on_plateau(similarities: Sequence[float], settings: RefinementSettings) -> bool:
+def on_plateau(similarities: Sequence[float], settings: Patience) -> bool:
     """Return whether the last iterations have gained too little to go on."""
-    if len(similarities) <= settings.patience:
+    if settings.patience is None or len(similarities) <= settings.patience:
         return False
     now, before = similarities[-1], similarities[-1 - settings.patience]
     return now - before < settings.gain * before

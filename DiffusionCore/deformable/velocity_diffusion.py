@@ -125,6 +125,7 @@ def sample_velocities(
     start: Tensor | None = None,
     first: int = 0,
     dtype: torch.dtype = torch.float32,
+    steer: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[VelocityEstimate]:
     """Yield what each step makes of the velocities between ``fixed`` (B, 1, K, J, I) and what ``warp`` shows.
 
@@ -151,8 +152,11 @@ def sample_velocities(
                 current = network(images, seen, current, when).velocity
         return current
 
-    run = denoise(estimate, state, times, config.schedule, CleanTarget(), noise=drawn, sampler=sampler, first=first)
-    for step in run:
+    def steered(clean: Tensor) -> Tensor:
+        return clean if steer is None else steer(deviation * clean) / deviation
+
+    more = {"noise": drawn, "sampler": sampler, "first": first, "correct": steered}
+    for step in denoise(estimate, state, times, config.schedule, CleanTarget(), **more):
         yield VelocityEstimate(step.index, step.time, deviation * step.clean)
 
 

@@ -76,10 +76,13 @@ def denoise(
     noise: Noise,
     sampler: Sampler = ANCESTRAL,
     first: int = 0,
+    correct: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[DenoisedStep]:
     """Yield what each step makes of ``state`` (B, ...), which is at ``times[first]``; after the last time comes 0.
 
-    To resume after step k give its state, the same ``times`` and ``noise``, and ``first`` = k + 1.
+    ``correct`` stands for what is known of the clean state beside the network: it is given each estimate (B, ...), and
+    what it returns takes its place. To resume after step k give its state, the same ``times`` and ``noise``, and
+    ``first`` = k + 1.
 
     Raises:
         ValueError: ``times`` do not fall, or go beyond the schedule.
@@ -90,6 +93,7 @@ def denoise(
     for index in range(first, len(times)):
         reached = times[index + 1] if index + 1 < len(times) else 0
         clean = target.clean(estimate(state, times[index]), state, kept[index])
+        clean = clean if correct is None else correct(clean)
         fresh = noise.at(reached, tuple(state.shape[1:])).to(state)
         state = sampler.step(state, clean, fresh, kept[index].item(), kept[index + 1].item())
         yield DenoisedStep(index, reached, state, clean)

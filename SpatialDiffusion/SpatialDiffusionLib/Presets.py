@@ -109,8 +109,13 @@ def workName(preset: Preset, detail: str) -> str:
 
 
 def refines(preset: Preset) -> bool:
-    """Return whether ``preset`` refines a deformation, which can then be finer or coarser, and be steered."""
+    """Return whether ``preset`` refines a deformation, which can then be finer or coarser."""
     return preset.method == DEFORMABLE and preset.settings.get("refinement", {}) is not None
+
+
+def steers(preset: Preset) -> bool:
+    """Return whether the deformation of ``preset`` can be steered: one that is refined, or sampled by diffusion."""
+    return refines(preset) or preset.method == "published-diffusereg"
 
 
 def missingPreset(key: str) -> Preset:

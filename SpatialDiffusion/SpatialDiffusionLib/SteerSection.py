@@ -31,9 +31,13 @@ class SteerSection:
 
     def follow(self, parameters, preset, running) -> None:
         """Show what holds; called whenever something may have changed."""
-        steers = Presets.refines(preset)
+        steers = Presets.steers(preset)
         self._ui.steerBody.setVisible(steers)
-        text = _steerText(parameters) if steers else _("Choose a preset that refines a deformation to steer it.")
+        text = (
+            _steerText(parameters)
+            if steers
+            else _("Choose a preset that refines or samples a deformation to steer it.")
+        )
         if running and signatureOfSteering(parameters) != self._used:
             text = _("Changes apply on the next Resume.")
         self._ui.steerLabel.setText(text)
@@ -48,7 +52,7 @@ class SteerSection:
 
 def steeringOf(parameters, preset) -> Steering:
     """Return what the section asks for; nothing for a preset that does not deform."""
-    if not Presets.refines(preset):
+    if not Presets.steers(preset):
         return Steering()
     names = _commonSegments(parameters.fixedSegmentation, parameters.movingSegmentation)
     return Steering(

@@ -117,6 +117,19 @@ def test_guidance_comes_from_the_command_line(world, script):  # noqa: F811
     assert report["metrics"]["before"]["landmark_error_mm"]["mean"] == pytest.approx(27**0.5)
 
 
+@pytest.mark.usefixtures("installed")
+def test_what_is_sampled_is_guided_and_ended_early_from_the_command_line(world, script):  # noqa: F811
+    table = world.folder / "points.csv"
+    table.write_text("fx,fy,fz,mx,my,mz\n1,2,3,4,5,6\n")
+    more = ["--landmarks", table, "--similarity", 2, "--patience", 3]
+    assert world.register("--method", "published-diffusereg", "--model", "fields", *more) == 0
+    (call,) = script.calls
+    assert call.settings.patience == 3
+    assert call.settings.guidance == Guidance(
+        Landmarks((LandmarkPair((-1.0, -2.0, 3.0), (-4.0, -5.0, 6.0)),)), similarity=2.0
+    )
+
+
 def test_landmarks_are_measured_with_every_method(world, script):  # noqa: F811
     table = world.folder / "points.csv"
     table.write_text("fx,fy,fz,mx,my,mz\n1,2,3,4,5,6\n")
@@ -219,7 +232,9 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "deformable", "--model", "none", "--learned", "mine"], "one of the kind voxelmorph or"),
         (["--method", "deformable", "--model", "none", "--learned", "gpt"], "no model 'gpt'"),
         (["--method", "affine", "--divergence", "0.1"], "--divergence belongs to --method deformable"),
-        (["--method", "affine", "--smoothness", "2"], "--smoothness belongs to --method deformable"),
+        (["--method", "affine", "--smoothness", "2"], "--smoothness belongs to --method deformable or published"),
+        (["--method", "deformable", "--samples", "2"], "--samples needs --learned with a model that samples"),
+        (["--method", "affine", "--patience", "2"], "--patience belongs to --method deformable or published"),
         (["--method", "deformable", "--landmark-strength", "2"], "--landmark-strength belongs to --landmarks"),
         (["--method", "deformable", "--target-label", "2"], "--target-label needs --fixed-segmentation"),
         (["--method", "deformable", "--direction", "0", "0", "0"], "'direction' must be finite and not zero"),
