@@ -15,7 +15,7 @@ from DiffusionCore.mrml.fixes import Fix, FixAction
 from DiffusionCore.mrml.labels import reference_size
 from DiffusionCore.mrml.output_checks import problems_with_outputs
 from DiffusionCore.mrml.request import RegistrationRequest
-from DiffusionCore.mrml.steering import Steering, count_of
+from DiffusionCore.mrml.steering import Steering, count_of, direction_of
 from DiffusionCore.mrml.transforms import stands_under
 from DiffusionCore.mrml.volumes import grid_of
 from DiffusionCore.space import Frame, Grid
@@ -54,7 +54,7 @@ def findings(request: RegistrationRequest) -> list[Finding]:
     found = list(_about_choice(request))
     if not found:
         found += _about_images(request)
-    found += _about_landmarks(request.steering)
+    found += _about_steering(request.steering)
     found += [Finding(Severity.ERROR, text) for text in problems_with_outputs(request)]
     return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
@@ -145,7 +145,9 @@ def _about_values(name: str, image: Any) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, text, Fix(FixAction.ACCEPT))
 
 
-def _about_landmarks(steering: Steering) -> Iterator[Finding]:
+def _about_steering(steering: Steering) -> Iterator[Finding]:
+    if steering.direction is not None and not any(direction_of(steering.direction)):
+        yield Finding(Severity.ERROR, "The direction needs a line with two points. Draw it in a slice view.")
     lists = (steering.fixed_landmarks, steering.moving_landmarks)
     if all(each is None for each in lists):
         return

@@ -20,20 +20,23 @@ class Steering:
     Attributes:
         fixed_landmarks, moving_landmarks: lists of points (markups nodes), paired by their order; None without.
         segment: the name of a segment that both segmentations have, and that is to cover its counterpart; "" without.
-        strength: of landmarks and segment, 1 being a normal one; with 0 neither counts.
+        direction: a line (markups node) along which points may move; None without.
+        strength: of landmarks, segment and direction, 1 being a normal one; with 0 none of them counts.
         smoothness: how strongly the deformation is held smooth, times the normal strength.
     """
 
     fixed_landmarks: Any = None
     moving_landmarks: Any = None
     segment: str = ""
+    direction: Any = None
     strength: float = 1.0
     smoothness: float = 1.0
 
     @property
     def guides(self) -> bool:
         """Whether there is anything to be guided by."""
-        asked = bool(self.segment) or (self.fixed_landmarks is not None and self.moving_landmarks is not None)
+        asked = bool(self.segment) or self.direction is not None
+        asked = asked or (self.fixed_landmarks is not None and self.moving_landmarks is not None)
         return (asked and self.strength > 0) or self.smoothness != 1.0
 
 
@@ -62,7 +65,19 @@ def guidance_of(steering: Steering, output: Any, numbers: dict[str, int]) -> dic
         guidance["landmarks"] = {"pairs": listed, "strength": steering.strength}
     if steering.segment in numbers and steering.strength > 0:
         guidance["segment"] = {"label": numbers[steering.segment], "strength": steering.strength}
+    if steering.direction is not None and steering.strength > 0:
+        guidance["direction"] = {"direction": list(direction_of(steering.direction)), "strength": steering.strength}
     return guidance
+
+
+def direction_of(line: Any) -> Point:
+    """Return the direction of a markups line, RAS of the world; (0, 0, 0) while it has not two points.
+
+    It is that of the fixed image, whose points a deformation moves.
+    """
+    points = _points(line, None)
+    (x, y, z), (u, v, w) = points if len(points) == 2 else [(0.0, 0.0, 0.0)] * 2
+    return u - x, v - y, w - z
 
 
 def count_of(landmarks: Any) -> int:

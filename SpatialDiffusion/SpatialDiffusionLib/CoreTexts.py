@@ -37,6 +37,7 @@ def _texts(_):
         _("Landmarks come in pairs: choose a list for the fixed and one for the moving volume."),
         _("Fixed and moving landmarks are the same list. Choose two."),
         _("Fixed and moving landmarks differ in number: {first} and {second}. Each needs its counterpart."),
+        _("The direction needs a line with two points. Draw it in a slice view."),
         _("A target segment needs the segmentations of both volumes."),
         _('The volume "{name}" holds no image. Load it again, or choose another one.'),
         _(

@@ -18,7 +18,8 @@ class Parameters:
     Attributes:
         preset: the key of a preset (Presets.py).
         targetSegment: the name of a segment that both segmentations have.
-        pull: strength of landmarks and target, percent; 50 is the normal one.
+        directionLine: points along what the deformation prefers.
+        pull: strength of landmarks, target and direction, percent; 50 is the normal one.
         smoothness: power of ten that the normal one is multiplied by.
         device: "auto", "cpu" or "cuda:0".
         detail: "fast", "default" or "accurate": how much time for how much detail of a deformation.
@@ -42,6 +43,7 @@ class Parameters:
     fixedLandmarks: slicer.vtkMRMLMarkupsFiducialNode
     movingLandmarks: slicer.vtkMRMLMarkupsFiducialNode
     targetSegment: str = ""
+    directionLine: slicer.vtkMRMLMarkupsLineNode
     pull: Annotated[float, WithinRange(0, 100)] = 50.0
     smoothness: Annotated[float, WithinRange(-1, 1)] = 0.0
     outputTransform: vtkMRMLTransformNode

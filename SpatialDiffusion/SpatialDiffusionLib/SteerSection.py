@@ -1,4 +1,4 @@
-"""The section Steer: landmarks, a target organ and smoothness, which guide a deformation from its next step on."""
+"""The section Steer: landmarks, a target organ, a direction and smoothness, which guide a deformation from now on."""
 
 from slicer.i18n import tr as _
 
@@ -19,7 +19,7 @@ class SteerSection:
         self._targets = Choice(ui.targetSelector, lambda key: onTarget("" if key == _none() else key))
         self._listed: list[str] | None = None
         self._used: tuple | None = None
-        for widget in (ui.fixedPlaceWidget, ui.movingPlaceWidget):
+        for widget in (ui.fixedPlaceWidget, ui.movingPlaceWidget, ui.directionPlaceWidget):
             widget.setPlaceMultipleMarkups(widget.ForcePlaceMultipleMarkups)
             widget.buttonsVisible = False
             widget.placeButton().show()
@@ -59,6 +59,7 @@ def steeringOf(parameters, preset) -> Steering:
         fixed_landmarks=parameters.fixedLandmarks,
         moving_landmarks=parameters.movingLandmarks,
         segment=parameters.targetSegment if parameters.targetSegment in names else "",
+        direction=parameters.directionLine,
         strength=parameters.pull / _NORMAL,
         smoothness=10**parameters.smoothness,
     )
@@ -66,7 +67,7 @@ def steeringOf(parameters, preset) -> Steering:
 
 def signatureOfSteering(parameters) -> tuple:
     """Return what distinguishes one steering from another, the placed points included."""
-    lists = (parameters.fixedLandmarks, parameters.movingLandmarks)
+    lists = (parameters.fixedLandmarks, parameters.movingLandmarks, parameters.directionLine)
     points = tuple(None if each is None else (each.GetID(), tuple(placed(each))) for each in lists)
     return (*points, parameters.targetSegment, parameters.pull, parameters.smoothness)
 

@@ -64,6 +64,22 @@ def test_smoothness_is_a_power_of_ten(desk):
     assert guidance(desk) == {"smoothness": pytest.approx(10**0.5)}
 
 
+def test_a_line_gives_the_preferred_direction_once_it_has_two_points(desk, scene):
+    desk.choose_pair()
+    line = scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "along")
+    line.AddControlPoint(1, 2, 3)
+    desk.ui.steerSection.collapsed = False
+    choose(desk.ui.directionSelector, "along")
+    assert "needs a line with two points" in desk.ui.noteLabel.text
+    assert not desk.ui.registerButton.enabled
+    line.AddControlPoint(1, 2, 13)
+    desk.panel._refresh()
+    assert desk.ui.registerButton.enabled
+    assert guidance(desk) == {"smoothness": 1.0, "direction": {"direction": [0, 0, 10], "strength": 1.0}}
+    desk.ui.pullSlider.setValue(0)
+    assert guidance(desk) is None
+
+
 def test_lists_of_different_length_are_told_and_nothing_can_be_started(steered):
     _, moving = steered.points
     moving.AddControlPoint(5, 5, 5)
