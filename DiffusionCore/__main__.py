@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.commands import benchmark, evaluate, evaluate_images, generate, models, register, sample, train
+from DiffusionCore.commands import (
+    benchmark,
+    evaluate,
+    evaluate_images,
+    generate,
+    models,
+    register,
+    sample,
+    synthesize,
+    train,
+)
 from DiffusionCore.threads import WAITING
 
 WRONG_INPUT, DEFECT, INTERRUPTED = 2, 1, 130
@@ -51,11 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m DiffusionCore",
-        description="Registration of 3D medical images by diffusion of transforms.",
+        description="Registration and synthesis of 3D medical images by diffusion of transforms.",
         epilog="--debug after any command shows where an error came from.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (register, generate, sample, evaluate, evaluate_images, benchmark, models, train):
+    for command in (register, synthesize, generate, sample, evaluate, evaluate_images, benchmark, models, train):
         command.add_parser(commands)
     options, late = parser.parse_known_args(arguments)
     if late and (not hasattr(options, "settings") or any(argument.startswith("-") for argument in late)):

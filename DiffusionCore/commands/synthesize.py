@@ -1,0 +1,129 @@
+"""``synthesize``: labeled variants of labeled cases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from DiffusionCore.commands.arguments import add_output_argument, positive, seed
+
+if TYPE_CHECKING:
+    from DiffusionCore.synthesis.batch import Order
+    from DiffusionCore.synthesis.inputs import SubjectFiles
+
+_NAMED = {"subtle": 0.3, "natural": 0.6, "strong": 1.0}
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the shell."""
+    parser = commands.add_parser(
+        "synthesize",
+        help="make labeled training cases out of few",
+        description="Deform labeled cases at random: image, labels and landmarks by one field, resampled once, labels "
+        "by nearest neighbor. Every variant is checked (folds, volumes and parts of labels, field of view), and drawn "
+        "again if it fails. Variant K of a seed is the same for ever. The same command goes on where it was stopped.",
+    )
+    add = parser.add_argument
+    add("--image", type=Path, nargs="+", metavar="I", help="one case: its image, or its channels")
+    add("--segmentation", type=Path, nargs="+", default=[], metavar="S", help="its labels, of any number of files")
+    add("--landmarks", type=Path, metavar="CSV", help="its landmarks (x, y, z in LPS mm)")
+    text = "many cases: NAME.nii.gz with NAME_seg.nii.gz, or imagesTr and labelsTr (nnU-Net), or img and msk (DRDM)"
+    add("--input", type=Path, metavar="FOLDER", help=text)
+    add_output_argument(parser)
+    add("--count", type=positive, required=True, metavar="N", help="variants in all; the cases take turns")
+    add("--start", type=_index, default=0, metavar="K", help="number of the first one (default: %(default)s)")
+    text = "0 to 1, or subtle (.3), natural (.6, the default), strong (1): the mean displacement of the tissue is 3 %% "
+    add("--strength", type=_strength, default=0.6, metavar="X", help=text + "of its extent at 1, in a brain 5 mm")
+    add("--displacement", type=float, metavar="MM", help="the mean displacement, instead of --strength")
+    text = "both sides deform alike (default auto: where they look alike)"
+    add("--symmetry", choices=["auto", "on", "off"], default="auto", help=text)
+    add("--rotation", type=float, default=0.0, metavar="DEG", help="deviation of a random turn, too (default: none)")
+    add("--scale", type=float, default=0.0, metavar="X", help="deviation of a random log-scale (default: none)")
+    add("--translation", type=float, default=0.0, metavar="MM", help="deviation of a random shift (default: none)")
+    add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
+    add("--format", choices=["nnunet", "drdm", "bids"], default="nnunet", help="of the set (default: %(default)s)")
+    add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
+    add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the set and return 0, or 130 if the user stopped it early."""
+    from tqdm import tqdm
+
+    from DiffusionCore.commands.progress import PoliteStop
+    from DiffusionCore.synthesis.batch import make_set
+
+    order = _order(options)
+    bar = tqdm(total=order.count, unit="variant", file=sys.stderr, disable=None)
+
+    def show(record: dict[str, Any]) -> None:
+        bar.update()
+
+    with PoliteStop() as stop, bar:
+        outcome = make_set(order, workers=options.workers, on_sample=show, should_stop=stop)
+    before = f", {outcome.before} were there" if outcome.before else ""
+    sys.stdout.write(f"{outcome.made} variants made{before}; {outcome.redrawn} draws failed a check.\n")
+    for text in outcome.refused.values():
+        sys.stderr.write(f"left out: {text}\n")
+    sys.stdout.write(f"Set: {options.output}\n")
+    if outcome.stopped:
+        sys.stderr.write("Stopped early. The same command goes on from here.\n")
+    return 130 if outcome.stopped else 0
+
+
+def _order(options: argparse.Namespace) -> Order:
+    from DiffusionCore.checks import ConfigError
+    from DiffusionCore.synthesis.batch import Order
+    from DiffusionCore.synthesis.settings import SynthesisSettings
+
+    subjects = _subjects(options)
+    try:
+        settings = SynthesisSettings(
+            strength=options.strength,
+            displacement=options.displacement,
+            symmetry=options.symmetry,
+            rotation=options.rotation,
+            scale=options.scale,
+            translation=options.translation,
+            intensity=options.intensity,
+        )
+    except ValueError as error:
+        raise ConfigError(f"The settings are refused: {error}.") from error
+    return Order(tuple(subjects), options.output, settings, options.count, options.start, options.seed, options.format)
+
+
+def _subjects(options: argparse.Namespace) -> list[SubjectFiles]:
+    from DiffusionCore.checks import ConfigError
+    from DiffusionCore.synthesis.inputs import SubjectFiles, find_subjects, name_of
+
+    if (options.input is None) == (options.image is None):
+        raise ConfigError("Give one case by --image (and --segmentation), or a folder of cases by --input.")
+    if options.input is None:
+        files = SubjectFiles(
+            name_of(options.image), tuple(options.image), tuple(options.segmentation), options.landmarks
+        )
+        return [files]
+    if options.segmentation or options.landmarks:
+        raise ConfigError("--segmentation and --landmarks belong to --image. Leave them out, or name one case.")
+    return find_subjects(options.input)
+
+
+def _strength(text: str) -> float:
+    if text in _NAMED:
+        return _NAMED[text]
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a number from 0 to 1, or {', '.join(_NAMED)}, is needed, got {text}")
+    return value
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is needed, got {text}")
+    return int(text)

@@ -1,0 +1,120 @@
+"""Is a variant fit to be used? What was measured of it, and why it was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from DiffusionCore.metrics import jacobian_statistics
+from DiffusionCore.space import Frame
+from DiffusionCore.synthesis.anatomy import Anatomy
+from DiffusionCore.synthesis.labels import LabelStatistics, largest_factor
+from DiffusionCore.synthesis.settings import Limits
+from DiffusionCore.transforms import Displacement, Transform
+from DiffusionCore.transforms.folding import folded_share
+
+_NEAR = 0.15  # of the wanted mean displacement
+
+
+@dataclass(frozen=True)
+class SampleChecks:
+    """What was measured of a variant.
+
+    Attributes:
+        folding_percent: of the cells between voxels that fold, 0 in whatever is kept.
+        least_jacobian: the smallest Jacobian determinant of the tissue.
+        log_jacobian_deviation: of the tissue: how unevenly its volume changes.
+        mean_displacement_mm: of the tissue, without the random affine map.
+        wanted_displacement_mm: what was asked for.
+        outside_percent: of the tissue, that left the field of view.
+        largest_volume_change: the largest factor by which a label grew or shrank.
+        volume_changes: the factor of every label, by segmentation.
+        refused: why the variant cannot be used; empty if it can.
+    """
+
+    folding_percent: float
+    least_jacobian: float
+    log_jacobian_deviation: float
+    mean_displacement_mm: float
+    wanted_displacement_mm: float
+    outside_percent: float
+    largest_volume_change: float
+    volume_changes: tuple[dict[int, float], ...]
+    refused: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers as JSON knows them, rounded to what they mean."""
+        numbers = {
+            name: round(getattr(self, name), 4)
+            for name in ("folding_percent", "least_jacobian", "log_jacobian_deviation", "mean_displacement_mm")
+        }
+        rest = {
+            name: round(getattr(self, name), 4)
+            for name in ("wanted_displacement_mm", "outside_percent", "largest_volume_change")
+        }
+        changes = [{str(k): round(v, 3) for k, v in each.items()} for each in self.volume_changes]
+        return {**numbers, **rest, "volume_changes": changes}
+
+
+def check_sample(
+    anatomy: Anatomy,
+    deformation: Transform,
+    whole: Transform,
+    field: Displacement,
+    labels: Sequence[LabelStatistics],
+    limits: Limits,
+) -> SampleChecks:
+    """Return what is to be said of a variant.
+
+    Args:
+        anatomy: of the case.
+        deformation: the part whose strength was asked for.
+        whole: all that was done, points of the variant to points of the case.
+        field: ``whole`` on the grid of the images.
+        labels: of the deformed segmentations.
+        limits: what has to be met.
+    """
+    folding = 100 * folded_share(field)
+    tissue = np.zeros(field.grid.shape, bool)
+    i, j, k = np.rint(field.grid.map(anatomy.region.numpy(), Frame.RAS, Frame.VOXEL)).astype(int).T
+    tissue[k, j, i] = True
+    jacobian = jacobian_statistics(field, field.grid, tissue)
+    moved = float((deformation.map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
+    outside = _outside(anatomy, whole, field)
+    changes = tuple(a.changes(b, limits.counted) for a, b in zip(anatomy.labels, labels, strict=True))
+    largest = max((largest_factor(each) for each in changes), default=1.0)
+    lost = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.lost(b)})
+    broken = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.broken(b)})
+    found = {
+        f"{folding:.3g} % of the field folds": folding > 0 or jacobian.minimum <= 0,
+        f"the mean displacement is {moved:.2f} mm": abs(moved - anatomy.wanted) > _NEAR * anatomy.wanted,
+        f"{100 * outside:.2g} % of the tissue left the field of view": outside > limits.outside,
+        f"a label changed its volume by a factor of {largest:.2f}": largest > limits.volume_change,
+        f"lost labels {_listed(lost)}": bool(lost),
+        f"other parts of labels {_listed(broken)}": bool(broken),
+    }
+    return SampleChecks(
+        folding,
+        jacobian.minimum,
+        jacobian.log_deviation,
+        moved,
+        anatomy.wanted,
+        100 * outside,
+        largest,
+        changes,
+        tuple(text for text, wrong in found.items() if wrong),
+    )
+
+
+def _outside(anatomy: Anatomy, whole: Transform, field: Displacement) -> float:
+    """Return the share of the tissue whose place in the variant lies outside of its grid."""
+    places = field.grid.map(whole.inverse().map(anatomy.region).numpy(), Frame.RAS, Frame.UNIT)
+    return float(torch.from_numpy((abs(places) > 1).any(-1)).float().mean())
+
+
+def _listed(values: list[int]) -> str:
+    return ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")

@@ -1,0 +1,84 @@
+"""What all layouts share: every file appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from DiffusionCore.space import Volume
+from DiffusionCore.storage.files import replacing
+from DiffusionCore.storage.label_names import LabelName
+from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.synthesis.subject import Subject
+from DiffusionCore.synthesis.synthesizer import Variant
+
+ENDING = ".nii.gz"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a layout needs to know of a case: its ``number`` among them, ``name``, channels, and names of its labels."""
+
+    number: int
+    name: str
+    channels: int
+    names: tuple[tuple[LabelName, ...], ...]
+
+    @classmethod
+    def of(cls, number: int, subject: Subject) -> Source:
+        """Return the facts of ``subject``."""
+        return cls(number, subject.name, len(subject.images), tuple(s.names for s in subject.segmentations))
+
+
+class Layout(ABC):
+    """Writes variants into ``folder``, each file whole or not at all."""
+
+    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
+        self.folder = folder
+        self.sources = sources
+
+    @abstractmethod
+    def write(self, variant: Variant, source: Source) -> list[str]:
+        """Write the files of ``variant`` and return their paths in the folder."""
+
+    @abstractmethod
+    def finish(self, cases: int) -> None:
+        """Write what describes the whole set, of ``cases`` variants."""
+
+    def path(self, name: str) -> Path:
+        """Return the path of ``name`` in the folder, whose own folder is made."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_volumes(self, volumes: Iterable[tuple[str, Volume]]) -> list[str]:
+        """Write the volumes under their names in the folder, and return these."""
+        names = []
+        for name, volume in volumes:
+            write_volume(self.path(name), volume)
+            names.append(name)
+        return names
+
+    def write_points(self, name: str, variant: Variant) -> list[str]:
+        """Write the landmarks of ``variant``, if it has any, as a table in LPS mm."""
+        points = variant.subject.landmarks
+        if points is None:
+            return []
+        rows = [("x", "y", "z"), *(points * (-1, -1, 1)).round(4).tolist()]
+        with replacing(self.path(name)) as unfinished:
+            unfinished.write_text("".join(",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+        return [name]
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write ``content`` as JSON."""
+        with replacing(self.path(name)) as unfinished:
+            unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def numbered(entity: str, number: int) -> str:
+    """Return what tells one of several apart in a name: nothing for the first, ``entity`` and 2, 3, ... then."""
+    return f"{entity}{number + 1}" if number else ""

@@ -1,0 +1,36 @@
+"""The folders of the published DRDM."""
+
+from __future__ import annotations
+
+from DiffusionCore.storage.label_names import write_label_names
+from DiffusionCore.storage.transforms import write_transform
+from DiffusionCore.synthesis.layouts.base import ENDING, Layout, Source, numbered
+from DiffusionCore.synthesis.synthesizer import Variant
+
+
+class PublishedDrdm(Layout):
+    """img/, msk/ and ddf/ with the names of the published program.
+
+    PatientNNNN_SliceNNNNNN_AugImgNNNN_NoiseStepNNNN, with _GT behind the name of a mask; Patient is the number of the
+    case, NoiseStep the mean displacement in tenths of a mm (its own is a time). Fields are displacements
+    from the points of the variant to those of the case, LPS mm, for ITK (.nrrd).
+    """
+
+    def write(self, variant: Variant, source: Source) -> list[str]:
+        level = round(10 * variant.checks.wanted_displacement_mm)
+        case = f"Patient{source.number:04d}_Slice000000_AugImg{variant.index:04d}_NoiseStep{level:04d}"
+        subject = variant.subject
+        written = self.write_volumes(
+            (f"img/{case}{numbered('_', channel)}{ENDING}", image) for channel, image in enumerate(subject.images)
+        )
+        written += self.write_volumes(
+            (f"msk/{case}{numbered('_', number)}_GT{ENDING}", each.volume)
+            for number, each in enumerate(subject.segmentations)
+        )
+        write_transform(self.path(f"ddf/{case}.nrrd"), variant.field, variant.field.grid)
+        return [*written, f"ddf/{case}.nrrd", *self.write_points(f"pts/{case}.csv", variant)]
+
+    def finish(self, cases: int) -> None:
+        for source in self.sources:
+            for number, names in enumerate(source.names):
+                write_label_names(self.path(f"msk/Patient{source.number:04d}{numbered('_', number)}.tsv"), names)

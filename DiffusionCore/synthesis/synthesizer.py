@@ -1,0 +1,147 @@
+"""Variants of a labeled case: everything in it goes through one deformation, and is resampled once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from DiffusionCore.affine.foreground import intensity_levels
+from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.deformation.strength import random_velocity
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.space import Volume
+from DiffusionCore.synthesis.anatomy import Anatomy
+from DiffusionCore.synthesis.checks import SampleChecks, check_sample
+from DiffusionCore.synthesis.intensity import changed_intensities
+from DiffusionCore.synthesis.labels import LabelStatistics
+from DiffusionCore.synthesis.settings import SynthesisSettings
+from DiffusionCore.synthesis.subject import Segmentation, Subject
+from DiffusionCore.transforms import Affine, Displacement, Transform, resample
+
+
+class SampleRefusedError(DiffusionCoreError):
+    """No draw of a sample passed its checks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A deformed case.
+
+    Attributes:
+        index: its number among the variants of its seed.
+        subject: its images, segmentations and landmarks; grids and types are those of the case.
+        transform: points of the variant to points of the case, RAS mm.
+        field: the same as one displacement on the grid of the images.
+        checks: what was measured of it.
+        redrawn: why each earlier draw was refused.
+    """
+
+    index: int
+    subject: Subject
+    transform: Transform
+    field: Displacement
+    checks: SampleChecks
+    redrawn: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """One draw, before its images are made."""
+
+    whole: Transform
+    field: Displacement
+    segmentations: tuple[Segmentation, ...]
+    checks: SampleChecks
+
+
+class Synthesizer:
+    """Makes variants of ``subject``; variant ``index`` of a seed is the same for ever, alone or among others.
+
+    Raises:
+        GeometryError: the image is too thin to be deformed.
+    """
+
+    def __init__(self, subject: Subject, settings: SynthesisSettings | None = None) -> None:
+        self.subject = subject
+        self.settings = settings or SynthesisSettings()
+        self.anatomy = Anatomy.of(subject, self.settings)
+        self._background = [intensity_levels(image.values)[0] for image in subject.images]
+
+    def variant(self, index: int, *, seed: int = 0) -> Variant:
+        """Return variant ``index`` of ``seed``.
+
+        Raises:
+            SampleRefusedError: none of the allowed draws passed the checks; the text says why they failed.
+        """
+        refused: list[str] = []
+        for attempt in range(self.settings.limits.attempts):
+            generator = sample_generator(seed, index, attempt)
+            draft = self._draft(generator)
+            if not draft.checks.refused:
+                made = Subject(
+                    self.subject.name,
+                    self._images(draft.field, generator),
+                    draft.segmentations,
+                    self._landmarks(draft.whole),
+                )
+                return Variant(index, made, draft.whole, draft.field, draft.checks, tuple(refused))
+            refused.append("; ".join(draft.checks.refused))
+        raise SampleRefusedError(
+            f"Sample {index} of '{self.subject.name}' was drawn {len(refused)} times and refused each time, at last "
+            f"because {refused[-1]}. Choose a smaller strength or wider limits."
+        )
+
+    def _draft(self, generator: torch.Generator) -> _Draft:
+        grid = self.subject.images[0].grid
+        anatomy, settings = self.anatomy, self.settings
+        deformation = random_velocity(
+            grid,
+            anatomy.wanted,
+            law=anatomy.law,
+            plane=anatomy.plane,
+            region=anatomy.region,
+            generator=generator,
+        )
+        whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
+        field = Displacement.of(whole, grid)
+        segmentations = tuple(
+            Segmentation(resample(each.volume, grid, field, interpolation=Interpolation.NEAREST), each.names)
+            for each in self.subject.segmentations
+        )
+        labels = [LabelStatistics.of(each.volume.values, settings.limits.counted) for each in segmentations]
+        checks = check_sample(anatomy, deformation, whole, field, labels, settings.limits)
+        return _Draft(whole, field, segmentations, checks)
+
+    def _images(self, field: Displacement, generator: torch.Generator) -> tuple[Volume, ...]:
+        images = [
+            resample(image, field.grid, field, fill=background)
+            for image, background in zip(self.subject.images, self._background, strict=True)
+        ]
+        if self.settings.intensity:
+            images = [changed_intensities(i, self.settings.intensity, generator=generator) for i in images]
+        return tuple(images)
+
+    def _landmarks(self, whole: Transform) -> NDArray[np.float64] | None:
+        """Return the landmarks of the case where they lie in the variant."""
+        points = self.subject.landmarks
+        return None if points is None else whole.inverse().map(torch.from_numpy(points)).numpy()
+
+
+def sample_generator(seed: int, index: int, attempt: int = 0) -> torch.Generator:
+    """Return the generator of one draw of a sample: it depends on these three numbers alone."""
+    words = np.random.SeedSequence((seed, index, attempt)).generate_state(1)  # torch keeps 32 bits of a seed
+    return torch.Generator().manual_seed(int(words[0]))
+
+
+def _moves(settings: SynthesisSettings) -> bool:
+    return any((settings.rotation, settings.scale, settings.translation))
+
+
+def _random_affine(settings: SynthesisSettings, center: NDArray, generator: torch.Generator) -> Affine:
+    deviations = [math.radians(settings.rotation)] * 3 + [settings.translation] * 3 + [settings.scale] * 3
+    numbers = torch.randn(9, generator=generator, dtype=torch.float64) * torch.tensor(deviations, dtype=torch.float64)
+    return Affine.exponential(torch.cat([numbers, torch.zeros(3, dtype=torch.float64)]), center)
