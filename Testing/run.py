@@ -23,7 +23,8 @@ ENVIRONMENT = ROOT / ".venv"
 CONSTRAINTS = ROOT / "Testing" / "constraints.txt"
 COMMANDS = {
     "sample": ("-m", "DiffusionCore", "sample"),
-    "tests": ("-m", "pytest"),
+    # a process per processor; a file stays in one, as its tests share what they have computed
+    "tests": ("-m", "pytest", "-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"),
     "panel": (str(ROOT / "Testing" / "Host"), "--gui"),
 }
 EXTRAS = {"sample": "sample", "tests": "test", "panel": "test"}
@@ -126,6 +127,8 @@ def main(arguments: list[str]) -> int:
     # tests run from the root; the sample from where the user stands, so that --output means what it says
     folder = ROOT if command == "tests" else Path.cwd()
     environment = {"OMP_WAIT_POLICY": "passive", **os.environ}  # see DiffusionCore/threads.py
+    if command == "tests":
+        environment.setdefault("OMP_NUM_THREADS", "1")  # the processes share the processors
     line = [str(python_of_environment()), *COMMANDS[command], *rest]
     return subprocess.run(line, cwd=folder, env=environment, check=False).returncode
 

@@ -41,7 +41,7 @@ def test_the_first_run_makes_the_environment_and_the_next_uses_it(calls):
     assert run.main(["tests", "-k", "frames"]) == 0
     assert "venv" in calls[0][0]
     assert {"-c", str(run.CONSTRAINTS), f"{ROOT}[test]"} <= set(calls[1][0])
-    assert calls[-1][0][1:] == ["-m", "pytest", "-k", "frames"]
+    assert calls[-1][0][1:] == [*run.COMMANDS["tests"], "-k", "frames"]
     calls.clear()
     run.main(["tests"])
     assert [command[1:3] for command, _ in calls] == [["-c", "import vtk, slicer, PySide6.QtWidgets"], ["-m", "pytest"]]

@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {getattr(condition, '__doc__', None) or condition}")
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
-        time.sleep(0.001)
+        time.sleep(0.005)  # what is waited for needs the processor
     return answer
 
 

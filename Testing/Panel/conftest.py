@@ -74,11 +74,18 @@ def library(app, monkeypatch):
 
 
 @pytest.fixture
-def kept_modules(monkeypatch):
-    """Bring back after the test what a reload throws away: other tests need it."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("DiffusionCore", "SpatialDiffusionLib", "DeformationSynthesisLib")):
-            monkeypatch.setitem(sys.modules, name, module)
+def kept_modules():
+    """Bring back after the test what a reload throws away, and throw away what it brought: they do not go together."""
+
+    def ours():
+        packages = ("DiffusionCore", "SpatialDiffusionLib", "DeformationSynthesisLib")
+        return {name: module for name, module in sys.modules.items() if name.split(".")[0] in packages}
+
+    before = ours()
+    yield
+    for name in ours():
+        del sys.modules[name]
+    sys.modules.update(before)
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def views(app):
 
 
 @pytest.fixture
-def desk(panel_of, views, scene, monkeypatch):
+def desk(panel_of, views, scene, warm_workers, monkeypatch):
     """Give the panel SpatialDiffusion beside three views; the models that it lists are the shipped ones."""
     from desk import Desk
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,11 +49,12 @@ class Desk:
     def use(self, manner, **settings):
         """Let the next runs be made by the pipeline ``manner`` of job_pipelines, in a real worker."""
         from DiffusionCore.jobs.process import ProcessRunner
+        from DiffusionCore.mrml.worker_command import worker_command
 
         environment = {**os.environ, "PYTHONPATH": str(PIPELINES), "OMP_NUM_THREADS": "1"}
         factory = f"job_pipelines:{manner}"
         self.logic.runnerOf = lambda job: ProcessRunner(
-            replace(job, factory=factory, method=manner, settings=settings), sys.executable, environment
+            replace(job, factory=factory, method=manner, settings=settings), worker_command()[0], environment
         )
 
     def choose_pair(self, shift=(-14, 9, 5)):

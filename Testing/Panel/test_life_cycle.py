@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ SLOW = {"count": 100, "pause": 0.05}
 
 
 @pytest.fixture
-def running(desk):
-    """Give the desk with a run in its third step; its attribute ``pid`` is the worker."""
+def running(desk, monkeypatch):
+    """Give the desk with a run in its third step; its attribute ``pid`` is the worker, with nothing in between."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     desk.start(**SLOW)
     desk.wait_for_step(3)
     desk.pid = desk.logic.run._runner.pid

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import stat
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,13 +21,13 @@ CHECKS = (191, 89, 0)  # RGB of the thick line
 
 
 @pytest.fixture
-def python_slicer(tmp_path, monkeypatch):
+def python_slicer(tmp_path, warm_python, monkeypatch):
     """Put a program PythonSlicer on the path, which trains a tiny recipe; give a function that changes its settings."""
     program = tmp_path / "bin" / "PythonSlicer"
     program.parent.mkdir()
 
     def set_up(*settings, script=TRAINER):
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@" {" ".join(settings)}\n')
+        program.write_text(f'#!/bin/sh\nexec "{warm_python.program}" "{script}" "$@" {" ".join(settings)}\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")

@@ -43,6 +43,7 @@ def install() -> None:
     for patched_class in patched:
         _native_read[patched_class] = patched_class.__getattribute__
     for patched_class in patched:
+        patched_class.__native_read__ = staticmethod(_native_read[patched_class])
         patched_class.__getattribute__ = _read
         patched_class.__setattr__ = _write
     QtGui.QColor.name = _color_name
@@ -73,8 +74,7 @@ def stand_for_cpp(of: type) -> None:
 
 def native_attribute(owner: QObject, name: str) -> Any:
     """Return what PySide6 has under ``name``: a method where PythonQt gives the value of a property."""
-    reader = next(_native_read[c] for c in type(owner).__mro__ if c in _native_read)
-    return reader(owner, name)
+    return type(owner).__native_read__(owner, name)
 
 
 def is_cpp_class(of: type) -> bool:
@@ -184,7 +184,7 @@ def _write_property(owner: QObject, name: str, declared: QMetaProperty, value: A
 
 def _write_plain(owner: QObject, name: str, value: Any) -> None:
     # PySide6 forbids object.__setattr__ on its classes
-    descriptor = inspect.getattr_static(type(owner), name, None)
+    descriptor = next((vars(of)[name] for of in type(owner).__mro__ if name in vars(of)), None)
     if hasattr(descriptor, "__set__"):
         descriptor.__set__(owner, value)
     else:

@@ -1,0 +1,22 @@
+"""What all tests share: a Python that starts workers at once."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from warm_python import WarmPython
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory):
+    """Give the WarmPython of this session."""
+    python = WarmPython(tmp_path_factory.mktemp("warm"))
+    yield python
+    python.close()
+
+
+@pytest.fixture
+def warm_workers(warm_python, monkeypatch):
+    """Let PythonSlicer, by which workers are started, be a Python that has loaded torch already."""
+    monkeypatch.setenv("PATH", f"{warm_python.program.parent}{os.pathsep}{os.environ['PATH']}")
