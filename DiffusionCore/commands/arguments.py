@@ -16,17 +16,17 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     add("--initial-transform", type=Path, metavar="T", help="affine transform to start from (.h5, .tfm)")
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how to register."""
+def add_run_arguments(parser: argparse.ArgumentParser, method: str | None = None) -> None:
+    """Declare how to register; by ``method`` where none is named, None being the one that ``method_of`` chooses."""
     add = parser.add_argument
     methods = ["affine", "deformable", "published-affine", "published-diffusereg"]
+    usual = method or "deformable, or affine where --group is named"
     text = "how to align: by poses, search and polish; affine first and then by a velocity field; by the published "
-    text += (
-        "affine diffusion alone; affine first and then by the published diffusion of the field (default: %(default)s)"
-    )
-    add("--method", choices=methods, default="affine", help=text)
-    presets = ["fast", "default", "accurate"]
-    add("--preset", choices=presets, help="deformable: how much time for how much detail (default: default)")
+    text += f"affine diffusion alone; affine first and then by the published diffusion of the field (default: {usual})"
+    add("--method", choices=methods, default=method, help=text)
+    presets = ["fast", "default", "accurate", "none"]
+    text = "deformable: how much time for how much detail; none: the field of --learned, unrefined (default: default)"
+    add("--preset", choices=presets, help=text)
     text = "deformable: how much change of volume is damped, 0 to 1; less gives more overlap, more a more regular field"
     add("--divergence", type=float, metavar="X", help=text)
     add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
@@ -37,7 +37,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     text = "of a diffusion of fields: end it when N steps have made the images no more alike (default: go to the end)"
     add("--patience", type=positive, metavar="N", help=text)
     groups = ["rigid", "similarity", "affine"]
-    add("--group", choices=groups, default="affine", help="the maps allowed (default: %(default)s)")
+    add("--group", choices=groups, help="the maps allowed; before a field those of its affine part (default: affine)")
     add("--model", metavar="NAME|PATH", help="weights of the method (affine: default the shipped ones; none: without)")
     add("--steps", type=positive, metavar="N", help="denoising steps (default: those of the method)")
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")

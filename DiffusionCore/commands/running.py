@@ -14,7 +14,7 @@ from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
 from DiffusionCore.cautions import cautions
 from DiffusionCore.commands.progress import PoliteStop, StepBar
-from DiffusionCore.commands.settings import settings_from
+from DiffusionCore.commands.settings import method_of, settings_from
 from DiffusionCore.config import to_dict
 from DiffusionCore.film_strip import draw_film_strip
 from DiffusionCore.interpolation import Interpolation
@@ -69,7 +69,7 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
         "steps": len(registration.steps),
         "matrix_fixed_to_moving_ras_mm": _matrix(registration),
         "images": {"fixed": describe(pair.fixed), "moving": describe(pair.moving)},
-        "settings": {"method": options.method, **to_dict(settings)},
+        "settings": {"method": method_of(options), **to_dict(settings)},
         "seed": options.seed,
         "device": device,
         "versions": versions(),

@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Needs the packages nilearn and matplotlib.",
     )
     add_output_argument(parser, default="results/sample")
-    add_run_arguments(parser)
+    add_run_arguments(parser, "affine")  # the hidden transform is one
     parser.set_defaults(run=run)
 
 

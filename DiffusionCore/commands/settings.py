@@ -37,9 +37,10 @@ def settings_from(options: argparse.Namespace) -> Settings:
         CheckpointError: the method needs a model, and none was named.
         ConfigError: an option that the method does not have, or a number out of its range.
     """
+    method = method_of(options)
     for names, owners in _OWNERS:
         for name in names:
-            if options.method not in owners and getattr(options, name, None) is not None:
+            if method not in owners and getattr(options, name, None) is not None:
                 flag, methods = name.replace("_", "-"), " or ".join(owners)
                 raise ConfigError(f"--{flag} belongs to --method {methods}. Add that, or leave it out.")
     makers = {
@@ -48,7 +49,12 @@ def settings_from(options: argparse.Namespace) -> Settings:
         "published-affine": _published,
         "published-diffusereg": _published_diffusereg,
     }
-    return makers[options.method](options)
+    return makers[method](options)
+
+
+def method_of(options: argparse.Namespace) -> str:
+    """Return the method that was named; else "deformable", or "affine" where a group of maps was named."""
+    return options.method or ("deformable" if options.group is None else "affine")
 
 
 def _affine(options: argparse.Namespace) -> AffineSettings:
@@ -61,14 +67,22 @@ def _affine(options: argparse.Namespace) -> AffineSettings:
 
 
 def _deformable(options: argparse.Namespace) -> DeformableSettings:
-    settings = RefinementSettings.of(Preset(options.preset or "default"))
-    changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
     try:
-        refinement = replace(settings, **changes)
-        wishes, learned = guidance.guidance_from(options), _learned(options)
+        refinement, wishes = _refinement(options), guidance.guidance_from(options)
+        return DeformableSettings(_affine(options), refinement, _learned(options), wishes)
     except ValueError as error:
         raise ConfigError(f"The settings of --method deformable are refused: {error}.") from error
-    return DeformableSettings(_affine(options), refinement, learned, wishes)
+
+
+def _refinement(options: argparse.Namespace) -> RefinementSettings | None:
+    changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
+    if options.preset != "none":
+        return replace(RefinementSettings.of(Preset(options.preset or "default")), **changes)
+    if changes:
+        raise ConfigError(f"--{min(changes)} belongs to a refinement, and --preset none leaves it out. Choose one.")
+    if options.learned is None:
+        raise ConfigError("--preset none leaves nothing that deforms. Add --learned, or take --method affine.")
+    return None
 
 
 def _learned(options: argparse.Namespace) -> LearnedSettings | SampledSettings | None:
@@ -87,7 +101,7 @@ def _learned(options: argparse.Namespace) -> LearnedSettings | SampledSettings |
 
 
 def _published(options: argparse.Namespace) -> PublishedSettings:
-    if options.group != "affine":
+    if options.group not in (None, "affine"):
         raise ConfigError(
             f"--group {options.group} belongs to --method affine: here the model decides which transforms are made. "
             "Leave it out."
@@ -106,7 +120,7 @@ def _published_diffusereg(options: argparse.Namespace) -> PublishedDiffuseRegSet
 
 
 def _polish(options: argparse.Namespace) -> PolishSettings:
-    return PolishSettings(group=Group[options.group.upper()])
+    return PolishSettings(group=Group[(options.group or "affine").upper()])
 
 
 def _trained_model(options: argparse.Namespace) -> str:

@@ -69,7 +69,7 @@ def test_register_writes_transform_image_labels_report_and_picture(world):  # no
 def test_register_without_a_script_finds_the_answer_twice_the_same(world):  # noqa: F811
     found = []
     for _ in range(2):
-        assert world.register("--model", "none", "--device", "cpu") == 0
+        assert world.register("--method", "affine", "--model", "none", "--device", "cpu") == 0
         found.append(read_transform(world.output / "transform.h5"))
     assert torch.equal(found[0].matrix, found[1].matrix)
     near = np.random.default_rng(0).uniform(-0.4, 0.4, (200, 3))

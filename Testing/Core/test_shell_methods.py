@@ -81,21 +81,31 @@ def test_the_method_decides_the_settings(world, script):  # noqa: F811
 
 @pytest.mark.usefixtures("installed")
 def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # noqa: F811
-    assert world.register("--method", "deformable") == 0
+    assert world.register() == 0
     assert (
         world.register("--method", "deformable", "--preset", "accurate", "--group", "rigid", "--divergence", 0.1) == 0
     )
     assert world.register("--method", "deformable", "--preset", "fast", "--spacing", 3, "--model", "none") == 0
     assert world.register("--method", "deformable", "--learned", "other") == 0
     assert world.register("--method", "deformable", "--learned", "samples") == 0
-    default, accurate, fast, learned, sampled = (call.settings for call in script.calls)
+    assert world.register("--preset", "none", "--learned", "other") == 0
+    default, accurate, fast, learned, sampled, alone = (call.settings for call in script.calls)
     assert default == DeformableSettings()
     assert learned == DeformableSettings(learned=LearnedSettings("other"))
     assert sampled == DeformableSettings(learned=SampledSettings("samples"))
+    assert alone == DeformableSettings(refinement=None, learned=LearnedSettings("other"))
     assert accurate.affine.polish.group is Group.RIGID
     assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
     assert fast.affine.model is None
     assert fast.refinement == replace(RefinementSettings.of(Preset.FAST), spacing=3.0)
+
+
+def test_a_group_alone_allows_no_deformation(world, script):  # noqa: F811
+    assert world.register("--group", "rigid") == 0
+    assert isinstance(script.calls[0].settings, AffineSettings)
+    report = json.loads((world.output / "report.json").read_text())
+    assert report["settings"]["method"] == "affine"
+    assert report["settings"]["polish"]["group"] == "RIGID"
 
 
 def test_guidance_comes_from_the_command_line(world, script):  # noqa: F811
@@ -133,7 +143,7 @@ def test_what_is_sampled_is_guided_and_ended_early_from_the_command_line(world, 
 def test_landmarks_are_measured_with_every_method(world, script):  # noqa: F811
     table = world.folder / "points.csv"
     table.write_text("fx,fy,fz,mx,my,mz\n1,2,3,4,5,6\n")
-    assert world.register("--landmarks", table) == 0
+    assert world.register("--method", "affine", "--landmarks", table) == 0
     report = json.loads((world.output / "report.json").read_text())
     assert report["metrics"]["after"]["landmark_error_mm"]["mean"] > 0
     assert isinstance(script.calls[0].settings, AffineSettings)
@@ -186,8 +196,8 @@ def test_the_bar_expects_the_steps_of_the_method(world, monkeypatch):  # noqa: F
     totals = []
     monkeypatch.setattr(running, "StepBar", lambda total: totals.append(total) or StepBar(total))
     assert world.register("--method", "published-affine", "--model", "mine", "--steps", 2) == 0
-    assert world.register("--model", "none") == 0
-    assert world.register() == 0
+    assert world.register("--method", "affine", "--model", "none") == 0
+    assert world.register("--method", "affine") == 0
     assert totals[0] == 3
     assert totals[2] - totals[1] == 8
 
@@ -227,9 +237,12 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-affine", "--model", "mine", "--group", "rigid"], "--group rigid"),
         (["--method", "published-diffusereg"], "train published-diffusereg --output"),
         (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
-        (["--preset", "fast"], "--preset belongs to --method deformable"),
-        (["--learned", "mine"], "--learned belongs to --method deformable"),
-        (["--method", "deformable", "--model", "none", "--learned", "mine"], "one of the kind voxelmorph or"),
+        (["--method", "affine", "--preset", "fast"], "--preset belongs to --method deformable"),
+        (["--group", "rigid", "--learned", "mine"], "--learned belongs to --method deformable"),
+        (["--preset", "none"], "--preset none leaves nothing that deforms"),
+        (["--preset", "none", "--learned", "other", "--spacing", "3"], "--spacing belongs to a refinement"),
+        (["--preset", "none", "--learned", "other", "--smoothness", "2"], "'guidance' needs a 'refinement'"),
+        (["--method", "deformable", "--model", "none", "--learned", "mine"], "one of the kind voxelmorph"),
         (["--method", "deformable", "--model", "none", "--learned", "gpt"], "no model 'gpt'"),
         (["--method", "affine", "--divergence", "0.1"], "--divergence belongs to --method deformable"),
         (["--method", "affine", "--smoothness", "2"], "--smoothness belongs to --method deformable or published"),
