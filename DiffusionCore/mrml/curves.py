@@ -9,6 +9,7 @@ from typing import Any
 from DiffusionCore.mrml.nodes import add_node
 
 _FIRST = ("step", "phase", "time")  # columns of the table that are no metrics
+_PERCENT = ("folding",)  # beside them the others, 0 to 1, would be flat lines; the table has them
 _LEGEND, _LEGEND_LINE = 0.06, 0.08  # shares of the height of a plot that is as wide as a panel: its edges, a line of it
 
 
@@ -20,14 +21,14 @@ def metrics_to_chart(
     dropped: Callable[[Any], None],
     translate: Callable[[str], str] = str,
 ) -> None:
-    """Let ``chart`` show every metric in the columns of the table node ``table`` over the steps, a series for each.
+    """Let ``chart`` show the metrics in the columns of the table node ``table`` over the steps, a series for each.
 
     Series that the chart has already are used again. ``added`` is told about each new node, ``dropped`` takes those
     out of the scene that are no longer needed. Names pass through ``translate``. The legend, which Slicer draws in the
     upper right corner, has a place of its own above the curves.
     """
     columns = (table.GetColumnName(number) for number in range(table.GetNumberOfColumns()))
-    metrics = [name for name in columns if name not in _FIRST]
+    metrics = [name for name in columns if name not in _FIRST + _PERCENT]
     chart.SetTitle(chart.GetName())
     chart.SetXAxisTitle(translate("Step"))
     chart.SetYAxisTitle("")

@@ -20,11 +20,16 @@ def workOf(fixed, moving, samples: int) -> float:
     return samples * (1 + (_voxels(fixed) + _voxels(moving)) / 500e6)
 
 
-def estimateText(fixed, moving, work: str, device: str, samples: int) -> str:
-    """Return the sentence after "Ready."; ``work`` is the kind of the registration (Presets.workName)."""
+def secondsOf(fixed, moving, work: str, samples: int) -> float:
+    """Return how long a registration will take; ``work`` is the kind of it (Presets.workName)."""
     start = _SECONDS_PER_WORK.get(work, _SECONDS_OF_OTHERS)
     rate = slicer.util.settingsValue(_SETTING.format(work=work), start, converter=float)
-    seconds = _START_SECONDS + rate * workOf(fixed, moving, samples)
+    return _START_SECONDS + rate * workOf(fixed, moving, samples)
+
+
+def estimateText(fixed, moving, work: str, device: str, samples: int) -> str:
+    """Return the sentence after "Ready."."""
+    seconds = secondsOf(fixed, moving, work, samples)
     megabytes = _START_MEGABYTES + _BYTES_PER_VOXEL * (_voxels(fixed) + _voxels(moving)) / 1e6
     place = deviceText(device if device != "auto" else slicer.util.settingsValue(_DEVICE, ""))
     sentence = _("About {time} on this computer ({place}), {memory}.") if place else _("About {time}, {memory}.")

@@ -16,15 +16,18 @@ _PHASES = {
 _ENDS = {RunState.STOPPED: End.STOPPED, RunState.FINISHED: End.FINISHED, RunState.FAILED: End.FAILED}
 
 
-def runFacts(run, resumedFrom, stopSeconds, places) -> Facts:
-    """Return what holds while ``run`` is under way; ``places`` are facts that do not come from it."""
+def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
+    """Return what holds while ``run`` is under way; ``places`` are facts that do not come from it.
+
+    ``expected``: the seconds that a whole run was expected to take; None if this one is a part of it.
+    """
     return Facts(
         phase=_PHASES[run.state],
         activity=coreText(run.activity),
         step=_number(run),
         of=run.of,
         stepPhase=run.phase,
-        secondsLeft=run.seconds_left,
+        secondsLeft=secondsLeft(run, expected),
         resumedFrom=resumedFrom,
         landmarks=_landmarks(run.request.steering),
         stopSeconds=stopSeconds if run.state is RunState.STOPPING else 0.0,
@@ -49,6 +52,15 @@ def endFacts(run, seconds) -> Facts:
         similarity=(similarity.before, similarity.after) if known else None,
         folding=None if folding is None else folding.after,
     )
+
+
+def secondsLeft(run, expected) -> float | None:
+    """Return what is left by the pace of the last steps, and at least what is left of ``expected`` (as ``runFacts``).
+
+    The late steps of a deformation are slower than the early ones, whose pace would promise too much.
+    """
+    left = run.seconds_left
+    return left if left is None or expected is None else max(left, expected - run.elapsed)
 
 
 def _landmarks(steering) -> int:

@@ -29,7 +29,7 @@ class RegistrationPanel(RegistrationForm):
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._onTimer)
-        self._ticks, self._resumedFrom, self._work = 0, None, ""
+        self._ticks, self._resumedFrom, self._work, self._expected = 0, None, "", None
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
         self._installing, self._live, self._resultShown = "", True, False
@@ -137,6 +137,8 @@ class RegistrationPanel(RegistrationForm):
         self._resumedFrom = None if resume is None else self._steps.shown
         self._steer.note(chosen)
         self._work = Presets.workName(preset, chosen.detail)
+        whole = (request.fixed, request.moving, self._work, request.samples)
+        self._expected = Estimate.secondsOf(*whole) if resume is None else None
         self._startedAt, self._end = time.monotonic(), Facts()
         chosen.fade = min(max(chosen.fade, _VISIBLE[0]), _VISIBLE[1])
         chosen.live = self._live = run.following = True
@@ -226,7 +228,8 @@ class RegistrationPanel(RegistrationForm):
         if self._installing:
             return Facts(phase=Phase.INSTALLING, activity=self._installing, **places)
         if self.logic.running:
-            return runFacts(self.logic.run, self._resumedFrom, time.monotonic() - self._stoppedAt, places)
+            stopping = time.monotonic() - self._stoppedAt
+            return runFacts(self.logic.run, self._resumedFrom, stopping, self._expected, places)
         self._forgetOldEnd()
         if self._end.end is End.NONE and not problem:
             work = Presets.workName(self._preset(), chosen.detail)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from nodes_of_panel import add_ball
 
+from DiffusionCore.jobs.events import StepMade
+from DiffusionCore.mrml.run_account import RunAccount
 from DiffusionCore.mrml.step_items import KeptStep
 
 
@@ -55,6 +57,19 @@ def test_the_estimate_follows_the_last_run(scene, estimate):
     after = estimate.estimateText(fixed, moving, "affine", "auto", 1)
     assert after.startswith("About 65 s on this computer (CPU), ")
     assert estimate.estimateText(fixed, moving, "published-affine", "cuda:0", 1) != after
+
+
+def test_fast_early_steps_do_not_shorten_what_is_expected(library):
+    now, facts = [0.0], library("RunFacts")
+    account = RunAccount(lambda: now[0])
+    assert facts.secondsLeft(account, 20.0) is None
+    for index in range(6):
+        account._note(StepMade(index, 16, "pose", 0.5, None, made_at=0.1 * index))
+    now[0] = 4.0
+    assert facts.secondsLeft(account, None) < 2
+    assert facts.secondsLeft(account, 20.0) == 16
+    now[0] = 40.0  # longer than expected: the steps tell
+    assert facts.secondsLeft(account, 20.0) == facts.secondsLeft(account, None)
 
 
 def test_more_samples_take_longer(scene, estimate):

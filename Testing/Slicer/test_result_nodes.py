@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,15 @@ def test_every_metric_is_a_curve_over_the_steps(scene):
     assert [node.GetYColumnName() for node in series] == ["mutual information", "overlap"]
     assert len({node.GetColor() for node in series}) == 2
     assert chart.GetXAxisTitle() == "Step"
+
+
+def test_percents_are_no_curve_beside_shares(scene):
+    table, chart = add(scene, "Table"), add(scene, "PlotChart")
+    metrics_to_node([replace(step, metrics={**step.metrics, "folding": 40.0}) for step in STEPS], table)
+    metrics_to_chart(table, chart, added=lambda node: node, dropped=scene.RemoveNode)
+    assert "folding" in {table.GetColumnName(number) for number in range(table.GetNumberOfColumns())}
+    assert [node.GetName() for node in series_of(chart)] == ["Mutual information", "Overlap"]
+    assert chart.GetYAxisRange()[1] < 2
 
 
 def test_the_legend_has_a_place_above_the_curves(scene):
