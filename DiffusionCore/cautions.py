@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from DiffusionCore.affine.pipeline import CAUTION
+from DiffusionCore.affine.steps import Spread
 from DiffusionCore.deformable.landmarks import followed
 from DiffusionCore.deformable.phase import GUIDE, REFINE
 from DiffusionCore.deformable.pipeline import DeformableSettings
@@ -17,12 +18,16 @@ NO_SAFE_POSE = (
     "No pose fits clearly better than all others. The images were put center to center, or left as the initial "
     "transform puts them, and no deformation was fitted to them. Start from a better initial transform."
 )
+SIZE_ONLY = "The uncertainty says how large errors may be, but hardly where they are."
 
 
-def cautions(settings: Settings, phases: Collection[str], result: Transform, fixed: Grid) -> tuple[str, ...]:
+def cautions(
+    settings: Settings, phases: Collection[str], result: Transform, fixed: Grid, spread: Spread | None = None
+) -> tuple[str, ...]:
     """Return sentences about a registration with ``settings`` that went through ``phases`` to ``result``.
 
-    They are about an alignment that is not believed, and landmarks that lie where nothing could follow them.
+    They are about an alignment that is not believed, landmarks that lie where nothing could follow them, and a
+    ``spread`` that does not say where errors are.
     """
     said = [NO_SAFE_POSE] if CAUTION in phases else []
     landmarks = None
@@ -35,4 +40,6 @@ def cautions(settings: Settings, phases: Collection[str], result: Transform, fix
                 "Pairs of landmarks that lie outside the fixed image, where nothing is deformed, and were not "
                 f"followed: {outside} of {len(landmarks.pairs)}."
             )
+    if spread is not None and spread.stated and not spread.localizes:
+        said.append(SIZE_ONLY)
     return tuple(said)

@@ -18,15 +18,17 @@ from DiffusionCore.commands.settings import method_of, settings_from
 from DiffusionCore.config import to_dict
 from DiffusionCore.film_strip import draw_film_strip
 from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.jobs.measures import spread_kind
 from DiffusionCore.registration import Registration, register
 from DiffusionCore.report import Pair, describe, measure, phase_times, regularity, versions
 from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.resample import resample
+from DiffusionCore.uncertainty import median_and_most
 
 TRANSFORM, WARPED, WARPED_LABELS = "transform.h5", "warped.nii.gz", "warped_segmentation.nii.gz"
-REPORT, FILM_STRIP, STEPS = "report.json", "film-strip.png", "steps"
+REPORT, FILM_STRIP, STEPS, UNCERTAINTY = "report.json", "film-strip.png", "steps", "uncertainty.nii.gz"
 
 _log = logging.getLogger(__name__)
 
@@ -56,10 +58,11 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
             should_stop=stop,
         )
     seconds = time.perf_counter() - began
+    spread = registration.steps[-1].spread
     phases = {step.phase for step in registration.steps}
     report = {
         "stopped_early": registration.stopped,
-        "cautions": cautions(settings, phases, registration.transform, pair.fixed.grid),
+        "cautions": cautions(settings, phases, registration.transform, pair.fixed.grid, spread),
         "metrics": {
             "before": measure(pair, pair.initial or Affine.identity()),
             "after": measure(pair, registration.transform, registration.warped),
@@ -74,6 +77,8 @@ def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
         "device": device,
         "versions": versions(),
     }
+    if spread is not None and (known := median_and_most(pair.fixed, spread.values)) is not None:
+        report["uncertainty_mm"] = {"median": known[0], "95_percent_below": known[1], "is": spread_kind(spread)}
     return Outcome(registration, report)
 
 
@@ -85,6 +90,8 @@ def write_outcome(folder: Path, pair: Pair, outcome: Outcome, *, keep_steps: boo
     if pair.moving_segmentation is not None:
         labels = resample(pair.moving_segmentation, grid, registration.transform, interpolation=Interpolation.NEAREST)
         write_volume(folder / WARPED_LABELS, labels)
+    if (spread := registration.steps[-1].spread) is not None:
+        write_volume(folder / UNCERTAINTY, spread.values)
     if keep_steps:
         write_steps(folder / STEPS, registration.steps)
     _draw(folder / FILM_STRIP, pair, registration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from DiffusionCore.affine.account import StepAccount
 from DiffusionCore.affine.foreground import extent, foreground_mask, working_volume
-from DiffusionCore.affine.steps import Step
+from DiffusionCore.affine.steps import Spread, Step
 from DiffusionCore.build import build_network, choose_device
 from DiffusionCore.checks import CheckpointError, check_range
 from DiffusionCore.config import from_dict
@@ -84,6 +84,11 @@ class FieldEstimator(Protocol):
         ...
 
     @property
+    def spacing(self) -> float:
+        """The mm between the voxels that the network sees of a head."""
+        ...
+
+    @property
     def settles(self) -> bool:
         """Whether each estimate is as good as the method has; else only the last one counts."""
         ...
@@ -124,7 +129,7 @@ class LearnedField:
         diffusion: VelocityDiffusionConfig | None = None,
     ) -> None:
         self.passes = passes
-        self._network, self._spacing, self._diffusion = network.eval(), spacing, diffusion
+        self._network, self.spacing, self._diffusion = network.eval(), spacing, diffusion
         self._device = next(network.parameters(), torch.zeros(())).device
         self._dtype = choose_precision(precision, self._device)
 
@@ -136,7 +141,7 @@ class LearnedField:
         is added to v, which is right to first order; a LoopDenoiser sees v, too, and says what it should be, and how
         wrong that may be. Source: our own.
         """
-        spacing = seen_spacing(fixed, self._spacing)
+        spacing = seen_spacing(fixed, self.spacing)
         fixed, moving = working_volume(fixed, spacing), working_volume(moving, spacing)
         grid = seen_grid(fixed, spacing)
         coarse = velocity_grid(grid, self._network.stride)
@@ -182,12 +187,14 @@ def field_steps(
         gained = field.guided or estimate.alike > best.alike
         spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
         if not gained and (estimate.time == 0 or field.settles):
-            yield account.step(FIELD, kept, **spread)
+            told = None if best.spread is None else Spread(best.spread)
+            yield replace(account.step(FIELD, kept, **spread), spread=told)
             return
         transform = start @ estimate.velocity
         if field.settles:
             best, kept = estimate, transform
-        yield account.step(FIELD, transform, estimate.time, **spread)
+        told = None if estimate.spread is None else Spread(estimate.spread)
+        yield replace(account.step(FIELD, transform, estimate.time, **spread), spread=told)
 
 
 def load_learned(settings: LearnedSettings, device: str = "auto") -> LearnedField:

@@ -19,7 +19,9 @@ from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load
 from DiffusionCore.deformable.segments import read_segments
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.deformable.start import split
+from DiffusionCore.deformable.stated import Calibrations, Teller, Witness, load_calibrations
 from DiffusionCore.deformable.steering import Wishes
+from DiffusionCore.models import find_model
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -89,6 +91,8 @@ class DeformablePipeline:
         self.settings, self._device = settings, choose_device(device)
         self._alignment = Alignment(settings.affine, device=device)
         self._learned = _load_estimator(settings.learned, device)
+        learned = settings.learned
+        self._calibrations = Calibrations() if learned is None else load_calibrations(find_model(learned.model))
 
     @torch.inference_mode()
     def steps(
@@ -134,6 +138,7 @@ class DeformablePipeline:
             return
         account = shared_account(fixed, moving, generator, last)
         estimator, start, known = self._learned, last.transform, None
+        teller: Teller | None = None
         if sampling:
             start, known = split(start, fixed.grid)
         if estimator is not None and isinstance(start, Affine) and not doubted(last):
@@ -141,10 +146,13 @@ class DeformablePipeline:
                 wishes = None if guidance is None else Wishes(guidance, segments)
                 course = {"known": known, "time": 1.0 if known is None else last.time}
                 estimator = replace(estimator, seed=generator.initial_seed(), wishes=wishes, **course)
+            witness = Witness(fixed, moving, start, estimator.spacing)
+            teller = Teller(self._calibrations, witness, sampled=isinstance(estimator, SampledField))
             for step in field_steps(estimator, fixed, moving, start, account):
-                yield (last := step)
+                yield (last := teller.field(step))
         if refinement is not None:
-            yield from refine_steps(fixed, moving, last, refinement, guidance, segments, account, self._device)
+            for step in refine_steps(fixed, moving, last, refinement, guidance, segments, account, self._device):
+                yield step if teller is None else teller.refined(step)
 
 
 def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:

@@ -11,6 +11,7 @@ from DiffusionCore.space.plain import PlainTransform
 
 SIMILARITY, OVERLAP, FOLDING = "Similarity", "Overlap", "Folding"  # names of measures
 UNCERTAINTY, UNCERTAINTY_95 = "Uncertainty, median", "Uncertainty, 95 % below"
+REPEATS, SAMPLES, STATED, SIZE = "repeats", "samples", "stated", "size"  # what a spread is
 RESAMPLING = "Resampling the moving volume..."  # the progress after which no step comes, only the result
 
 
@@ -83,7 +84,10 @@ class Finished:
         measures: before and after.
         moved: the moving image on the fixed grid (K, J, I), in its own type, if it was asked for.
         moved_labels: the moving labels on the fixed grid, nearest neighbor, if there are any.
-        spread: mm; where repeated runs differ, if more than one was asked for.
+        spread: mm; how wrong the result may be, if that is known.
+        spread_is: what that is: REPEATS, how far repeated runs lie apart; SAMPLES, how far samples of the field do, or
+            what a network believes; STATED, what a calibration says; SIZE, what one says that knows how large errors
+            are, but not where.
         cautions: what the user must be told beside the numbers, a sentence or two each.
     """
 
@@ -93,6 +97,7 @@ class Finished:
     moved: NDArray | None = None
     moved_labels: NDArray | None = None
     spread: Volume | None = None
+    spread_is: str = ""
     cautions: tuple[str, ...] = ()
 
 

@@ -15,10 +15,10 @@ from DiffusionCore.cautions import cautions
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.config import from_dict
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
+from DiffusionCore.jobs.events import REPEATS, RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
 from DiffusionCore.jobs.label_files import complete_settings
-from DiffusionCore.jobs.measures import measures, step_metrics, uncertainty_measures
+from DiffusionCore.jobs.measures import measures, spread_kind, step_metrics, uncertainty_measures
 from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint
 from DiffusionCore.registration import METHODS, Pipeline
 from DiffusionCore.transforms.affine import Affine
@@ -103,7 +103,8 @@ class _Run:
 
     def _finished(self, settings: Any, result: Transform, others: list[Transform]) -> Finished:
         job, grid = self.job, self.job.fixed.grid
-        said = cautions(settings, self.seconds, result, grid)
+        known = None if self.last is None else self.last.spread
+        said = cautions(settings, self.seconds, result, grid, known)
         since = time.perf_counter()
         moved = labels = None
         if job.want_moved:
@@ -113,11 +114,13 @@ class _Run:
             labels = resample(job.moving_labels, grid, result, interpolation=Interpolation.NEAREST).values
         self.seconds["resample"] = time.perf_counter() - since
         before = _affine(job.initial) or Affine.identity()
-        spread_map = spread([result, *others], spread_grid(grid)) if others else None
+        spread_map, kind = (None, "") if known is None else (known.values, spread_kind(known))
+        if others:
+            spread_map, kind = spread([result, *others], spread_grid(grid)), REPEATS
         found = measures(job, before, result)
         if spread_map is not None:
             found += uncertainty_measures(job.fixed, spread_map)
-        return Finished(self.stopped, self.seconds, found, moved, labels, spread_map, said)
+        return Finished(self.stopped, self.seconds, found, moved, labels, spread_map, kind, said)
 
 
 def _started(pipeline: Pipeline, job: RegistrationJob, seed: int, after: Step | None) -> Iterator[Step]:

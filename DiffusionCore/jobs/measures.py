@@ -9,13 +9,25 @@ import numpy as np
 
 from DiffusionCore import metrics
 from DiffusionCore.affine.foreground import foreground_mask
+from DiffusionCore.affine.steps import Spread
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.jobs.events import FOLDING, OVERLAP, SIMILARITY, UNCERTAINTY, UNCERTAINTY_95, Measure
+from DiffusionCore.jobs.events import (
+    FOLDING,
+    OVERLAP,
+    SAMPLES,
+    SIMILARITY,
+    SIZE,
+    STATED,
+    UNCERTAINTY,
+    UNCERTAINTY_95,
+    Measure,
+)
 from DiffusionCore.jobs.specification import RegistrationJob
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
+from DiffusionCore.uncertainty import median_and_most
 
 _MEASURED = 2**21  # voxels that a similarity is taken from
 _INFORMATION = "mutual_information"  # what a step calls it
@@ -44,13 +56,16 @@ def measures(job: RegistrationJob, before: Transform, after: Transform) -> tuple
 
 def uncertainty_measures(fixed: Volume, spread: Volume) -> tuple[Measure, ...]:
     """Return the median and the 95th percentile of ``spread`` (mm) where it lies on the foreground of ``fixed``."""
-    fixed = thinned(fixed, _MEASURED)
-    mask = Volume(foreground_mask(fixed).astype(np.uint8), fixed.grid)
-    inside = resample(mask, spread.grid, Affine.identity(), interpolation=Interpolation.NEAREST).values > 0
-    if not inside.any():
+    found = median_and_most(thinned(fixed, _MEASURED), spread)
+    if found is None:
         return ()
-    median, most = np.percentile(spread.values[inside], (50, 95))
-    return Measure(UNCERTAINTY, "mm", None, float(median)), Measure(UNCERTAINTY_95, "mm", None, float(most))
+    median, most = found
+    return Measure(UNCERTAINTY, "mm", None, median), Measure(UNCERTAINTY_95, "mm", None, most)
+
+
+def spread_kind(spread: Spread) -> str:
+    """Return what ``spread`` is: SAMPLES, STATED or SIZE."""
+    return (STATED if spread.localizes else SIZE) if spread.stated else SAMPLES
 
 
 def step_metrics(found: Mapping[str, float]) -> dict[str, float]:

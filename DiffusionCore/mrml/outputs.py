@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from DiffusionCore.jobs.events import Finished, Measure, StepMade
+from DiffusionCore.jobs.events import REPEATS, Finished, Measure, StepMade
 from DiffusionCore.mrml.curves import metrics_to_chart
 from DiffusionCore.mrml.nodes import add_node
 from DiffusionCore.mrml.request import RegistrationRequest
@@ -106,7 +106,7 @@ class Outputs:
             self.nodes = replace(self.nodes, results=results)
         if end.spread is not None:
             spread = self._helper(SPREAD, "vtkMRMLScalarVolumeNode", "uncertainty (mm)")
-            yield from writing_spread(end.spread, spread)
+            yield from writing_spread(end.spread, spread, end.spread_is or REPEATS, self._request.translate)
             self.nodes = replace(self.nodes, spread=spread)
 
     def conclude(self, history: Sequence[KeptStep], produced: Set[str] = frozenset()) -> None:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import slicer
 
+from DiffusionCore.jobs.events import REPEATS, SAMPLES, SIZE, STATED
 from DiffusionCore.mrml.displays import add_display, apply_look
 from DiffusionCore.mrml.volumes import writing
 from DiffusionCore.space import Volume
 
 _COLORS = "vtkMRMLColorTableNodeIron"
+_MEANINGS = {
+    REPEATS: "Where repeated solutions differ, in mm.",
+    SAMPLES: "Where the samples of the deformation differ, in mm. It was not compared with true errors.",
+    STATED: "How far points may lie from where they belong, in mm, as errors on synthetic pairs say.",
+    SIZE: "How large errors may be, in mm, as errors on synthetic pairs say. It hardly says where they are.",
+}
 
 
-def writing_spread(spread: Volume, node: Any) -> Iterator[None]:
-    """Write ``spread`` (mm) into a scalar volume ``node``, part by part.
+def writing_spread(
+    spread: Volume, node: Any, kind: str = REPEATS, translate: Callable[[str], str] = str
+) -> Iterator[None]:
+    """Write ``spread`` (mm), which is of ``kind`` (``events``), into a scalar volume ``node``, part by part.
 
     The colors reach from 0 to the largest value, rounded up to 1, 2 or 5 times a power of ten, and stay there: two
-    steps, or two views, are never colored by different ranges. The description of the node says the range in words.
+    steps, or two views, are never colored by different ranges. The description of the node says what it is, and the
+    range, in words that ``translate`` knows.
     """
     top = rounded_up(float(spread.values.max(initial=0)))
     look = {"ColorNodeID": _COLORS, "WindowLevel": (top, top / 2), "AutoWindowLevel": False}
@@ -32,7 +42,7 @@ def writing_spread(spread: Volume, node: Any) -> Iterator[None]:
     quantity.SetValueSchemeMeaning("246205007", "SCT", "Quantity")
     node.SetVoxelValueUnits(unit)
     node.SetVoxelValueQuantity(quantity)
-    node.SetDescription(f"Where repeated solutions differ, in mm. The colors reach from 0 to {top:g} mm.")
+    node.SetDescription(translate(f"{_MEANINGS[kind]} The colors reach from 0 to {top:g} mm."))
 
 
 def rounded_up(value: float) -> float:

@@ -135,6 +135,13 @@ def _texts(_):
         _("The training ended unexpectedly (memory ran out?)."),
         _("The training ended unexpectedly after step {step} (memory ran out?)."),
         _("The last checkpoint is step {step}."),
+        # uncertainty
+        _("Where repeated solutions differ, in mm."),
+        _("Where the samples of the deformation differ, in mm. It was not compared with true errors."),
+        _("How far points may lie from where they belong, in mm, as errors on synthetic pairs say."),
+        _("How large errors may be, in mm, as errors on synthetic pairs say. It hardly says where they are."),
+        _("The colors reach from 0 to {top} mm."),
+        _("The uncertainty says how large errors may be, but hardly where they are."),
         # tables and curves
         _("Measure"),
         _("Before"),

@@ -33,6 +33,8 @@ class Looks:
         }
         for name, isPossible in possible.items():
             getattr(self._ui, f"{name}Button").setEnabled(isPossible)
+        if spread is not None:
+            self._ui.uncertaintyButton.setToolTip(spread.GetDescription())
         on = {name: possible[name] and getattr(parameters, name) for name in TOGGLES}
         carried = [node for node in (moving, parameters.movingSegmentation) if node is not None]
         self._apply("before", (on["before"], transform, *carried), Views.showBefore, carried, transform, on["before"])
