@@ -32,8 +32,9 @@ def add_run_arguments(parser: argparse.ArgumentParser, method: str | None = None
     add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
     text = "deformable: a network that estimates the field before it is refined (default: none)"
     add("--learned", metavar="NAME|PATH", help=text)
-    text = "with --learned, if it samples: how many fields are drawn at once; their spread is reported (default: 4)"
-    add("--samples", type=positive, metavar="N", help=text)
+    text = "with --learned, if it samples: how many fields are drawn at once, whose spread is reported; 0 for one "
+    text += "estimate without noise, whose spread the network states (default: 4)"
+    add("--samples", type=whole, metavar="N", help=text)
     text = "of a diffusion of fields: end it when N steps have made the images no more alike (default: go to the end)"
     add("--patience", type=positive, metavar="N", help=text)
     groups = ["rigid", "similarity", "affine"]
@@ -74,6 +75,13 @@ def positive(text: str) -> int:
     """Return ``text`` as a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, got {text}")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Return ``text`` as a whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is needed, got {text}")
     return int(text)
 
 

@@ -94,7 +94,7 @@ def _learned(options: argparse.Namespace) -> LearnedSettings | SampledSettings |
     model = options.learned
     changes = {name: value for name in ("samples", "patience") if (value := getattr(options, name)) is not None}
     if model is not None and read_card(find_model(model)).kind == SAMPLED:
-        return SampledSettings(model, **changes)
+        return LearnedSettings(model) if changes == {"samples": 0} else SampledSettings(model, **changes)
     if changes:
         raise ConfigError(f"--{min(changes)} needs --learned with a model that samples. Add that, or leave it out.")
     return None if model is None else LearnedSettings(model)

@@ -179,7 +179,8 @@ def load_sampled(settings: SampledSettings, device: str = "auto") -> SampledFiel
 
     Raises:
         CheckpointError: the model is not to be found, damaged or of another kind.
-        ConfigError: it has fewer times than ``settings.passes``, or its configuration no diffusion.
+        ConfigError: it has fewer times than ``settings.passes``, or its configuration no diffusion, or it is a
+            regression.
     """
     checkpoint = load_checkpoint(find_model(settings.model), KIND)
     config = from_dict(VelocityDiffusionConfig, checkpoint.config.get("diffusion"))
@@ -187,6 +188,10 @@ def load_sampled(settings: SampledSettings, device: str = "auto") -> SampledFiel
         raise ConfigError(
             f"The model '{settings.model}' was trained for {config.schedule.steps} steps, so no more can be taken, "
             f"but {settings.passes} were asked for."
+        )
+    if config.form == "regression":
+        raise ConfigError(
+            f"The model '{settings.model}' is a regression, which cannot be sampled. Ask for 0 samples: one estimate."
         )
     network = cast(LoopDenoiser, build_network(checkpoint)).to(choose_device(device))
     spacing, corrections = float(checkpoint.config["pairs"]["spacing"]), int(checkpoint.config["passes"])

@@ -155,6 +155,9 @@ def test_models_that_cannot_be_used_are_refused(tmp_path):
         load_sampled(SampledSettings(saved(tmp_path / "pose.safetensors", "pose")))
     with pytest.raises(ConfigError, match="trained for 60 steps"):
         load_sampled(SampledSettings(saved(tmp_path / "m.safetensors"), passes=61))
+    regression = saved(tmp_path / "r.safetensors", diffusion=to_dict(replace(CONFIG, form="regression")))
+    with pytest.raises(ConfigError, match="0 samples"):
+        load_sampled(SampledSettings(regression))
 
 
 @pytest.mark.parametrize("change", [{"passes": 0}, {"samples": 0}, {"eta": 1.1}])

@@ -89,11 +89,13 @@ def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # n
     assert world.register("--method", "deformable", "--learned", "other") == 0
     assert world.register("--method", "deformable", "--learned", "samples") == 0
     assert world.register("--preset", "none", "--learned", "other") == 0
-    default, accurate, fast, learned, sampled, alone = (call.settings for call in script.calls)
+    assert world.register("--preset", "none", "--learned", "samples", "--samples", "0") == 0
+    default, accurate, fast, learned, sampled, alone, unsampled = (call.settings for call in script.calls)
     assert default == DeformableSettings()
     assert learned == DeformableSettings(learned=LearnedSettings("other"))
     assert sampled == DeformableSettings(learned=SampledSettings("samples"))
     assert alone == DeformableSettings(refinement=None, learned=LearnedSettings("other"))
+    assert unsampled == DeformableSettings(refinement=None, learned=LearnedSettings("samples"))
     assert accurate.affine.polish.group is Group.RIGID
     assert accurate.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.1)
     assert fast.affine.model is None
