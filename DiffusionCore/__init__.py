@@ -28,6 +28,7 @@ _NAMES = {
     "affine.pipeline": ("AffineSettings",),
     "affine.published_pipeline": ("PublishedSettings",),
     "deformable.pipeline": ("DeformableSettings",),
+    "deformable.measures": ("AutomaticMeasure", "CorrelationMeasure", "SelfSimilarityMeasure"),
     "deformable.settings": ("Preset", "RefinementSettings"),
     "deformable.guidance": ("Guidance", "LandmarkPair", "Landmarks", "PreferredDirection", "TargetSegment"),
     "registration": ("Registration", "register"),

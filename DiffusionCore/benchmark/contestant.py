@@ -16,6 +16,11 @@ OURS = {
     "ours-affine": ("--method", "affine"),
     "ours-fast": ("--method", "deformable", "--preset", "fast"),
     "ours": ("--method", "deformable"),
+    "ours-correlation": ("--method", "deformable", "--measure", "local-correlation"),
+    "ours-mind": ("--method", "deformable", "--measure", "mind"),
+    "ours-learned": ("--preset", "none", "--learned", "voxelmorph"),
+    "ours-learned-correlation": ("--method", "deformable", "--learned", "voxelmorph", "--measure", "local-correlation"),
+    "ours-learned-mind": ("--method", "deformable", "--learned", "voxelmorph", "--measure", "mind"),
     "ours-accurate": ("--method", "deformable", "--preset", "accurate"),
 }
 """Name -> options of the command ``register``."""

@@ -1,4 +1,4 @@
-"""The page of a benchmark: a table for each data set, and a picture of quality against time."""
+"""The page of a benchmark: a table for each kind of pairs, and a picture of quality against time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 Row = dict[str, Any]
+_ACROSS = 4  # panels of the picture
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ COLUMNS = (
 
 
 def write_page(path: Path, rows: Sequence[Row], *, title: str, facts: Sequence[str], picture: str | None) -> None:
-    """Write the Markdown page: ``facts`` as a list, then for each data set the means and the pairs one by one."""
+    """Write the Markdown page: ``facts`` as a list, then for each ``group`` the means and the pairs one by one."""
     lines = [f"# {title}", "", *(f"- {fact}" for fact in facts), ""]
     if picture:
         lines += [f"![Dice against CPU seconds, a mark for every contestant]({picture})", ""]
-    for data_set in dict.fromkeys(row["data_set"] for row in rows):
-        inside = [row for row in rows if row["data_set"] == data_set]
+    for name in dict.fromkeys(map(group, rows)):
+        inside = [row for row in rows if group(row) == name]
         pairs = list(dict.fromkeys(row["pair"] for row in inside))
-        lines += [f"## {data_set}", ""]
+        lines += [f"## {name}", ""]
         if len(pairs) > 1:
             lines += [f"Mean of {len(pairs)} pairs; a contestant that failed on one has the mean of the others.", ""]
             lines += [*_table(_means(inside), "contestant"), ""]
@@ -55,8 +56,15 @@ def write_page(path: Path, rows: Sequence[Row], *, title: str, facts: Sequence[s
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def group(row: Row) -> str:
+    """Return what ``row`` is compared with others in: its data set, the contrast and the spacing of the images."""
+    contrast, spacing = row.get("contrast", "same"), row.get("spacing")
+    seen = "images as they lie there" if spacing is None else f"images of {spacing:g} mm"
+    return ", ".join([row["data_set"], *([] if contrast == "same" else [f"moving image {contrast}"]), seen])
+
+
 def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
-    """Draw a panel for each data set with labels; return False if there is nothing to draw or no matplotlib."""
+    """Draw a panel for each ``group`` with labels; return False if there is nothing to draw or no matplotlib."""
     try:
         import matplotlib
     except ModuleNotFoundError:
@@ -64,17 +72,24 @@ def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
     matplotlib.use("Agg")
     from matplotlib import pyplot, ticker
 
-    sets = [name for name in dict.fromkeys(row["data_set"] for row in rows) if _measured(rows, name)]
-    if not sets:
+    names = [name for name in dict.fromkeys(map(group, rows)) if _measured(rows, name)]
+    if not names:
         return False
-    figure, axes = pyplot.subplots(1, len(sets), figsize=(4.2 * len(sets), 3.6), squeeze=False, layout="constrained")
-    for axis, name in zip(axes[0], sets, strict=True):
+    across = min(len(names), _ACROSS)
+    down = -(-len(names) // across)
+    figure, axes = pyplot.subplots(
+        down, across, figsize=(4.2 * across, 3.6 * down), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.remove()
+    for axis, name in zip(axes.flat, names, strict=False):
         for mean in _means(_measured(rows, name)):
             ours = mean["contestant"].startswith("ours")
             axis.plot(mean["cpu"], mean["dice"], "o" if ours else "s", color="tab:blue" if ours else "0.45")
             aside = {"ha": "right", "xytext": (-6, -3)} if ours else {"ha": "left", "xytext": (6, -3)}
             axis.annotate(mean["contestant"], (mean["cpu"], mean["dice"]), textcoords="offset points", size=7, **aside)
-        axis.set(title=name, xscale="log", xlabel="CPU seconds", ylabel="mean Dice")
+        axis.set_title(name, fontsize=9)
+        axis.set(xscale="log", xlabel="CPU seconds", ylabel="mean Dice")
         axis.margins(0.3, 0.15)
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(ticker.ScalarFormatter())
@@ -84,8 +99,8 @@ def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
     return True
 
 
-def _measured(rows: Sequence[Row], data_set: str) -> list[Row]:
-    return [row for row in rows if row["data_set"] == data_set and row.get("dice") is not None]
+def _measured(rows: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in rows if group(row) == name and row.get("dice") is not None]
 
 
 def _means(rows: Sequence[Row]) -> list[Row]:

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from DiffusionCore.affine.foreground import center_of_mass
 from DiffusionCore.benchmark.cost import Cost
-from DiffusionCore.space import Frame, Grid
+from DiffusionCore.space import Frame
 from DiffusionCore.storage.transforms import read_transform
 from DiffusionCore.storage.volumes import read_volume
 from DiffusionCore.transforms import Affine, Displacement, Transform
 from DiffusionCore.transforms.resample import resample
 
 _SMALL = 40  # voxels along the shortest axis; below, greedy's finest level has nothing to do
+_NCC = "NCC 2x2x2"  # of greedy's quick start
 _COARSE = 60  # voxels along the shortest axis, below which ConvexAdam needs a finer grid
 
 
@@ -36,9 +38,17 @@ class Task:
 
 
 def greedy(task: Task, cost: Cost) -> Transform:
-    """Return greedy's affine and deformable registration, after its quick start: NCC 2x2x2, default smoothing."""
+    """Return greedy's affine and deformable registration: NCC 2x2x2 (NMI for other contrast), default smoothing."""
+    return _greedy(task, cost, "NMI" if task.other_contrast else _NCC)
+
+
+def greedy_ncc(task: Task, cost: Cost) -> Transform:
+    """Return what greedy does with NCC 2x2x2 for the deformation in any contrast."""
+    return _greedy(task, cost, _NCC)
+
+
+def _greedy(task: Task, cost: Cost, metric: str) -> Transform:
     affine = greedy_affine(task, cost)
-    metric = "NMI" if task.other_contrast else "NCC 2x2x2"
     start, warp = task.folder / "affine.mat", task.folder / "warp.nii.gz"
     with cost:
         _run_greedy(task, f"-it {start} -n 100x50x10 -m {metric} -o {warp}")
@@ -57,34 +67,43 @@ def greedy_affine(task: Task, cost: Cost) -> Affine:
 
 
 def ants(task: Task, cost: Cost) -> Transform:
-    """Return the SyN registration of ANTs with the defaults of ANTsPy."""
+    """Return the SyN registration of ANTs with the defaults of ANTsPy: mutual information."""
     return _run_ants(task, cost, "SyN")
 
 
 def ants_affine(task: Task, cost: Cost) -> Transform:
-    """Return the affine registration of ANTs with the defaults of ANTsPy."""
+    """Return the affine registration of ANTs with the defaults of ANTsPy: mutual information."""
     return _run_ants(task, cost, "Affine")
 
 
 def elastix(task: Task, cost: Cost) -> Transform:
-    """Return elastix' default affine and B-spline registration, four resolutions, from the centers of gravity."""
+    """Return elastix' default affine and B-spline registration by mutual information, from the centers of gravity."""
     return _run_elastix(task, cost, ("affine", "bspline"))
 
 
 def elastix_affine(task: Task, cost: Cost) -> Transform:
-    """Return elastix' default affine registration, four resolutions, from the centers of gravity."""
+    """Return elastix' default affine registration by mutual information, from the centers of gravity."""
     return _run_elastix(task, cost, ("affine",))
 
 
 def convexadam(task: Task, cost: Cost) -> Transform:
-    """Return ConvexAdam with MIND features after greedy's affine; for other contrast after the centers of mass."""
+    """Return ConvexAdam with MIND features after greedy's affine."""
+    return _convexadam(task, cost, greedy_affine(task, cost))
+
+
+def convexadam_centers(task: Task, cost: Cost) -> Transform:
+    """Return ConvexAdam with MIND features after the centers of mass: where no affine registration can be trusted."""
+    ends = [center_of_mass(read_volume(path)) for path in (task.fixed, task.moving)]
+    return _convexadam(task, cost, Affine.translation(tuple(ends[1] - ends[0])))
+
+
+def _convexadam(task: Task, cost: Cost, start: Affine) -> Transform:
     from convexAdam.convex_adam_MIND import convex_adam_pt  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(task.threads)
     fixed, moving = read_volume(task.fixed), read_volume(task.moving)
-    start = _centers(fixed.grid, moving.grid, task) if task.other_contrast else greedy_affine(task, cost)
     seen = resample(moving, fixed.grid, start, fill=float(moving.values.min()))  # air in a CT is not 0
-    spacing = 4 if task.other_contrast else 6 if min(fixed.grid.size) >= _COARSE else 3
+    spacing = 6 if min(fixed.grid.size) >= _COARSE else 3
     with cost:
         # numpy (I, J, K), as nibabel reads them; the answer is in voxels of these axes
         voxels = convex_adam_pt(
@@ -98,14 +117,21 @@ def convexadam(task: Task, cost: Cost) -> Transform:
 Peer = Callable[[Task, Cost], Transform]
 PEERS: dict[str, tuple[Peer, str]] = {
     "greedy": (greedy, "picsl_greedy"),
+    "greedy-ncc": (greedy_ncc, "picsl_greedy"),
     "greedy-affine": (greedy_affine, "picsl_greedy"),
     "ants": (ants, "antspyx"),
     "ants-affine": (ants_affine, "antspyx"),
     "elastix": (elastix, "itk-elastix"),
     "elastix-affine": (elastix_affine, "itk-elastix"),
     "convexadam": (convexadam, "convexAdam"),
+    "convexadam-centers": (convexadam_centers, "convexAdam"),
 }
 """Name -> what runs, and the package that it needs."""
+
+
+def described(name: str) -> str:
+    """Return in one sentence what the peer ``name`` does."""
+    return (PEERS[name][0].__doc__ or "").splitlines()[0].removeprefix("Return ")
 
 
 def _run_greedy(task: Task, arguments: str) -> None:
@@ -146,10 +172,3 @@ def _run_elastix(task: Task, cost: Cost, stages: tuple[str, ...]) -> Transform:
     field = task.folder / "field.nii.gz"
     itk.imwrite(itk.transformix_deformation_field(moving, found), str(field))
     return read_transform(field)
-
-
-def _centers(fixed: Grid, moving: Grid, task: Task) -> Affine:
-    from DiffusionCore.affine.foreground import center_of_mass
-
-    ends = [center_of_mass(read_volume(path)) for path in (task.fixed, task.moving)]
-    return Affine.translation(tuple(ends[1] - ends[0]))

@@ -18,6 +18,7 @@ import SimpleITK as sitk
 import DiffusionCore
 from DiffusionCore.benchmark.cases import Case
 from DiffusionCore.benchmark.contestant import COST, NOT_INSTALLED, OURS, TRANSFORM
+from DiffusionCore.benchmark.contrasts import Contrast, shown_in
 from DiffusionCore.benchmark.scores import score
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.report import Pair
@@ -38,21 +39,32 @@ class Race:
 
     Attributes:
         spacing: mm of the images that all of them get; None: as they are. Scored is always as they are.
+        contrast: in which the moving image is shown to all of them, and scored.
         threads: that each may use.
         minutes: after which one is given up.
         python: the interpreter of the peers; the packages of some contradict those of others, and ours.
     """
 
     spacing: float | None = None
+    contrast: Contrast = Contrast.SAME
     threads: int = 1
     minutes: float = 30
     python: str = sys.executable
 
     def run(self, case: Case, contestants: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Yield a row for each contestant: what it cost and what it reached, or in ``status`` why it did not."""
-        named = {"data_set": case.data_set, "pair": case.name, "spacing": self.spacing}
+        """Yield a row for each contestant: what it cost and what it reached, or in ``status`` why it did not.
+
+        ``load`` is the mean number of processes that wanted a core in the minute before.
+        """
+        named = {
+            "data_set": case.data_set,
+            "pair": case.name,
+            "contrast": self.contrast.value,
+            "spacing": self.spacing,
+        }
         try:
             pair = case.pair()
+            pair = replace(pair, moving=shown_in(pair.moving, self.contrast))
         except DiffusionCoreError as error:
             yield from ({**named, "contestant": name, "status": f"not usable: {error}"} for name in contestants)
             return
@@ -61,15 +73,16 @@ class Race:
             write_volume(fixed, _at(pair.fixed, self.spacing))
             write_volume(moving, _at(pair.moving, self.spacing))
             for name in contestants:
-                row = {**named, "contestant": name}
+                row = {**named, "contestant": name, "load": _load()}
                 own = Path(folder) / name
                 own.mkdir()
                 yield {**row, **self._run(name, fixed, moving, own, case, pair)}
 
     def _run(self, name: str, fixed: Path, moving: Path, folder: Path, case: Case, pair: Pair) -> dict[str, Any]:
+        other = case.other_contrast or self.contrast is not Contrast.SAME
         python = sys.executable if name in OURS else self.python
         command = [python, "-m", "DiffusionCore.benchmark.contestant", name, fixed, moving, folder]
-        command += ["--threads", str(self.threads), *(["--other-contrast"] if case.other_contrast else [])]
+        command += ["--threads", str(self.threads), *(["--other-contrast"] if other else [])]
         root = str(Path(DiffusionCore.__file__).parent.parent)
         environment = {**os.environ, **dict.fromkeys(_THREADS, str(self.threads)), "PYTHONPATH": root}
         try:
@@ -92,6 +105,11 @@ class Race:
             return {"status": f"failed (exit code {done.returncode}): {last[:200]}"}
         cost = json.loads((folder / COST).read_text(encoding="utf-8"))
         return {"status": "ok", **cost, **score(pair, read_transform(folder / TRANSFORM))}
+
+
+def _load() -> float | None:
+    """Return the mean number of running processes over the last minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def _at(volume: Volume, spacing: float | None) -> Volume:

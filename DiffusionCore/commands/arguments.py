@@ -30,6 +30,10 @@ def add_run_arguments(parser: argparse.ArgumentParser, method: str | None = None
     text = "deformable: how much change of volume is damped, 0 to 1; less gives more overlap, more a more regular field"
     add("--divergence", type=float, metavar="X", help=text)
     add("--spacing", type=float, metavar="MM", help="deformable: of the images at the finest level (default: 2)")
+    measures = ["automatic", "local-correlation", "mind"]
+    text = "deformable: what is made alike: the local correlation, for images of one contrast or its inverse; the "
+    text += "self-similarity context (MIND-SSC), for others; or one of them, as the images are (default: automatic)"
+    add("--measure", choices=measures, help=text)
     text = "deformable: a network that estimates the field before it is refined (default: none)"
     add("--learned", metavar="NAME|PATH", help=text)
     text = "with --learned, if it samples: how many fields are drawn at once, whose spread is reported; 0 for one "

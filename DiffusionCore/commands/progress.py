@@ -44,6 +44,9 @@ class PoliteStop:
 class StepBar:
     """An ``on_step`` that draws the steps, the phase and its similarity on stderr.
 
+    That is the mutual information of the coarse images on which a registration measures its steps; what a report says
+    is taken from the images as they are.
+
     ``total`` steps are expected; where the registration ends earlier, the bar does, too.
     Where stderr is not a terminal it writes one line per phase instead.
     """
@@ -57,7 +60,7 @@ class StepBar:
 
     def __call__(self, step: Step) -> None:
         similarity = step.metrics.get("mutual_information")
-        text = "" if similarity is None else f"MI {similarity:.3f}"
+        text = "" if similarity is None else f"MI of coarse images {similarity:.3f}"
         if self._bar.disable:
             if step.phase != self._phase:
                 sys.stderr.write(f"step {step.index:3d}  time {step.time:.2f}  {step.phase} {text}\n")

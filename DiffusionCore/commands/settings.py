@@ -10,6 +10,7 @@ from DiffusionCore.affine.polish import PolishSettings
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.commands import guidance
 from DiffusionCore.deformable.learned import LearnedSettings
+from DiffusionCore.deformable.measures import MEASURES
 from DiffusionCore.deformable.sampled import KIND as SAMPLED
 from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
@@ -25,7 +26,7 @@ from DiffusionCore.registration import (
 from DiffusionCore.transforms.affine import Group
 
 _OWNERS = (
-    (("preset", "divergence", "spacing", "learned", "samples"), ("deformable",)),
+    (("preset", "divergence", "spacing", "measure", "learned", "samples"), ("deformable",)),
     (("patience", *guidance.OPTIONS), ("deformable", "published-diffusereg")),
 )
 
@@ -75,7 +76,10 @@ def _deformable(options: argparse.Namespace) -> DeformableSettings:
 
 
 def _refinement(options: argparse.Namespace) -> RefinementSettings | None:
-    changes = {name: value for name in ("divergence", "spacing") if (value := getattr(options, name)) is not None}
+    given = {name: getattr(options, name) for name in ("divergence", "spacing", "measure")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if "measure" in changes:
+        changes["measure"] = MEASURES[options.measure]()
     if options.preset != "none":
         return replace(RefinementSettings.of(Preset(options.preset or "default")), **changes)
     if changes:

@@ -1,10 +1,10 @@
 """Refinement of a velocity field down an energy, to which guidance is added: for what a force alone cannot say.
 
-With w the velocity in voxels of its grid, summed over these voxels (r2: squared local correlation, mean of both ways)::
+With w the velocity in voxels of its grid, summed over these voxels (s: how alike the images are, mean of both ways)::
 
-    E(w) = similarity sum(1 - r2) + smoothness (0.15 sum |grad w|^2 + 0.5 sum (div w)^2) + guidance
+    E(w) = similarity sum(1 - s) + smoothness (0.15 sum |grad w|^2 + 0.5 sum (div w)^2) + guidance
 
-The derivative of r2 by the displacement at x stands for that by w at x (our own shortcut: a direction of descent, in
+The derivative of s by the displacement at x stands for that by w at x (our own shortcut: a direction of descent, in
 half of the time that the exact one takes); so it does for a target segment. Adam (Kingma and Ba, ICLR 2015) goes down.
 Landmarks are no term: after each of its steps the velocity is drawn to them (``LandmarkPull``).
 """

@@ -22,16 +22,18 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, interpolate
 
 from DiffusionCore.affine.foreground import extent, working_volume
+from DiffusionCore.deformable.contrast import linearity
+from DiffusionCore.deformable.measures import AutomaticMeasure, Measure
 from DiffusionCore.deformable.smoothing import Spacing
 from DiffusionCore.interpolation import inside, moved_voxels, pull, pull_at
-from DiffusionCore.losses import LocalCorrelation, force, with_gradient
+from DiffusionCore.losses import Comparison, force, with_gradient
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform, lattice, voxel_centers
 from DiffusionCore.transforms.displacement import sample_field, voxel_vectors
 from DiffusionCore.transforms.velocity import Velocity, flow
 
-_SMALL = 50.0  # mm of radius; what is smaller is seen finer
+SMALL = 50.0  # mm of radius; what is smaller is seen finer
 _FEWEST = 4  # voxels of a velocity along an axis
 _FEW = 5  # cells; of more, one more or less changes their size by less than a tenth
 _REACH = 0.55  # of a voxel of the finest velocity: how far the grids go beyond the outer voxel centers of the fixed one
@@ -47,7 +49,8 @@ class Level:
         flow_grid: of the velocity, which has the same borders.
         nominal: spacing of the velocity, mm, that lengths in voxels are meant for; axes may differ from it.
         images: the moving and the fixed image with their gradients (2, 4, K, J, I): what is warped.
-        correlation: with the fixed and the moving image, which they are compared to.
+        measure: of how alike the images are.
+        comparison: by it with the fixed and the moving image.
         segments: the same of a moving and a fixed segment that are to meet, if there are any: 1 inside, 0 outside.
     """
 
@@ -55,7 +58,8 @@ class Level:
     flow_grid: Grid
     nominal: float
     images: Tensor
-    correlation: LocalCorrelation
+    measure: Measure
+    comparison: Comparison
     segments: Tensor | None = None
 
     @property
@@ -79,17 +83,17 @@ class Level:
         return moved_voxels(shifts, self.grid.shape)
 
     def similarity(self, velocity: Tensor) -> float:
-        """Return the squared local correlation, 0..1, the mean of both directions."""
+        """Return how alike the images are, the mean of both directions."""
         warped = pull(self.images[:, :1], self.coordinates(self.flows(velocity)), fill=None)
-        return float(self.correlation.value(warped).mean())
+        return float(self.comparison.value(warped).mean())
 
     def similarity_under(self, transform: Transform | None) -> float:
-        """Return the squared local correlation, 0..1, under a ``transform`` that acts before the affine one, if any."""
+        """Return how alike the images are under a ``transform`` that acts before the affine one, if any."""
         warped = self.images[:1, :1]
         if transform is not None:
             shift = voxel_vectors(transform.displacement_on(self.grid), self.grid).to(warped.device)
             warped = pull_at(warped, shift[None])
-        return float(self.correlation.value(torch.cat([warped, self.images[1:, :1]]))[0])
+        return float(self.comparison.value(torch.cat([warped, self.images[1:, :1]]))[0])
 
     def force(self, coordinates: Tensor) -> tuple[float, Tensor]:
         """Return the similarity at ``coordinates``, and the update (3, K, J, I) of the velocity that raises it most.
@@ -98,7 +102,7 @@ class Level:
         the other one gains at about the same point by moving the opposite way, as their velocities are v and -v (our
         own; exact for small v).
         """
-        values, forces = force(self.correlation, self.images, coordinates)
+        values, forces = force(self.comparison, self.images, coordinates)
         return float(values.mean()), self._joint(forces)
 
     def segment_force(self, coordinates: Tensor) -> Tensor:
@@ -144,7 +148,7 @@ def make_levels(
     *,
     spacing: float,
     count: int,
-    window: int,
+    measure: Measure | AutomaticMeasure,
     device: torch.device,
     segments: tuple[Volume, Volume] | None = None,
 ) -> list[Level]:
@@ -152,10 +156,11 @@ def make_levels(
 
     They are coarser where an image has no finer detail, and finer where its object is small. An axis that is coarser
     keeps its own spacing until the others have reached it. The grids reach beyond the fixed one, so that its voxels lie
-    between voxel centers of every velocity. ``segments`` are a fixed and a moving one that are to meet, not 0 inside.
+    between voxel centers of every velocity. ``measure`` says how they are compared. ``segments`` are a fixed and a
+    moving one that are to meet, not 0 inside.
     """
     radius = min(extent(fixed).radius, extent(moving).radius)
-    finest = max(spacing * min(1.0, radius / _SMALL), *(min(image.grid.spacing) for image in (fixed, moving)))
+    finest = max(spacing * min(1.0, radius / SMALL), *(min(image.grid.spacing) for image in (fixed, moving)))
     finest = _affordable(fixed.grid, finest)
     base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
     pair, weights = _pair(fixed, moving, affine, base, finest)
@@ -164,18 +169,20 @@ def make_levels(
         if segments is None
         else _pair(segment_mask(segments[0]), segment_mask(segments[1]), affine, base, finest)[0]
     )
+    if isinstance(measure, AutomaticMeasure):
+        measure = measure.chosen(linearity(pair))
     own = [max(finest, s) for s in fixed.grid.spacing]
     levels = []
     for number in reversed(range(count)):
         down = factors[number][::-1]
         grid, flow_grid = (_coarser(base, factors[n]) for n in (number, number + 1))
         images, counted = (avg_pool3d(image, down).to(device) for image in (pair, weights))
-        correlation = LocalCorrelation(images.flip(0), window=window, weights=counted)
+        comparison = measure.comparison(images.flip(0), counted)
         met = None if masks is None else with_gradient(avg_pool3d(masks, down).to(device), grid.spacing)
         images = with_gradient(images, grid.spacing).contiguous(memory_format=torch.channels_last_3d)
         # a grid that cannot get coarser is not stepped over
         nominal = min(finest * 2 ** (number + 1), max(s * f for s, f in zip(own, factors[number + 1], strict=True)))
-        levels.append(Level(grid, flow_grid, nominal, images, correlation, met))
+        levels.append(Level(grid, flow_grid, nominal, images, measure, comparison, met))
     return levels
 
 

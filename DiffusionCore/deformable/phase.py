@@ -25,7 +25,7 @@ from DiffusionCore.transforms.velocity import Velocity
 
 REFINE = "refine"
 GUIDE = "guide"  # a refinement for which the images do not count, as their affine alignment is not believed
-_ROUNDING = 1e-5  # of a local correlation
+_ROUNDING = 1e-5  # of how alike images are
 _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
 
 
@@ -43,7 +43,7 @@ def refine_steps(
 
     The transform of each is ``affine @ velocity``; of the last one it is that of ``last`` where nothing was gained,
     unless there is ``guidance``, which wants other things, too; its target segment stands for the ``segments``. Beside
-    the metrics of the ``account`` they have the "local_correlation" (0..1, mean of both ways) and "folding" (% of the
+    the metrics of the ``account`` they have that of the measure (at most 1, mean of both ways) and "folding" (% of the
     cells of the velocity).
     """
     start, phase = last.transform, REFINE
@@ -56,7 +56,7 @@ def refine_steps(
         affine,
         spacing=settings.spacing,
         count=len(settings.iterations),
-        window=settings.window,
+        measure=settings.measure,
         device=device,
         segments=segments,
     )
@@ -93,8 +93,8 @@ def doubted(step: Step) -> bool:
 def _measured(levels: list[Level], account: StepAccount, phase: str, transform: Transform, time: float) -> Step:
     level, (_, velocity) = levels[min(_MEASURED, len(levels) - 1)], split(transform, levels[0].grid)
     folding = 0.0 if velocity is None else 100 * folded_share(velocity.displacement)
-    correlation = level.similarity(level.enter(velocity))
-    return account.step(phase, transform, time, local_correlation=correlation, folding=folding)
+    alike = {level.measure.metric: level.similarity(level.enter(velocity))}
+    return account.step(phase, transform, time, **alike, folding=folding)
 
 
 def _more_alike(level: Level, affine: Affine, found: Velocity, start: Transform) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from DiffusionCore.affine.foreground import extent
 from DiffusionCore.affine.pipeline import AffineSettings
 from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import choose_device
@@ -14,6 +15,7 @@ from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.alignment import Alignment, shared_account
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.learned import FIELD, FieldEstimator, LearnedSettings, field_steps, load_learned
+from DiffusionCore.deformable.levels import SMALL
 from DiffusionCore.deformable.phase import GUIDE, doubted, refine_steps, time_of
 from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load_sampled
 from DiffusionCore.deformable.segments import read_segments
@@ -24,6 +26,8 @@ from DiffusionCore.deformable.steering import Wishes
 from DiffusionCore.models import find_model
 from DiffusionCore.space import Volume
 from DiffusionCore.transforms.affine import Affine
+
+_COARSEST = 8  # voxels in the radius of an object
 
 
 @dataclass(frozen=True)
@@ -113,17 +117,19 @@ class DeformablePipeline:
         With ``after``, an affine step, the affine registration goes on from it, and what follows it. After a step of
         a field that is being sampled, the sampling goes on from its velocity, noised up to its time. After another step
         that deforms, the refinement goes on from its velocity: at its time if a refinement made it, else from the
-        start. Without guidance, what comes out is never less alike, by the local correlation, than what the refinement
+        start. Without guidance, what comes out is never less alike, by the measure, than what the refinement
         started from.
 
         Raises:
             ConfigError: the step ``after`` deforms, and the settings have no refinement; or it was guided by landmarks
-                or a segment alone, and the settings have neither.
+                or a segment alone, and the settings have neither; or the spacing of the refinement is too coarse.
             StorageError, GeometryError: the labels of a target segment cannot be read.
             VolumeError: an image is constant, contains NaN, or is thinner than 4 voxels; or labels lack the target.
         """
         last, refinement, guidance = after, self.settings.refinement, self.settings.guidance
         leads = guidance is not None and guidance.leads
+        if refinement is not None:
+            _check_spacing(fixed, moving, refinement.spacing)
         segments = read_segments(guidance)  # what cannot be used is refused before any step
         if after is not None and after.phase == GUIDE and not leads:
             raise ConfigError(
@@ -153,6 +159,21 @@ class DeformablePipeline:
         if refinement is not None:
             for step in refine_steps(fixed, moving, last, refinement, guidance, segments, account, self._device):
                 yield step if teller is None else teller.refined(step)
+
+
+def _check_spacing(fixed: Volume, moving: Volume, spacing: float) -> None:
+    """Refuse a ``spacing`` (mm) at which too little of the smaller object is seen to deform it.
+
+    Raises:
+        ConfigError: it has fewer than 8 voxels in its radius.
+    """
+    radius = min(extent(fixed).radius, extent(moving).radius)
+    most = max(radius, SMALL) / _COARSEST
+    if spacing > most:
+        raise ConfigError(
+            f"The 'spacing' of {spacing:g} mm shows too little of an object of {radius:.0f} mm in radius. "
+            f"Choose at most {most:.1f} mm; 2 mm is the default."
+        )
 
 
 def _load_estimator(settings: LearnedSettings | SampledSettings | None, device: str) -> FieldEstimator | None:

@@ -1,4 +1,4 @@
-"""Refinement of a velocity field by the local correlation of both images, from coarse to fine."""
+"""Refinement of a velocity field by how alike both images are, from coarse to fine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refine(
 ) -> Iterator[Refined]:
     """Yield the states from ``velocity``, which lies on the level ``first``, after as many iterations there.
 
-    Whenever the local correlation has fallen, the updates of the level get half as long. A level ends when it has not
+    Whenever the images have got less alike, the updates of the level get half as long. A level ends when it has not
     gained enough within ``settings.patience`` iterations.
     """
     level_number, done = first

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from DiffusionCore.checks import check_range
+from DiffusionCore.deformable.measures import AutomaticMeasure, Measure
 
 
 class Preset(Enum):
@@ -27,13 +28,13 @@ class RefinementSettings:
         spacing: of the images at the finest level, mm; an axis that is coarser keeps its own spacing. An object smaller
             than 50 mm in radius has more detail per mm: there it is finer in proportion.
         iterations: the most per level, from the coarsest to the finest; each level is twice as fine as the one before.
-        window: voxels along a side of the cubes whose correlation counts.
+        measure: of how alike the images are.
         step: the longest update of the first iterations of a level, in voxels of the velocity.
         fluid: sigma of the Gaussian that smooths each update, in voxels of the velocity.
         elastic: how much the velocity diffuses per unit of ``step``, in squared voxels of the velocity.
         divergence: how much the change of volume is damped, likewise; the knob between overlap and regularity.
         patience: iterations within which a level must gain ``gain``, or it ends.
-        gain: the least relative gain of the local correlation.
+        gain: the least relative gain of the measure.
         show_every: iterations between two steps.
 
     Raises:
@@ -42,7 +43,7 @@ class RefinementSettings:
 
     spacing: float = 2.0
     iterations: tuple[int, ...] = (30, 20, 12)
-    window: int = 5
+    measure: Measure | AutomaticMeasure = field(default_factory=AutomaticMeasure)
     step: float = 0.5
     fluid: float = 0.6
     elastic: float = 0.04
@@ -58,8 +59,6 @@ class RefinementSettings:
         check_range(self, 0.0, 0.3, "elastic")  # beyond, an explicit step of diffusion is not stable
         check_range(self, 0.0, 1.0, "divergence", "gain")
         check_range(self, 1, math.inf, "patience", "show_every")
-        if self.window < 3 or self.window % 2 == 0:
-            raise ValueError(f"'window' must be an odd number of at least 3 voxels, got {self.window}")
         if not self.iterations or min(self.iterations) < 1:
             raise ValueError(f"'iterations' must name at least one level, each with 1 or more, got {self.iterations}")
 

@@ -111,6 +111,10 @@ def _texts(_):
         _("The settings must be plain numbers and text: by their names, not {settings}."),
         _("There is no method '{name}'. There are: {names}."),
         _(
+            "The 'spacing' of {spacing} mm shows too little of an object of {radius} mm in radius. "
+            "Choose at most {most} mm; 2 mm is the default."
+        ),
+        _(
             "The images were not believed to be aligned, so that only landmarks or a target segment can deform. "
             "Choose some, or start anew from a better initial transform."
         ),
@@ -151,6 +155,7 @@ def _texts(_):
         _("Overlap of {segment}"),
         _("Folding"),
         _("Local correlation"),
+        _("Self similarity"),
         _("Uncertainty, median"),
         _("Uncertainty, 95 % below"),
         _("Step"),

@@ -84,9 +84,9 @@ def builtInPresets() -> list[Preset]:
         Preset(
             "contrasts",
             _("Different contrasts"),
-            _("Affine, then a coarse deformation by a network that was trained on pairs of any contrasts."),
+            _("As Automatic, but a network that was trained on pairs of any contrasts begins the deformation."),
             DEFORMABLE,
-            {"learned": {"model": "voxelmorph"}, "refinement": None},
+            {"learned": {"model": "voxelmorph"}},
         ),
     ]
 

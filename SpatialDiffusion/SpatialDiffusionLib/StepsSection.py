@@ -10,7 +10,7 @@ from DiffusionCore.mrml.tables import digits
 
 from .Words import metricText, phaseText
 
-_EXPERT = ("local_correlation",)  # stands in the table of the steps only
+_EXPERT = ("local_correlation", "self_similarity")  # stand in the table of the steps only
 _UNITS = {"folding": " %"}
 
 

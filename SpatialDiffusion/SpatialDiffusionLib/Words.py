@@ -49,9 +49,10 @@ def phaseText(phase: str) -> str:
 def metricText(name: str) -> str:
     """Return what the core calls a metric ``name`` in the language of the user; a name that is new stays as it is."""
     known = {
-        "similarity": _("similarity"),
+        "similarity": _("coarse similarity"),
         "overlap": _("overlap"),
         "local_correlation": _("local correlation"),
+        "self_similarity": _("agreement of self-similarities"),
         "folding": _("folding"),
     }
     return known.get(name, name.replace("_", " "))

@@ -17,13 +17,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from DiffusionCore.affine.foreground import intensity_levels
+from DiffusionCore.benchmark.contrasts import Contrast, shown_in
 from DiffusionCore.deformable.learned import LearnedSettings, load_learned
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.sampled import SampledSettings
@@ -104,7 +104,7 @@ def brains(options: argparse.Namespace) -> None:
     """Print the overlap of labels on real pairs."""
     for folder in options.folders:
         fixed, moving = (read_volume(folder / f"{name}.nii.gz") for name in ("fixed", "moving"))
-        moving = CONTRASTS[options.contrast](moving)
+        moving = shown_in(moving, Contrast(options.contrast))
         labels = [read_volume(folder / f"{name}_seg.nii.gz") for name in ("fixed", "moving")]
         start = register(fixed, moving).transform
         say(f"{folder.name}, {options.contrast}: Dice, subcortical, cortex, SD ln J, CPU s")
@@ -120,27 +120,6 @@ def brains(options: argparse.Namespace) -> None:
 def warped_labels(labels: list[Volume], transform: Transform) -> np.ndarray:
     """Return the moving labels on the fixed grid."""
     return resample(labels[1], labels[0].grid, transform, interpolation=Interpolation.NEAREST).values
-
-
-def inverted(volume: Volume) -> Volume:
-    """Return ``volume`` with its foreground from bright to dark."""
-    return _changed(volume, lambda share: 1.05 - share)
-
-
-def remapped(volume: Volume) -> Volume:
-    """Return ``volume`` with a foreground whose middle intensities are the brightest."""
-    return _changed(volume, lambda share: 1.1 - 1.8 * abs(share - 0.55))
-
-
-def _changed(volume: Volume, curve: Callable[[np.ndarray], np.ndarray]) -> Volume:
-    dark, threshold, bright = intensity_levels(volume.values)
-    share = np.clip((volume.values.astype(np.float32) - dark) / (bright - dark), 0, 1)
-    return Volume(
-        np.where(volume.values > threshold, np.maximum(curve(share), 0.05), 0).astype(np.float32), volume.grid
-    )
-
-
-CONTRASTS = {"same": lambda volume: volume, "inverted": inverted, "remapped": remapped}
 
 
 def say(line: str) -> None:
@@ -160,7 +139,7 @@ def main() -> None:
     first.set_defaults(run=synthetic)
     second = commands.add_parser("brains")
     second.add_argument("folders", nargs="+", type=Path)
-    second.add_argument("--contrast", choices=CONTRASTS, default="same")
+    second.add_argument("--contrast", choices=[contrast.value for contrast in Contrast], default="same")
     second.add_argument("--samples", type=int, default=0, help="to draw in 15 steps, of a model that can be sampled")
     second.add_argument("--presets", nargs="+", default=["fast"], help="of the refinement")
     second.set_defaults(run=brains)

@@ -12,16 +12,18 @@ from shell_world import FIXED_GRID, TRUTH, world  # noqa: F401
 from strategies import oblique_grid, smooth_volume
 
 from DiffusionCore.__main__ import main
+from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.benchmark import contestant, race
 from DiffusionCore.benchmark.cases import find_cases
+from DiffusionCore.benchmark.contrasts import Contrast, shown_in
 from DiffusionCore.benchmark.cost import Cost
 from DiffusionCore.benchmark.page import write_page
-from DiffusionCore.benchmark.peers import Task, convexadam
+from DiffusionCore.benchmark.peers import Task, convexadam_centers
 from DiffusionCore.benchmark.scores import score
 from DiffusionCore.checks import StorageError
 from DiffusionCore.report import Pair, measure
 from DiffusionCore.space import Frame, Volume
-from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.storage.volumes import read_volume, write_volume
 from DiffusionCore.transforms import Affine, resample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +115,61 @@ def test_a_contestant_that_does_not_exist_is_answered_with_those_that_do(pairs, 
     assert "'hands'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("contrast", [Contrast.INVERTED, Contrast.REMAPPED])
+def test_another_contrast_keeps_background_and_foreground_and_turns_bright_tissue_dark(pairs, contrast):
+    image = find_cases(pairs)[1].pair().moving
+    shown, there = shown_in(image, contrast), foreground_mask(image)
+    assert shown.grid == image.grid
+    assert shown.values.min() == shown.values[~there].max() == 0
+    assert 0.05 <= shown.values[there].min() < shown.values[there].max() <= 1.1
+    bright = image.values > np.quantile(image.values[there], 0.9)
+    assert shown.values[bright].mean() < shown.values[there].mean()
+    assert shown_in(image, Contrast.SAME) is image
+
+
+def test_all_contestants_see_the_other_contrast(pairs, tmp_path):
+    seen = tmp_path / "seen.nii.gz"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncp "$5" "{seen}"\necho "$@" >&2\nexit 1\n')  # -m contestant NAME FIXED MOVING ...
+    python.chmod(0o755)
+    case = find_cases(pairs)[1]
+    (row,) = race.Race(contrast=Contrast.INVERTED, python=str(python)).run(case, ["greedy"])
+    assert row["contrast"] == "inverted"
+    assert row["status"].endswith("--other-contrast")
+    np.testing.assert_allclose(read_volume(seen).values, shown_in(case.pair().moving, Contrast.INVERTED).values)
+
+
+def test_the_page_shows_earlier_rows_too_and_those_that_are_run_anew_in_their_place(pairs, tmp_path, capsys):
+    row = {"data_set": "heads", "pair": "first", "contrast": "same", "spacing": None, "status": "ok", "load": 2.5}
+    earlier = [
+        {**row, "contestant": "greedy", "dice": 0.71, "log_deviation": 0.3, "cpu": 4.0},
+        {**row, "contestant": "ours", "contrast": "remapped", "dice": 0.82, "log_deviation": 0.2, "cpu": 2.0},
+        {**row, "contestant": "ours", "dice": 0.11, "log_deviation": 0.2, "cpu": 2.0},
+    ]
+    (tmp_path / "rows.json").write_text(json.dumps(earlier))
+    more = ["--only", "heads", "--ours", "", "--rows", tmp_path / "rows.json", "--note", "a quiet machine"]
+    assert benchmark(pairs, tmp_path / "results", *more) == 0
+    page = (tmp_path / "results" / "page.md").read_text()
+    assert "- a quiet machine\n" in page
+    assert "at most 2.5." in page
+    assert "- `ours`: `register --method deformable`" in page
+    assert "- `greedy`: greedy's affine and deformable registration: NCC" in page
+    same, other = page.split("## heads, images as they lie there")[1].split("## heads, moving image remapped")
+    assert same.index("| ours | 0.110") < same.index("| greedy | 0.710")
+    assert "| ours | 0.820" in other
+    anew = ["--only", "heads", "--ours", "", "--peers", "greedy", "--rows", tmp_path / "rows.json"]
+    assert benchmark(pairs, tmp_path / "results", *anew) == 0
+    kept = json.loads((tmp_path / "results" / "report.json").read_text())
+    assert [(r["contestant"], r["contrast"], r["status"]) for r in kept] == [
+        ("ours", "same", "ok"),
+        ("greedy", "same", "not installed"),
+        ("ours", "remapped", "ok"),
+    ]
+    (tmp_path / "rows.json").write_text("[1]")
+    assert benchmark(pairs, tmp_path / "results", *anew) == 2
+    assert "no report.json of a benchmark" in capsys.readouterr().err
+
+
 def test_one_that_cannot_be_started_takes_its_reason_to_the_page_and_the_others_run_on(pairs, tmp_path):
     rows = race.Race(python=str(tmp_path / "no python")).run(find_cases(pairs)[1], ["greedy", "elastix"])
     assert [row["status"].endswith("does not run: No such file or directory") for row in rows] == [True, True]
@@ -178,7 +235,7 @@ def test_convexadam_sees_air_beyond_a_ct(tmp_path, monkeypatch):
     task = Task(tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz", tmp_path, other_contrast=True, threads=1)
     write_volume(task.fixed, ct)
     write_volume(task.moving, part)
-    convexadam(task, Cost())
+    convexadam_centers(task, Cost())
     assert shown[0].max() <= part.values.max() < 0
 
 

@@ -15,6 +15,7 @@ from DiffusionCore.affine.steps import Step
 from DiffusionCore.checks import ConfigError, VolumeError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.deformable.levels import make_levels
+from DiffusionCore.deformable.measures import CorrelationMeasure
 from DiffusionCore.deformable.pipeline import DeformablePipeline, DeformableSettings
 from DiffusionCore.deformable.refinement import refine
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
@@ -74,7 +75,9 @@ def apart(first, second):
 def alike(transform, fixed, moving, affine=SHIFT):
     """Return the local correlation, by which a refinement measures itself, on its finest level."""
     spacing, device = REFINEMENT.spacing, torch.device("cpu")
-    level = make_levels(fixed, moving, affine, spacing=spacing, count=3, window=5, device=device)[-1]
+    level = make_levels(fixed, moving, affine, spacing=spacing, count=3, measure=CorrelationMeasure(), device=device)[
+        -1
+    ]
     return level.similarity_under(affine.inverse() @ transform)
 
 
@@ -181,7 +184,9 @@ def test_stopped_early_the_last_step_is_the_result():
 def test_no_velocity_is_longer_than_its_updates_together_where_an_image_is_small_or_thin(slices, spacing, count):
     fixed, moving, _, _ = pair()
     thin = Volume(fixed.values[:slices] + fixed.values[12], FIXED.resized((36, 42, slices)))
-    levels = make_levels(thin, moving, SHIFT, spacing=spacing, count=count, window=5, device=torch.device("cpu"))
+    levels = make_levels(
+        thin, moving, SHIFT, spacing=spacing, count=count, measure=CorrelationMeasure(), device=torch.device("cpu")
+    )
     settings, longest = RefinementSettings(iterations=(10,) * count), 0.0
     for state in refine(levels, torch.zeros(3, *levels[0].flow_grid.shape), settings):
         longest += settings.step * levels[state.level].nominal
@@ -231,7 +236,6 @@ def test_presets_take_more_time_for_more_detail():
         {"spacing": 0.0},
         {"iterations": ()},
         {"iterations": (8, 0)},
-        {"window": 4},
         {"divergence": -0.1},
         {"divergence": float("nan")},
         {"step": 0.0},
@@ -242,6 +246,15 @@ def test_presets_take_more_time_for_more_detail():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RefinementSettings(**wrong)
+
+
+def test_a_spacing_that_shows_nothing_of_the_object_is_refused_before_any_step():
+    fixed, moving, _, _ = pair()
+    settings = replace(SETTINGS, refinement=replace(REFINEMENT, spacing=30.0))
+    steps = []
+    with pytest.raises(ConfigError, match=r"30 mm shows too little of an object of \d+ mm in radius.* at most 6\.2 mm"):
+        register(fixed, moving, settings, initial_transform=SHIFT, on_step=steps.append)
+    assert steps == []
 
 
 def test_settings_with_nothing_to_do_are_refused():
@@ -266,7 +279,9 @@ def test_thin_images_are_refined():
 
 def test_the_grids_are_nested_and_hold_the_fixed_voxels_between_their_centers():
     fixed, moving, _, _ = pair()
-    levels = make_levels(fixed, moving, SHIFT, spacing=2.0, count=3, window=5, device=torch.device("cpu"))
+    levels = make_levels(
+        fixed, moving, SHIFT, spacing=2.0, count=3, measure=CorrelationMeasure(), device=torch.device("cpu")
+    )
     corners = FIXED.map([(0, 0, 0), tuple(n - 1 for n in FIXED.size)], Frame.VOXEL, Frame.RAS)
     for level in levels:
         assert all(n % m == 0 for n, m in zip(level.grid.size, level.flow_grid.size, strict=True))

@@ -17,6 +17,7 @@ from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.field_diffusion import FieldDiffusionConfig, FieldStatistics
 from DiffusionCore.deformable.guidance import Guidance, LandmarkPair, Landmarks, PreferredDirection, TargetSegment
 from DiffusionCore.deformable.learned import LearnedSettings
+from DiffusionCore.deformable.measures import SelfSimilarityMeasure
 from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
@@ -90,10 +91,12 @@ def test_the_deformable_method_takes_a_preset_and_its_knobs(world, script):  # n
     assert world.register("--method", "deformable", "--learned", "samples") == 0
     assert world.register("--preset", "none", "--learned", "other") == 0
     assert world.register("--preset", "none", "--learned", "samples", "--samples", "0") == 0
-    default, accurate, fast, learned, sampled, alone, unsampled = (call.settings for call in script.calls)
+    assert world.register("--method", "deformable", "--measure", "mind") == 0
+    default, accurate, fast, learned, sampled, alone, unsampled, other = (call.settings for call in script.calls)
     assert default == DeformableSettings()
     assert learned == DeformableSettings(learned=LearnedSettings("other"))
     assert sampled == DeformableSettings(learned=SampledSettings("samples"))
+    assert other == DeformableSettings(refinement=RefinementSettings(measure=SelfSimilarityMeasure()))
     assert alone == DeformableSettings(refinement=None, learned=LearnedSettings("other"))
     assert unsampled == DeformableSettings(refinement=None, learned=LearnedSettings("samples"))
     assert accurate.affine.polish.group is Group.RIGID
@@ -215,6 +218,12 @@ def test_a_bar_grows_only_beyond_its_total(monkeypatch):
         monkeypatch.setattr(inner, "disable", True)
 
 
+def test_the_line_of_a_phase_says_that_its_similarity_is_that_of_coarse_images(capsys):
+    with StepBar(2) as bar:
+        bar(Step(0, "center", 1.0, Affine.identity(), {"mutual_information": 0.25}))
+    assert "center MI of coarse images 0.250" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("more", [[], ["--model", "none"]])
 def test_without_a_model_the_published_method_says_which_there_are_and_how_to_train_one(refused, more):
@@ -241,6 +250,7 @@ def test_without_any_model_of_the_kind_it_says_none(refused, installed):
         (["--method", "published-diffusereg", "--model", "mine"], "'published-diffusereg' is needed"),
         (["--method", "affine", "--preset", "fast"], "--preset belongs to --method deformable"),
         (["--group", "rigid", "--learned", "mine"], "--learned belongs to --method deformable"),
+        (["--method", "affine", "--measure", "mind"], "--measure belongs to --method deformable"),
         (["--preset", "none"], "--preset none leaves nothing that deforms"),
         (["--preset", "none", "--learned", "other", "--spacing", "3"], "--spacing belongs to a refinement"),
         (["--preset", "none", "--learned", "other", "--smoothness", "2"], "'guidance' needs a 'refinement'"),

@@ -23,7 +23,7 @@ PLACES = (
     "DiffusionCore/deformable/pipeline.py",
     "SpatialDiffusion/SpatialDiffusionLib/Logic.py",
 )
-METRICS = ("similarity", "overlap", "local_correlation")  # of a step, each a curve
+METRICS = ("similarity", "overlap", "local_correlation", "self_similarity")  # of a step, each a curve
 OF_PROGRAMMERS = {"ValueError", "TypeError", "MessageError"}  # their texts are for whoever writes a program
 # what the panel says in its own words, what goes into the log, or into the description of a node
 OWN = (

@@ -14,6 +14,7 @@ from DiffusionCore.affine.pipeline import AffineSettings
 from DiffusionCore.affine.published_pipeline import PublishedSettings
 from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.diffusereg_pipeline import PublishedDiffuseRegSettings
+from DiffusionCore.deformable.learned import LearnedSettings
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import GRADED, Graded
@@ -61,7 +62,9 @@ def test_advanced_says_how_fine_a_deformation_is_and_how_much_it_keeps_volumes(p
     assert settings.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.5)
     assert settings.affine.fractions == Graded.spread(5).values
     assert from_dict(DeformableSettings, presets.settingsOf(only, 5, "fast")).affine is None
-    assert from_dict(DeformableSettings, presets.settingsOf(contrasts, 5, "accurate")).refinement is None
+    learned = from_dict(DeformableSettings, presets.settingsOf(contrasts, 5, "accurate", 0.5))
+    assert learned.learned == LearnedSettings()
+    assert learned.refinement == settings.refinement
 
 
 def test_the_preset_for_different_contrasts_uses_a_model_that_is_shipped(presets):

@@ -34,9 +34,11 @@ def test_a_phase_that_is_new_is_shown_as_it_is_called(words):
 
 
 def test_the_line_of_a_step_has_units_and_leaves_out_what_only_experts_know(library):
-    step = KeptStep(3, "refine", 0.25, {"similarity": 0.83, "local_correlation": 0.48, "folding": 0.0})
+    step = KeptStep(
+        3, "refine", 0.25, {"similarity": 0.83, "local_correlation": 0.48, "self_similarity": 0.9, "folding": 0.0}
+    )
     text = library("StepsSection").stepText(step)
-    assert text == "deformation  |  t 0.25  |  similarity 0.83  |  folding 0.00 %"
+    assert text == "deformation  |  t 0.25  |  coarse similarity 0.83  |  folding 0.00 %"
 
 
 @pytest.fixture
