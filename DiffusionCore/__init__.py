@@ -33,6 +33,10 @@ _NAMES = {
     "deformable.guidance": ("Guidance", "LandmarkPair", "Landmarks", "PreferredDirection", "TargetSegment"),
     "registration": ("Registration", "register"),
     "deformation.strength": ("random_velocity",),
+    "synthesis.subject": ("Segmentation", "Subject"),
+    "synthesis.settings": ("SynthesisSettings",),
+    "synthesis.synthesizer": ("Synthesizer",),
+    "synthesis.pairs": ("write_pairs",),
 }
 _HOMES = {name: f"DiffusionCore.{module}" for module, names in _NAMES.items() for name in names}
 

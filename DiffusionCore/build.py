@@ -14,6 +14,7 @@ from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserCo
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
+from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint
 
@@ -23,6 +24,7 @@ NETWORKS = {
     "published-voxelmorph": (PublishedVoxelMorph, PublishedVoxelMorphConfig),
     "voxelmorph": (VoxelMorph, VoxelMorphConfig),
     "diffusereg": (LoopDenoiser, LoopDenoiserConfig),
+    "drdm": (RecoveryNetwork, RecoveryConfig),
     "published-diffusereg": (DiffuseReg, DiffuseRegConfig),
     "image": (ImageDenoiser, ImageDenoiserConfig),
 }

@@ -95,6 +95,10 @@ class Synthesizer:
             f"because {refused[-1]}. Choose a smaller strength or wider limits."
         )
 
+    def deformed(self, field: Displacement) -> Subject:
+        """Return the images and segmentations of the case seen through ``field``, on its grid."""
+        return Subject(self.subject.name, self._resampled(field), self._segmentations(field))
+
     def _draft(self, generator: torch.Generator) -> _Draft:
         grid = self.subject.images[0].grid
         anatomy, settings = self.anatomy, self.settings
@@ -108,22 +112,28 @@ class Synthesizer:
         )
         whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
         field = Displacement.of(whole, grid)
-        segmentations = tuple(
-            Segmentation(resample(each.volume, grid, field, interpolation=Interpolation.NEAREST), each.names)
-            for each in self.subject.segmentations
-        )
+        segmentations = self._segmentations(field)
         labels = [LabelStatistics.of(each.volume.values, settings.limits.counted) for each in segmentations]
         checks = check_sample(anatomy, deformation, whole, field, labels, settings.limits)
         return _Draft(whole, field, segmentations, checks)
 
-    def _images(self, field: Displacement, generator: torch.Generator) -> tuple[Volume, ...]:
-        images = [
+    def _segmentations(self, field: Displacement) -> tuple[Segmentation, ...]:
+        return tuple(
+            Segmentation(resample(each.volume, field.grid, field, interpolation=Interpolation.NEAREST), each.names)
+            for each in self.subject.segmentations
+        )
+
+    def _resampled(self, field: Displacement) -> tuple[Volume, ...]:
+        return tuple(
             resample(image, field.grid, field, fill=background)
             for image, background in zip(self.subject.images, self._background, strict=True)
-        ]
-        if self.settings.intensity:
-            images = [changed_intensities(i, self.settings.intensity, generator=generator) for i in images]
-        return tuple(images)
+        )
+
+    def _images(self, field: Displacement, generator: torch.Generator) -> tuple[Volume, ...]:
+        images = self._resampled(field)
+        if not self.settings.intensity:
+            return images
+        return tuple(changed_intensities(i, self.settings.intensity, generator=generator) for i in images)
 
     def _landmarks(self, whole: Transform) -> NDArray[np.float64] | None:
         """Return the landmarks of the case where they lie in the variant."""

@@ -23,6 +23,7 @@ from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
+from DiffusionCore.training.recovery import RecoveryRecipe, RecoveryRecipeConfig
 from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
 
@@ -33,7 +34,7 @@ _FOLDS = "folds of the cortex that differ between the two images"
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe by its class, the defaults of its configuration and of the loop, and what its card says of the data."""
+    """A recipe by its class, the defaults of its configuration and of the loop, and its card: data and terms of use."""
 
     recipe: type
     config: Any
@@ -74,6 +75,8 @@ _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     image_terms="signal",
     network=DiffuseRegConfig(SwinConfig(24, (2, 2, 2), (3, 6, 12)), roles="told"),
 )
+_OWN_IMAGES = "a folder of images of the user"
+_OWN_TERMS = "the terms of the images it was trained on"
 RECIPES = {
     "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
     "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
@@ -92,6 +95,13 @@ RECIPES = {
         f"{_HEADS}; {_SHAPES}",
     ),
     "diffusereg": Entry(VelocityDiffusionRecipe, _DIFFUSEREG, _DIFFUSEREG_SETTINGS, f"{_HEADS}; {_SHAPES}; {_FOLDS}"),
+    "drdm": Entry(
+        RecoveryRecipe,
+        RecoveryRecipeConfig(),
+        LoopSettings(steps=50_000, clip=1.0, average=0.995),
+        _OWN_IMAGES,
+        _OWN_TERMS,
+    ),
     "published-diffusereg": Entry(
         DiffuseRegRecipe,
         DiffuseRegRecipeConfig(),

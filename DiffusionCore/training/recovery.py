@@ -1,0 +1,170 @@
+"""Recipe of the recovery network: real images without any annotation, deformed at random; it learns what was done.
+
+Of a stationary velocity the last increment, the whole, and the velocity itself are one function up to a known factor
+(measured, too: no difference), so the target is the unit velocity; nothing has to be divided by a small level.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from DiffusionCore.checks import StorageError, check_range
+from DiffusionCore.deformation.random_fields import MultiScale
+from DiffusionCore.deformation.recovery import canonical_grid, seen_on
+from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
+from DiffusionCore.space import Grid
+from DiffusionCore.storage.files import suffix_of
+from DiffusionCore.storage.volumes import VOLUME_SUFFIXES, read_volume
+from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
+from DiffusionCore.training.image_batches import displaced, foreground
+from DiffusionCore.transforms.affine import algebra_matrix, map_points
+from DiffusionCore.transforms.base import voxel_centers
+from DiffusionCore.transforms.displacement import pull_at
+from DiffusionCore.transforms.velocity import flow
+
+_OUTSIDE = 0.1  # weight of the velocity where there is no tissue, beside 1 inside
+
+
+class DeformedImages(NamedTuple):
+    """A batch: ``images`` (B, 1, K, J, I), ``levels`` (B,) mm, ``units`` and ``mask`` on the lattice of the network."""
+
+    images: Tensor
+    levels: Tensor
+    units: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class RecoveryRecipeConfig:
+    """What is drawn.
+
+    Attributes:
+        data: folder of images (files named *_seg.* and the like are left out).
+        held_out: the last so many images, by name, are not used.
+        batch: images in a batch.
+        scales: mm, of the random velocities; the level is drawn log-uniform between those of the network.
+        rotation, scale, translation: rad, log, mm: deviations of a small random affine map of the natural image. A
+            large one hides the coarsest part of a deformation, which is nearly affine.
+        network: the network.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    data: str = ""
+    held_out: int = 0
+    batch: int = 2
+    scales: tuple[float, ...] = (8.0, 16.0, 32.0, 64.0)
+    rotation: float = 0.06
+    scale: float = 0.04
+    translation: float = 3.0
+    network: RecoveryConfig = field(default_factory=RecoveryConfig)
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, math.inf, "batch")
+        check_range(self, 0, math.inf, "held_out", "rotation", "scale", "translation")
+
+
+class RecoveryRecipe:
+    """Train a ``RecoveryNetwork`` on a folder of images (see the module docstring)."""
+
+    kind = "drdm"
+
+    def __init__(self, config: RecoveryRecipeConfig, *, images: Tensor | None = None, seed: int = 0) -> None:
+        self.config = config
+        self.batch = config.batch
+        self._given = images
+
+    @functools.cached_property
+    def images(self) -> Tensor:
+        """The natural images (N, 1, K, J, I), each about its own center, read at first use."""
+        if self._given is not None:
+            return self._given
+        return read_images(image_files(self.config.data, self.config.held_out), self.config.network)
+
+    @functools.cached_property
+    def _grid(self) -> Grid:
+        spacing = self.config.network.spacing
+        return Grid(self.config.network.size, (spacing, spacing, spacing)).with_center((0.0, 0.0, 0.0))
+
+    def network(self) -> RecoveryNetwork:
+        """Return an untrained network that carries the template: the mean of all images and their mirror images."""
+        network = RecoveryNetwork(self.config.network)
+        mean = self.images.mean(0, keepdim=True)
+        network.template.copy_((mean + mean.flip(-1)) / 2)
+        return network
+
+    def draw(self, generator: torch.Generator) -> DeformedImages:
+        """Return deformed images with the velocities that deformed them."""
+        config = self.config
+        chosen = torch.randint(len(self.images), (config.batch,), generator=generator)
+        mirrored = torch.rand(config.batch, 1, 1, 1, 1, generator=generator) < 0.5
+        natural = torch.where(mirrored, self.images[chosen].flip(-1), self.images[chosen])
+        low, high = config.network.smallest, config.network.largest
+        levels = low * (high / low) ** torch.rand(config.batch, generator=generator)
+        law = MultiScale(config.scales)
+        units = torch.stack([law.draw(self._grid, generator=generator) for _ in range(config.batch)])
+        shifts = flow(levels.view(-1, 1, 1, 1, 1) * units / config.network.spacing)
+        posed = self._affine_offsets(generator)
+        images = displaced(natural, shifts + pull_at(posed, shifts))
+        images = draw_gamma(images, spread=0.15, generator=generator)
+        images = draw_noise(draw_bias(images, spread=0.1, generator=generator), generator=generator)
+        inside = foreground(images)
+        images = images / ((images * inside).sum((1, 2, 3, 4)) / inside.sum((1, 2, 3, 4))).view(-1, 1, 1, 1, 1)
+        block = config.network.block
+        mask = F.avg_pool3d(inside.float(), block)
+        return DeformedImages(images, levels, F.avg_pool3d(units, block), mask)
+
+    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the weighted mean squared error of the unit velocity, and the share of its variance that is found."""
+        drawn = DeformedImages(*batch)
+        found = network(drawn.images, drawn.levels).float()
+        weights = _OUTSIDE + (1 - _OUTSIDE) * drawn.mask
+        error = (weights * (found - drawn.units).square()).sum() / (3 * weights.sum())
+        within = (drawn.mask * (found - drawn.units).square()).sum() / (drawn.mask * drawn.units.square()).sum()
+        return error, {"found": 1 - within.item()}
+
+    def _affine_offsets(self, generator: torch.Generator) -> Tensor:
+        """Return the displacements (B, 3, K, J, I), voxels, of small random affine maps about the center."""
+        config = self.config
+        deviations = [config.rotation] * 3 + [config.translation] * 3 + [config.scale] * 3 + [0.0] * 3
+        numbers = torch.randn(config.batch, 12, generator=generator) * torch.tensor(deviations)
+        points = voxel_centers(self._grid, dtype=torch.float32).reshape(-1, 3)
+        moved = map_points(torch.linalg.matrix_exp(algebra_matrix(numbers)), points) - points
+        return (moved / config.network.spacing).mT.reshape(config.batch, 3, *self._grid.shape)
+
+
+def image_files(folder: str, held_out: int) -> list[Path]:
+    """Return the images in ``folder`` by name, but for segmentations and the last ``held_out``.
+
+    Raises:
+        StorageError: the folder is not there, or holds no image to train on.
+    """
+    place = Path(folder)
+    if not folder or not place.is_dir():
+        raise StorageError(
+            f"The recipe drdm learns from a folder of images, but '{folder}' is none. Add data=FOLDER to the command."
+        )
+    files = sorted(p for p in place.iterdir() if suffix_of(p) in VOLUME_SUFFIXES and "_seg" not in p.name)
+    kept = files[: len(files) - held_out]
+    if not kept:
+        raise StorageError(f"'{folder}' holds {len(files)} images, of which {held_out} are held out: none is left.")
+    return kept
+
+
+def read_images(files: list[Path], network: RecoveryConfig) -> Tensor:
+    """Return the images as a network sees them: (N, 1, K, J, I), float32."""
+    volumes = [read_volume(path) for path in files]
+    for path, volume in zip(files, volumes, strict=True):
+        volume.require_registrable(path.name)
+    seen = [seen_on(volume, canonical_grid(volume, network.size, network.spacing)) for volume in volumes]
+    return torch.cat(seen)

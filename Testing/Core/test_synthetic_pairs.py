@@ -1,0 +1,54 @@
+"""Pairs for registration: the written truth is what lies between the two images."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from synthesis_world import GRID, case
+
+from DiffusionCore.commands.inputs import read_list
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.metrics import dice
+from DiffusionCore.space import Frame, Volume
+from DiffusionCore.storage.transforms import read_transform
+from DiffusionCore.storage.volumes import read_volume
+from DiffusionCore.synthesis.pairs import registration_pair, write_pairs
+from DiffusionCore.synthesis.settings import SynthesisSettings
+from DiffusionCore.synthesis.subject import Subject
+from DiffusionCore.synthesis.synthesizer import Synthesizer
+from DiffusionCore.transforms import resample
+
+SETTINGS = SynthesisSettings(symmetry="off", strength=1.0)
+
+
+def test_the_truth_takes_the_moving_image_to_the_fixed_one():
+    """A linear ramp is interpolated nearly without error; labels agree but for their rims."""
+    ramp = case()
+    points = GRID.map(np.stack(np.meshgrid(*map(range, GRID.shape), indexing="ij")[::-1], -1), Frame.VOXEL, Frame.RAS)
+    image = Volume((points @ (1.0, 2.0, -0.5) + 500).astype(np.float32), GRID)
+    synthesizer = Synthesizer(Subject("ramp", (image,), ramp.segmentations), SETTINGS)
+    pair = registration_pair(synthesizer, 1, seed=3)
+    moved = resample(pair.moving.images[0], GRID, pair.truth).values
+    inner = (slice(5, -5),) * 3
+    assert np.abs(moved - pair.fixed.images[0].values)[inner].max() < 0.5
+    assert np.abs(pair.moving.images[0].values - pair.fixed.images[0].values)[inner].mean() > 1
+    labels = resample(pair.moving.segmentations[0].volume, GRID, pair.truth, interpolation=Interpolation.NEAREST)
+    assert dice(labels.values, pair.fixed.segmentations[0].volume.values)[3] > 0.88
+
+
+def test_pairs_on_disk_are_a_list_that_evaluate_reads_and_are_gone_on_with(tmp_path):
+    synthesizer = Synthesizer(case(), SETTINGS)
+    assert list(write_pairs(synthesizer, tmp_path, 1, seed=3)) == [0]
+    first = (tmp_path / "anna_0000" / "truth.h5").stat().st_mtime_ns
+    assert list(write_pairs(synthesizer, tmp_path, 2, seed=3)) == [0, 1]
+    assert (tmp_path / "anna_0000" / "truth.h5").stat().st_mtime_ns == first
+    rows = read_list(tmp_path / "pairs.csv")
+    assert [row["name"] for row in rows] == ["anna_0000", "anna_0001"]
+    pair = registration_pair(synthesizer, 1, seed=3)
+    for name in ("fixed", "moving"):
+        written = read_volume(tmp_path / rows[1][name])
+        np.testing.assert_array_equal(written.values, getattr(pair, name).images[0].values)
+        assert (tmp_path / rows[1][f"{name}_segmentation"]).is_file()
+    points = torch.from_numpy(GRID.map([(15, 20, 12), (20, 25, 18)], Frame.VOXEL, Frame.RAS))
+    truth = read_transform(tmp_path / rows[1]["truth"])
+    torch.testing.assert_close(truth.map(points), pair.truth.map(points), atol=1e-3, rtol=0)
