@@ -187,8 +187,8 @@ def field_steps(
         gained = field.guided or estimate.alike > best.alike
         spread = {} if estimate.spread is None else {"spread": float(estimate.spread.values.mean())}
         if not gained and (estimate.time == 0 or field.settles):
-            told = None if best.spread is None else Spread(best.spread)
-            yield replace(account.step(FIELD, kept, **spread), spread=told)
+            known = best.spread or estimate.spread  # of the start, samples say at least how much they differ
+            yield replace(account.step(FIELD, kept, **spread), spread=None if known is None else Spread(known))
             return
         transform = start @ estimate.velocity
         if field.settles:

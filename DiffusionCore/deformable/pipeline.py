@@ -98,6 +98,11 @@ class DeformablePipeline:
         learned = settings.learned
         self._calibrations = Calibrations() if learned is None else load_calibrations(find_model(learned.model))
 
+    @property
+    def spacing(self) -> float:
+        """The mm between the voxels that the network sees of a head; 0 without a network."""
+        return 0.0 if self._learned is None else self._learned.spacing
+
     @torch.inference_mode()
     def steps(
         self,

@@ -109,16 +109,16 @@ class Witness:
         fixed, self._moving = working_volume(fixed, spacing), working_volume(moving, spacing)
         self.grid = seen_grid(fixed, spacing)
         self._fixed, self._start = seen(fixed, self.grid, Affine.identity()), start
-        self._points = voxel_centers(self.grid)
-        self._aligned = start.map(self._points)
+        self.points = voxel_centers(self.grid)
+        self._aligned = start.map(self.points)
 
     def clues(self, found: Transform, transform: Transform, spread: Volume | None) -> dict[str, Tensor]:
         """Return ln of every clue (K, J, I) about ``transform``, which was refined from what a network ``found``."""
-        reached = transform.map(self._points)
+        reached = transform.map(self.points)
         moved = seen(self._moving, self.grid, transform)
         alike, variance = _locally(self._fixed[0, 0], moved[0, 0])
         known = {
-            "disagreement": (found.map(self._points) - reached).norm(dim=-1),
+            "disagreement": (found.map(self.points) - reached).norm(dim=-1),
             "size": (reached - self._aligned).norm(dim=-1),
             "unlike": 1 - alike,
             "flat": variance,
@@ -156,9 +156,9 @@ class Teller:
 
     def _told(self, step: Step, found: Step, *, refined: bool) -> Step:
         calibration = self._calibrations.of(refined=refined, sampled=self._sampled)
-        if step.time > 0 or calibration is None:
-            return replace(step, spread=found.spread)
         known = None if found.spread is None else found.spread.values
+        if step.time > 0 or calibration is None or (known is None and "spread" in calibration.weights):
+            return replace(step, spread=found.spread)
         values = calibration.state(self._witness.clues(found.transform, step.transform, known))
         return replace(step, spread=Spread(Volume(values.numpy(), self._witness.grid), True, calibration.localizes))
 
