@@ -7,11 +7,10 @@ from collections.abc import Collection
 from DiffusionCore.affine.pipeline import CAUTION
 from DiffusionCore.affine.steps import Spread
 from DiffusionCore.deformable.landmarks import followed
-from DiffusionCore.deformable.phase import GUIDE, REFINE
-from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.start import split
-from DiffusionCore.registration import Settings
+from DiffusionCore.registration import DeformableSettings, PublishedDiffuseRegSettings, Settings
 from DiffusionCore.space import Grid
+from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
 
 NO_SAFE_POSE = (
@@ -30,10 +29,9 @@ def cautions(
     ``spread`` that does not say where errors are.
     """
     said = [NO_SAFE_POSE] if CAUTION in phases else []
-    landmarks = None
-    if isinstance(settings, DeformableSettings) and settings.guidance is not None:
-        landmarks = settings.guidance.landmarks
-    if landmarks is not None and not {REFINE, GUIDE}.isdisjoint(phases):
+    guidance = settings.guidance if isinstance(settings, DeformableSettings | PublishedDiffuseRegSettings) else None
+    landmarks = None if guidance is None else guidance.landmarks
+    if landmarks is not None and not isinstance(result, Affine):
         outside = int((~followed(landmarks, fixed, split(result, fixed)[0])).sum())
         if outside:
             said.append(
