@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from DiffusionCore.kernels import kernels_for
+
 Spacing = tuple[float, float, float]
 _AXES = (-1, -2, -3)  # of i, j, k
 _SMALLEST = 1e-4  # weights of a Gaussian below this are left out
@@ -18,14 +20,13 @@ _SMALLEST = 1e-4  # weights of a Gaussian below this are left out
 
 def gaussian(field: Tensor, sigma: float, spacing: Spacing) -> Tensor:
     """Return ``field`` smoothed by a Gaussian of ``sigma`` mm, sampled at the voxels."""
-    for axis, voxel in zip(_AXES, spacing, strict=True):
-        width = sigma / voxel
-        reach = math.floor(width * math.sqrt(-2 * math.log(_SMALLEST)))
-        weights = [math.exp(-0.5 * (n / width) ** 2) for n in range(1, reach + 1)]
-        total = 1 + 2 * sum(weights)
-        smooth = field / total
+    sides = [_gaussian_weights(sigma / voxel) for voxel in spacing]
+    if kernels := kernels_for(field):
+        return kernels.convolve(field.reshape(-1, *field.shape[-3:]), sides).view(field.shape)
+    for axis, (middle, *weights) in zip(_AXES, sides, strict=True):
+        smooth = field * middle
         for distance, weight in enumerate(weights, 1):
-            smooth = torch.add(smooth, _both_sides(field, axis, distance), alpha=weight / total)
+            smooth = torch.add(smooth, _both_sides(field, axis, distance), alpha=weight)
         field = smooth
     return field
 
@@ -35,9 +36,11 @@ def diffused(field: Tensor, amount: float, spacing: Spacing) -> Tensor:
 
     It is stable while the sum over the axes of ``amount`` / spacing^2 stays below 1/2.
     """
+    shares = [amount / voxel**2 for voxel in spacing]
+    if kernels := kernels_for(field):
+        return kernels.diffuse(field.reshape(-1, *field.shape[-3:]), shares).view(field.shape)
     result = field
-    for axis, voxel in zip(_AXES, spacing, strict=True):
-        share = amount / voxel**2
+    for axis, share in zip(_AXES, shares, strict=True):
         result = torch.add(result, _both_sides(field, axis, 1) - 2 * field, alpha=share)
     return result
 
@@ -53,9 +56,19 @@ def divergence_damped(vectors: Tensor, amount: float, spacing: Spacing) -> Tenso
 
     That is a step down the energy of the squared divergence: it opposes change of volume, not shear or rotation.
     """
+    if kernels := kernels_for(vectors):
+        return kernels.damp_divergence(vectors, amount, [1 / (2 * voxel) for voxel in spacing])
     change = divergence(vectors, spacing)
     slope = torch.stack([_difference(change, axis, voxel) for axis, voxel in zip(_AXES, spacing, strict=True)])
     return torch.add(vectors, slope, alpha=amount)
+
+
+def _gaussian_weights(width: float) -> list[float]:
+    """Return the weights in the middle and at one side of a Gaussian of ``width`` voxels; both sides add up to 1."""
+    reach = math.floor(width * math.sqrt(-2 * math.log(_SMALLEST)))
+    weights = [math.exp(-0.5 * (n / width) ** 2) for n in range(1, reach + 1)]
+    total = 1 + 2 * sum(weights)
+    return [1 / total, *(weight / total for weight in weights)]
 
 
 def _difference(field: Tensor, axis: int, voxel: float) -> Tensor:

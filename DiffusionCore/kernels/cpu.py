@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from DiffusionCore.kernels import pixels, points, reading, windows
+from DiffusionCore.kernels import pixels, points, reading, stencils, windows
 from DiffusionCore.kernels.compilation import divided
 
 _ROW = 512  # points that are read together
@@ -120,6 +120,35 @@ def look_up(bins: Tensor, positions: Tensor, counted: Tensor, tables: Tensor) ->
     return slope
 
 
+def convolve(field: Tensor, weights: Sequence[Sequence[float]]) -> Tensor:
+    """Return ``field`` (N, K, J, I) convolved along i, j and k by ``weights``: the middle, one side."""
+    field = field.detach().contiguous()
+    for axis, one_side in enumerate(weights):
+        out, taps = torch.empty_like(field), field.new_tensor(one_side)
+        divided(stencils.convolve, len(field) * field.shape[1], field.numpy(), taps.numpy(), axis, out.numpy())
+        field = out
+    return field
+
+
+def diffuse(field: Tensor, shares: Sequence[float]) -> Tensor:
+    """Return ``field`` (N, K, J, I) plus its second differences along i, j and k times ``shares``."""
+    out = torch.empty_like(field, memory_format=torch.contiguous_format)
+    divided(stencils.diffuse, len(field) * field.shape[1], *_arrays(field, field.new_tensor(shares)), out.numpy())
+    return out
+
+
+def damp_divergence(vectors: Tensor, amount: float, shares: Sequence[float]) -> Tensor:
+    """Return ``vectors`` (3, K, J, I) plus ``amount`` times the gradient of their divergence.
+
+    ``shares`` take the difference of two neighbors of a voxel along i, j and k to a derivative.
+    """
+    along, change = vectors.new_tensor(shares), vectors.new_empty(1, *vectors.shape[1:])
+    out = torch.empty_like(vectors, memory_format=torch.contiguous_format)
+    divided(stencils.diverge, vectors.shape[1], *_arrays(vectors, along), change.numpy())
+    divided(stencils.climb, vectors.shape[1], *_arrays(vectors, change, amount * along), out.numpy())
+    return out
+
+
 def test_itself() -> None:
     """Raise an error if kernels do not compile, or do not give what torch gives."""
     ramp = torch.arange(24.0).view(1, 1, 2, 3, 4)
@@ -168,6 +197,10 @@ def _pull_pixels(image: Tensor, coordinates: Tensor) -> Tensor:
     tasks = len(where) * -(-where.shape[1] // _ROW)
     divided(pixels.pull, tasks, source.numpy(), where.numpy(), _ROW, out.numpy())
     return out.view(*coordinates.shape[:4], pixels.WIDTH).movedim(-1, 1)
+
+
+def _arrays(*tensors: Tensor) -> list[Any]:
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 def _tasks(where: Tensor, row: int) -> int:

@@ -59,7 +59,7 @@ def read(image, matrices, points, turn, values, gradient, inside, first, last):
 
 @compiled
 def _window(position, most):
-    """Return the first of the four bins that a cubic B-spline about ``position`` reaches, and its place between bins."""
+    """Return the first of four bins that a cubic B-spline about ``position`` reaches, and its place between bins."""
     kind = type(position)
     first = min(max(np.floor(position), kind(1)), kind(most))
     return int(first) - 1, position - first

@@ -16,6 +16,7 @@ from torch.testing import assert_close
 from DiffusionCore.affine.sampling import Sampler
 from DiffusionCore.affine.similarity import mutual_information_slope
 from DiffusionCore.checks import ConfigError
+from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_at
 from DiffusionCore.kernels import VARIABLE, kernels_for
 from DiffusionCore.losses import LocalCorrelation
@@ -191,6 +192,17 @@ def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(tmp_path
     assert done.stdout.strip() == "[8.5, 8.5] True"
     assert "Without" not in done.stderr
     assert not list(tmp_path.rglob("*.nbc"))
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (1, 7, 5), (6, 1, 8), (5, 9, 1), (2, 2, 2)])
+def test_fields_are_smoothed_as_torch_smoothes_them(shape):
+    spacing = (1.0, 0.8, 3.0)
+    vectors = random(3, *shape)
+    for sigma in (0.2, 0.9, 4.0):
+        check(lambda sigma=sigma: gaussian(vectors, sigma, spacing))
+    check(lambda: gaussian(vectors[:1, None], 1.0, spacing))
+    check(lambda: diffused(vectors, 0.1, spacing))
+    check(lambda: divergence_damped(vectors, 0.2, spacing))
 
 
 def test_samples_of_an_affine_registration_are_those_of_torch():
