@@ -194,6 +194,24 @@ def test_no_velocity_is_longer_than_its_updates_together_where_an_image_is_small
     assert all(level.nominal < 1.1 * max(level.spacing) for level in levels)
 
 
+def levels_of(**wanted):
+    fixed, moving, _, _ = pair()
+    return make_levels(fixed, moving, SHIFT, measure=CorrelationMeasure(), device=torch.device("cpu"), **wanted)
+
+
+def test_levels_that_no_detail_of_the_images_is_left_for_are_left_out():
+    assert len(levels_of(spacing=3.0, count=3)) == 3
+    finer = levels_of(spacing=3.0 / 4, count=5)
+    assert len(finer) == 3
+    assert min(finer[-1].grid.spacing) == pytest.approx(min(MOVING.spacing))
+
+
+def test_the_velocity_has_the_grid_of_the_images_or_a_coarser_one():
+    for same, half in zip(levels_of(spacing=4.0, count=2, coarser=0), levels_of(spacing=4.0, count=2), strict=True):
+        assert same.flow_grid == same.grid
+        assert half.nominal == pytest.approx(2 * same.nominal)
+
+
 class Doubtful:
     """An affine registration that does not believe its result."""
 
