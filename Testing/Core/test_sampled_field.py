@@ -15,11 +15,16 @@ from DiffusionCore.deformable.sampled import SampledField, SampledSettings, load
 from DiffusionCore.deformable.settings import RefinementSettings
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
 from DiffusionCore.diffusion.schedules import LinearBetas
+from DiffusionCore.metrics import point_error
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
 from DiffusionCore.networks.precision import Precision
 from DiffusionCore.registration import register
+from DiffusionCore.space import Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-from DiffusionCore.transforms.displacement import voxel_vectors
+from DiffusionCore.training.field_pairs import FieldPairsConfig, draw_field_pairs
+from DiffusionCore.training.head_pool import draw_head_pool
+from DiffusionCore.transforms import Affine, Velocity, voxel_centers
+from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
 
 NETWORK = LoopDenoiserConfig(widths=(8, 16), embedding=8)
 CONFIG = VelocityDiffusionConfig(LinearBetas(60, 1e-3, 0.2), deviation=0.5)
@@ -170,3 +175,20 @@ def test_settings_out_of_range_are_refused_by_name(change):
 def test_the_settings_survive_json(learned):
     settings = DeformableSettings(learned=learned)
     assert from_json(DeformableSettings, to_json(settings)) == settings
+
+
+@pytest.mark.parametrize("settings", [LearnedSettings("diffusereg", passes=2), SampledSettings(passes=3, samples=4)])
+def test_the_shipped_model_finds_a_part_of_deformations_that_it_never_saw_estimated_or_sampled(settings):
+    pool = draw_head_pool(1, generator=torch.Generator().manual_seed(123))
+    config = FieldPairsConfig(deviation=(3.5, 3.5), folded=1.0)
+    pairs = draw_field_pairs(pool, config, 2, generator=torch.Generator().manual_seed(1))
+    coarse = velocity_grid(config.grid, 2)
+    field = load_learned(settings) if isinstance(settings, LearnedSettings) else load_sampled(settings)
+    for fixed, moving, velocity in zip(pairs.fixed, pairs.moving, pairs.velocities, strict=True):
+        truth = Velocity(ras_vectors(velocity, coarse), coarse)
+        points = voxel_centers(config.grid)[fixed[0] > 0]
+        volumes = (Volume(image[0].numpy(), config.grid) for image in (fixed, moving))
+        *_, last = field.estimates(*volumes, Affine.identity())
+        before, after = (point_error(one, truth, points).mean() for one in (Affine.identity(), last.velocity))
+        assert after < 0.85 * before
+        assert 1 < last.spread.values.max() < 30

@@ -265,8 +265,10 @@ def test_no_model_is_selected_unless_by_the_user(host):
 
 
 def test_shipped_models_are_listed_and_need_no_use(host):
-    assert [(row[0], row[4]) for row in host.models] == [("pose", "Shipped"), ("voxelmorph", "Shipped")]
-    for row in range(2):
+    assert [(row[0], row[4]) for row in host.models] == [
+        (name, "Shipped") for name in ("diffusereg", "pose", "voxelmorph")
+    ]
+    for row in range(3):
         host.modelsTable.selectRow(row)
         assert not host.useButton.isEnabled()
 
