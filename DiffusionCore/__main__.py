@@ -11,6 +11,7 @@ from typing import NoReturn
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.commands import (
     benchmark,
+    calibrate,
     evaluate,
     evaluate_images,
     generate,
@@ -65,7 +66,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         epilog="--debug after any command shows where an error came from.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (register, synthesize, generate, sample, evaluate, evaluate_images, benchmark, models, train):
+    for command in (
+        register,
+        synthesize,
+        generate,
+        sample,
+        evaluate,
+        evaluate_images,
+        benchmark,
+        models,
+        train,
+        calibrate,
+    ):
         command.add_parser(commands)
     options, late = parser.parse_known_args(arguments)
     if late and (not hasattr(options, "settings") or any(argument.startswith("-") for argument in late)):

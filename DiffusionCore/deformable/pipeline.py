@@ -87,8 +87,13 @@ class DeformableSettings:
 class DeformablePipeline:
     """Registers pairs as ``settings`` say; the networks are loaded once.
 
+    Attributes:
+        settings: see their type.
+        calibrations: of the model of the field, by which the ends of its phases say how wrong they may be.
+
     Raises:
         CheckpointError: a model is not to be found, damaged or of another kind.
+        StorageError: its calibration cannot be read.
     """
 
     def __init__(self, settings: DeformableSettings, *, device: str = "auto") -> None:
@@ -96,7 +101,7 @@ class DeformablePipeline:
         self._alignment = Alignment(settings.affine, device=device)
         self._learned = _load_estimator(settings.learned, device)
         learned = settings.learned
-        self._calibrations = Calibrations() if learned is None else load_calibrations(find_model(learned.model))
+        self.calibrations = Calibrations() if learned is None else load_calibrations(find_model(learned.model))
 
     @property
     def spacing(self) -> float:
@@ -158,7 +163,7 @@ class DeformablePipeline:
                 course = {"known": known, "time": 1.0 if known is None else last.time}
                 estimator = replace(estimator, seed=generator.initial_seed(), wishes=wishes, **course)
             witness = Witness(fixed, moving, start, estimator.spacing)
-            teller = Teller(self._calibrations, witness, sampled=isinstance(estimator, SampledField))
+            teller = Teller(self.calibrations, witness, sampled=isinstance(estimator, SampledField))
             for step in field_steps(estimator, fixed, moving, start, account):
                 yield (last := teller.field(step))
         if refinement is not None:

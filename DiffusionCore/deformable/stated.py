@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import working_volume
@@ -61,6 +62,10 @@ class Calibration:
         """Whether s says where errors are."""
         return self.report.get("within", 0.0) >= LOCALIZES
 
+    def stated(self, clues: dict[str, NDArray]) -> NDArray:
+        """Return s at some points (N,), mm."""
+        return self.state({name: torch.from_numpy(clue) for name, clue in clues.items()}).numpy()
+
     def state(self, clues: dict[str, Tensor]) -> Tensor:
         """Return s (K, J, I), mm."""
         told = torch.stack([weight * clues[name] for name, weight in self.weights.items()])
@@ -76,6 +81,12 @@ class Calibrations:
     def of(self, *, refined: bool, sampled: bool) -> Calibration | None:
         """Return the one for such a result, if it was measured."""
         return next((e for e in self.entries if (e.refined, e.sampled) == (refined, sampled)), None)
+
+    def replaced(self, other: Calibrations) -> Calibrations:
+        """Return these with those of ``other`` in place of the ones for the same results."""
+        made = {(entry.refined, entry.sampled) for entry in other.entries}
+        kept = tuple(entry for entry in self.entries if (entry.refined, entry.sampled) not in made)
+        return Calibrations(kept + other.entries)
 
 
 def load_calibrations(weights: Path) -> Calibrations:

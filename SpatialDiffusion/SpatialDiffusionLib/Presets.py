@@ -130,7 +130,14 @@ def missingNote(preset: Preset, choose: Callable[[str, str], None]) -> Note:
     return Note(text, Icon.ERROR, _("Use Automatic"), tip, lambda: choose("preset", AUTOMATIC))
 
 
-def settingsOf(preset: Preset, steps: int = 0, detail: str = Detail.DEFAULT.value, damping: float = DAMPING) -> dict:
+def draws(preset: Preset) -> bool:
+    """Return whether ``preset`` draws its samples in one run, and needs no repetitions for the uncertainty."""
+    return "samples" in (preset.settings.get("learned") or {})
+
+
+def settingsOf(
+    preset: Preset, steps: int = 0, detail: str = Detail.DEFAULT.value, damping: float = DAMPING, samples: int = 1
+) -> dict:
     """Return the settings of ``preset``, with what Advanced says of them.
 
     Args:
@@ -138,8 +145,11 @@ def settingsOf(preset: Preset, steps: int = 0, detail: str = Detail.DEFAULT.valu
         steps: of the diffusion; 0 leaves their number to the preset.
         detail: how much time for how much detail of a deformation (DiffusionCore.deformable.settings.Preset).
         damping: of the change of volume by a deformation.
+        samples: of a field that is sampled; 1 leaves their number to the preset.
     """
     settings = dict(preset.settings)
+    if draws(preset) and samples > 1:
+        settings["learned"] = {**settings["learned"], "samples": samples}
     if preset.method == DEFORMABLE and steps and settings.get("affine", {}) is not None:
         settings["affine"] = {"fractions": gradedFractions(steps)}
     if refines(preset):

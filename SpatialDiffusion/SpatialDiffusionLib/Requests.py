@@ -19,10 +19,12 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         initial=parameters.initialTransform,
         steering=steeringOf(parameters, preset),
         method=preset.method,
-        settings=Presets.settingsOf(preset, parameters.steps, parameters.detail, parameters.damping),
+        settings=Presets.settingsOf(
+            preset, parameters.steps, parameters.detail, parameters.damping, parameters.samples
+        ),
         device=parameters.device,
         seed=parameters.seed,
-        samples=parameters.samples,
+        samples=1 if Presets.draws(preset) else parameters.samples,
         keep_steps=parameters.keepSteps,
         translate=coreText,
     )
