@@ -43,6 +43,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--scale", type=float, default=0.0, metavar="X", help="deviation of a random log-scale (default: none)")
     add("--translation", type=float, default=0.0, metavar="MM", help="deviation of a random shift (default: none)")
     add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
+    text = "a network (kind drdm) that makes the deformations more natural (default: none)"
+    add("--model", metavar="NAME|PATH", help=text)
     add("--format", choices=["nnunet", "drdm", "bids"], default="nnunet", help="of the set (default: %(default)s)")
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
@@ -89,6 +91,7 @@ def _order(options: argparse.Namespace) -> Order:
             scale=options.scale,
             translation=options.translation,
             intensity=options.intensity,
+            model=options.model,
         )
     except ValueError as error:
         raise ConfigError(f"The settings are refused: {error}.") from error

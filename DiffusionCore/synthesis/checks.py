@@ -13,7 +13,8 @@ from DiffusionCore.metrics import jacobian_statistics
 from DiffusionCore.space import Frame
 from DiffusionCore.synthesis.anatomy import Anatomy
 from DiffusionCore.synthesis.labels import LabelStatistics, largest_factor
-from DiffusionCore.synthesis.settings import Limits
+from DiffusionCore.synthesis.plausibility import Scores
+from DiffusionCore.synthesis.settings import SynthesisSettings
 from DiffusionCore.transforms import Displacement, Transform
 from DiffusionCore.transforms.folding import folded_share
 
@@ -33,6 +34,7 @@ class SampleChecks:
         outside_percent: of the tissue, that left the field of view.
         largest_volume_change: the largest factor by which a label grew or shrank.
         volume_changes: the factor of every label, by segmentation.
+        scores: of the volumes of the labels against a reference, if there is one.
         refused: why the variant cannot be used; empty if it can.
     """
 
@@ -44,6 +46,7 @@ class SampleChecks:
     outside_percent: float
     largest_volume_change: float
     volume_changes: tuple[dict[int, float], ...]
+    scores: Scores | None
     refused: tuple[str, ...]
 
     def summary(self) -> dict[str, Any]:
@@ -57,7 +60,8 @@ class SampleChecks:
             for name in ("wanted_displacement_mm", "outside_percent", "largest_volume_change")
         }
         changes = [{str(k): round(v, 3) for k, v in each.items()} for each in self.volume_changes]
-        return {**numbers, **rest, "volume_changes": changes}
+        scores = {} if self.scores is None else {f"{k}_z": round(v, 3) for k, v in self.scores._asdict().items()}
+        return {**numbers, **rest, **scores, "volume_changes": changes}
 
 
 def check_sample(
@@ -66,7 +70,7 @@ def check_sample(
     whole: Transform,
     field: Displacement,
     labels: Sequence[LabelStatistics],
-    limits: Limits,
+    settings: SynthesisSettings,
 ) -> SampleChecks:
     """Return what is to be said of a variant.
 
@@ -76,8 +80,9 @@ def check_sample(
         whole: all that was done, points of the variant to points of the case.
         field: ``whole`` on the grid of the images.
         labels: of the deformed segmentations.
-        limits: what has to be met.
+        settings: what has to be met.
     """
+    limits = settings.limits
     folding = 100 * folded_share(field)
     tissue = np.zeros(field.grid.shape, bool)
     i, j, k = np.rint(field.grid.map(anatomy.region.numpy(), Frame.RAS, Frame.VOXEL)).astype(int).T
@@ -89,11 +94,15 @@ def check_sample(
     largest = max((largest_factor(each) for each in changes), default=1.0)
     lost = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.lost(b)})
     broken = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.broken(b)})
+    scores = settings.reference.scores(labels[0].volumes) if settings.reference is not None and labels else None
+    asymmetry, shares = (0.0, 0.0) if scores is None else scores
     found = {
         f"{folding:.3g} % of the field folds": folding > 0 or jacobian.minimum <= 0,
         f"the mean displacement is {moved:.2f} mm": abs(moved - anatomy.wanted) > _NEAR * anatomy.wanted,
         f"{100 * outside:.2g} % of the tissue left the field of view": outside > limits.outside,
         f"a label changed its volume by a factor of {largest:.2f}": largest > limits.volume_change,
+        f"both sides differ (z {asymmetry:.1f})": asymmetry > limits.asymmetry,
+        f"the volumes of the labels are unusual (z {shares:.1f})": shares > limits.shares,
         f"lost labels {_listed(lost)}": bool(lost),
         f"other parts of labels {_listed(broken)}": bool(broken),
     }
@@ -106,6 +115,7 @@ def check_sample(
         100 * outside,
         largest,
         changes,
+        scores,
         tuple(text for text, wrong in found.items() if wrong),
     )
 

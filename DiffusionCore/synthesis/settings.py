@@ -8,6 +8,7 @@ from typing import Literal
 
 from DiffusionCore.checks import check_range
 from DiffusionCore.deformation.strength import Strength
+from DiffusionCore.synthesis.plausibility import VolumeReference
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Limits:
         volume_change: by which factor a label may grow or shrink at most.
         counted: voxels, the smallest label whose volume and parts are checked; smaller ones must only be left over.
         outside: the largest share of the tissue that leaves the field of view.
+        asymmetry, shares: the largest z-scores of the volumes of labels, where there is a reference
+            (``plausibility``): those of 14 or 15 of 15 real brains stay below.
         attempts: draws before a sample is given up.
 
     Raises:
@@ -27,11 +30,14 @@ class Limits:
     volume_change: float = 2.0
     counted: int = 100
     outside: float = 0.001
+    asymmetry: float = 2.0
+    shares: float = 1.6
     attempts: int = 20
 
     def __post_init__(self) -> None:
         check_range(self, 1, math.inf, "volume_change", "counted", "attempts")
         check_range(self, 0, 1, "outside")
+        check_range(self, 0, math.inf, "asymmetry", "shares")
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class SynthesisSettings:
         scale: deviation of the log-scale along each axis.
         translation: mm, deviation along each axis.
         intensity: probability that gamma, a smooth bias field and noise change each image.
+        model: name or path of a network (kind "drdm") that recovers the random deformations; None for none.
+        reference: of natural volumes of the labels of the first segmentation, to judge variants by.
         limits: what a variant has to pass.
 
     Raises:
@@ -61,6 +69,8 @@ class SynthesisSettings:
     scale: float = 0.0
     translation: float = 0.0
     intensity: float = 0.0
+    model: str | None = None
+    reference: VolumeReference | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.deformation.strength import random_velocity
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.space import Volume
 from DiffusionCore.synthesis.anatomy import Anatomy
 from DiffusionCore.synthesis.checks import SampleChecks, check_sample
+from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields
 from DiffusionCore.synthesis.intensity import changed_intensities
 from DiffusionCore.synthesis.labels import LabelStatistics
 from DiffusionCore.synthesis.settings import SynthesisSettings
@@ -69,6 +69,9 @@ class Synthesizer:
         self.subject = subject
         self.settings = settings or SynthesisSettings()
         self.anatomy = Anatomy.of(subject, self.settings)
+        model = self.settings.model
+        image = subject.images[0]
+        self._fields: FieldSource = RandomFields(image.grid) if model is None else RecoveredFields(image, model)
         self._background = [intensity_levels(image.values)[0] for image in subject.images]
 
     def variant(self, index: int, *, seed: int = 0) -> Variant:
@@ -102,19 +105,12 @@ class Synthesizer:
     def _draft(self, generator: torch.Generator) -> _Draft:
         grid = self.subject.images[0].grid
         anatomy, settings = self.anatomy, self.settings
-        deformation = random_velocity(
-            grid,
-            anatomy.wanted,
-            law=anatomy.law,
-            plane=anatomy.plane,
-            region=anatomy.region,
-            generator=generator,
-        )
+        deformation = self._fields.draw(anatomy, generator=generator)
         whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
         field = Displacement.of(whole, grid)
         segmentations = self._segmentations(field)
         labels = [LabelStatistics.of(each.volume.values, settings.limits.counted) for each in segmentations]
-        checks = check_sample(anatomy, deformation, whole, field, labels, settings.limits)
+        checks = check_sample(anatomy, deformation, whole, field, labels, settings)
         return _Draft(whole, field, segmentations, checks)
 
     def _segmentations(self, field: Displacement) -> tuple[Segmentation, ...]:

@@ -10,10 +10,14 @@ import pytest
 import torch
 from synthesis_world import GRID, LANDMARKS, NAMES, case
 
-from DiffusionCore.checks import GeometryError, VolumeError
+from DiffusionCore.checks import CheckpointError, GeometryError, VolumeError
+from DiffusionCore.config import to_dict
 from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.synthesis.labels import LabelStatistics, largest_factor
+from DiffusionCore.synthesis.plausibility import VolumeReference
 from DiffusionCore.synthesis.settings import Limits, SynthesisSettings
 from DiffusionCore.synthesis.subject import Segmentation, Subject
 from DiffusionCore.synthesis.synthesizer import SampleRefusedError, Synthesizer, sample_generator
@@ -148,6 +152,38 @@ def test_statistics_of_labels_count_volumes_and_parts():
     assert largest_factor({1: 0.0}) == math.inf
     split[0, 0, 9] = 0
     assert statistics.lost(LabelStatistics.of(split, counted=5)) == [2]
+
+
+def test_volumes_are_judged_against_those_of_real_cases():
+    real = [{1: 100 + 5 * n, 2: 100 + 5 * n + d, 3: 400} for n, d in enumerate((3, -2, 4, -5, 1))]
+    reference = VolumeReference.of(real, [(1, 2), (1, 7)])
+    assert reference.pairs == ((1, 2),)
+    assert reference.scores(real[2]).asymmetry < 1.5
+    assert reference.scores({1: 150, 2: 100, 3: 400}).asymmetry > 5
+    assert reference.scores({1: 300, 2: 300, 3: 400}).volume > 5
+    assert reference.scores({1: 100, 3: 400}) == (math.inf, math.inf)
+    with pytest.raises(ValueError, match="at least 3"):
+        VolumeReference.of(real[:2], [])
+
+
+def test_a_variant_of_unusual_volumes_is_drawn_again():
+    volumes = LabelStatistics.of(case().segmentations[0].volume.values, 1).volumes
+    real = [{value: round(count * (1 + n / 500)) for value, count in volumes.items()} for n in range(4)]
+    reference = VolumeReference.of([*real, {**real[0], 200: real[0][200] + 3}], [])
+    strict = replace(PLAIN, strength=1.0, reference=reference, limits=Limits(shares=0.1, attempts=2))
+    with pytest.raises(SampleRefusedError, match="volumes of the labels are unusual"):
+        Synthesizer(case(), strict).variant(0)
+
+
+def test_a_network_that_sees_nothing_leaves_random_fields_as_strong_as_asked(tmp_path):
+    network = RecoveryNetwork(RecoveryConfig(size=(24, 24, 24), channels=8, blocks=1, embedding=8))
+    path = tmp_path / "blind.safetensors"
+    save_checkpoint(path, Checkpoint("drdm", {"network": to_dict(network.config)}, network.state_dict(), {}))
+    made = Synthesizer(case(), replace(PLAIN, model=str(path))).variant(1)
+    assert made.checks.mean_displacement_mm == pytest.approx(made.checks.wanted_displacement_mm, rel=0.15)
+    assert made.checks.folding_percent == 0
+    with pytest.raises(CheckpointError, match="no model"):
+        Synthesizer(case(), replace(PLAIN, model="nobody"))
 
 
 def test_what_does_not_lie_on_the_grid_of_the_image_is_refused():
