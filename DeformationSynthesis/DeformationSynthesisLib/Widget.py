@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import ensure_packages
 from DiffusionCore.mrml.panel import ParameterPanel
+from DiffusionCore.mrml.texts import core_text
 
 
 class DeformationPanel(ParameterPanel):
@@ -26,11 +27,11 @@ class DeformationPanel(ParameterPanel):
     def _deform(self, *_checked):
         chosen = self.parameters
         try:
-            ensure_packages("DeformationSynthesis")
+            ensure_packages("DeformationSynthesis", translate=core_text)
             with slicer.util.WaitCursor():
                 output = self.logic.deform(chosen.inputVolume, chosen.outputVolume, chosen.strengthMm, chosen.seed)
         except DiffusionCoreError as error:
-            self.say(str(error))
+            self.say(core_text(str(error)))
             return
         chosen.outputVolume = output
         slicer.util.setSliceViewerLayers(background=chosen.inputVolume, foreground=output, foregroundOpacity=0.5)

@@ -5,8 +5,8 @@ import time
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import ensure_packages
+from DiffusionCore.mrml.texts import core_text
 
-from .CoreTexts import coreText
 from .TrainingStates import TrainingFacts
 from .Words import installingText
 
@@ -72,7 +72,7 @@ class FollowedTraining:
         try:
             action()
         except DiffusionCoreError as error:
-            self.failure = coreText(str(error))
+            self.failure = core_text(str(error))
 
     def facts(self, problem) -> TrainingFacts:
         """Return what holds now; ``problem`` is why no training can be started."""
@@ -92,7 +92,7 @@ class FollowedTraining:
             secondsLeft=run.seconds_left,
             best=run.best,
             resumable=run.resumable,
-            message=coreText(run.message),
+            message=core_text(run.message),
         )
 
     def _launch(self, start) -> None:
@@ -101,7 +101,7 @@ class FollowedTraining:
         self._installing = ""
 
     def _startWithPackages(self, start) -> None:
-        ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=coreText)
+        ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=core_text)
         self.run = start()
 
     def _sayInstalling(self, name, number, of) -> None:

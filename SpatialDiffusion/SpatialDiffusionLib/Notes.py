@@ -5,8 +5,8 @@ from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.checks import Severity, findings
 from DiffusionCore.mrml.fixes import FixAction
+from DiffusionCore.mrml.texts import core_text
 
-from .CoreTexts import coreText
 from .NoteRow import Note
 from .States import Icon
 
@@ -32,28 +32,28 @@ class Notes:
     def about(self, request, missing) -> tuple[Note | None, str]:
         """Return the note for the row, or None, and why ``request`` cannot run; empty if it can."""
         found = findings(request)
-        problem = next((coreText(finding.text) for finding in found if finding.prevents), "")
+        problem = next((core_text(finding.text) for finding in found if finding.prevents), "")
         if missing:
             return self._missingNote(missing), problem or _("Install what is missing first.")
         spoken = (finding for finding in found if finding.severity is not Severity.OPEN)
-        finding = next((f for f in spoken if coreText(f.text) not in self._accepted), None)
+        finding = next((f for f in spoken if core_text(f.text) not in self._accepted), None)
         if finding is None:
             return None, problem
-        if finding.prevents and coreText(finding.text) == problem:
+        if finding.prevents and core_text(finding.text) == problem:
             problem = seeNote()
         return self._note(finding), problem
 
     def _missingNote(self, missing) -> Note:
         complaint = self.complaint
         if complaint is not None and complaint.fix is not None:
-            return self._noteWith(complaint.fix, coreText(str(complaint)), Icon.WARNING)
+            return self._noteWith(complaint.fix, core_text(str(complaint)), Icon.WARNING)
         text = _("Registration needs {packages}.").format(packages=", ".join(missing))
         tip = _("Install the Python packages that are missing. This is needed once.")
-        said = text if complaint is None else coreText(str(complaint))
+        said = text if complaint is None else core_text(str(complaint))
         return Note(said, Icon.WARNING, _("Install..."), tip, self._onInstall)
 
     def _note(self, finding) -> Note:
-        text, icon = coreText(finding.text), _ICONS[finding.severity]
+        text, icon = core_text(finding.text), _ICONS[finding.severity]
         return Note(text, icon) if finding.fix is None else self._noteWith(finding.fix, text, icon)
 
     def _noteWith(self, fix, text, icon) -> Note:

@@ -1,9 +1,9 @@
 """From the parameters of the panel to what the logic is asked for."""
 
 from DiffusionCore.mrml.request import RegistrationRequest
+from DiffusionCore.mrml.texts import core_text
 
 from . import Presets
-from .CoreTexts import coreText
 from .SteerSection import signatureOfSteering, steeringOf
 
 
@@ -26,7 +26,7 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         seed=parameters.seed,
         samples=1 if Presets.draws(preset) else parameters.samples,
         keep_steps=parameters.keepSteps,
-        translate=coreText,
+        translate=core_text,
     )
 
 

@@ -4,8 +4,8 @@ from DiffusionCore.jobs.events import FOLDING, SIMILARITY
 from DiffusionCore.jobs.failures import GPU_MEMORY
 from DiffusionCore.mrml.run import RunState
 from DiffusionCore.mrml.steering import count_of
+from DiffusionCore.mrml.texts import core_text
 
-from .CoreTexts import coreText
 from .States import End, Facts, Phase
 
 _PHASES = {
@@ -23,7 +23,7 @@ def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
     """
     return Facts(
         phase=_PHASES[run.state],
-        activity=coreText(run.activity),
+        activity=core_text(run.activity),
         step=_number(run),
         of=run.of,
         stepPhase=run.phase,
@@ -44,8 +44,8 @@ def endFacts(run, seconds) -> Facts:
         end=_ENDS[run.state],
         step=_number(run),
         of=run.of,
-        failure=coreText(run.message),
-        caution=" ".join(map(coreText, run.cautions)),
+        failure=core_text(run.message),
+        caution=" ".join(map(core_text, run.cautions)),
         hasDetails=bool(run.details),
         gpuWasFull=GPU_MEMORY in run.message,
         seconds=seconds,

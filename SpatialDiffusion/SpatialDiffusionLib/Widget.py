@@ -8,9 +8,9 @@ import slicer
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import InstallError, ensure_packages, missing_packages
 from DiffusionCore.mrml.run import RunState
+from DiffusionCore.mrml.texts import core_text
 
 from . import Estimate, Presets, Views
-from .CoreTexts import coreText
 from .Form import RegistrationForm
 from .Notes import gpuNote
 from .Requests import requestOf, signatureOf
@@ -130,7 +130,7 @@ class RegistrationPanel(RegistrationForm):
         try:
             run = self.logic.start(request) if resume is None else self.logic.resume(request, resume)
         except DiffusionCoreError as error:
-            self._end = Facts(end=End.FAILED, failure=coreText(str(error)))
+            self._end = Facts(end=End.FAILED, failure=core_text(str(error)))
             self._endSignature = signatureOf(chosen)
             self._refresh()
             return
@@ -202,7 +202,7 @@ class RegistrationPanel(RegistrationForm):
     def install(self, *_arguments):
         try:
             self._notes.complaint = None
-            ensure_packages("SpatialDiffusion", tell=self._sayInstalling, translate=coreText)
+            ensure_packages("SpatialDiffusion", tell=self._sayInstalling, translate=core_text)
         except InstallError as error:
             self._notes.complaint = error
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -22,7 +23,9 @@ PLACES = (
     "DiffusionCore/cautions.py",
     "DiffusionCore/deformable/pipeline.py",
     "SpatialDiffusion/SpatialDiffusionLib/Logic.py",
+    "DeformationSynthesis/DeformationSynthesisLib/Logic.py",
 )
+TABLE = ROOT / "DiffusionCore" / "mrml" / "texts.py"
 METRICS = ("similarity", "overlap", "local_correlation", "self_similarity")  # of a step, each a curve
 OF_PROGRAMMERS = {"ValueError", "TypeError", "MessageError"}  # their texts are for whoever writes a program
 # what the panel says in its own words, what goes into the log, or into the description of a node
@@ -56,7 +59,7 @@ def literals(path):
 
 def spoken():
     """Return all of them that hold words. What comes before a text that begins with a value may be another text."""
-    found = [text for place in PLACES for path in ROOT.glob(place) for text in literals(path)]
+    found = [text for place in PLACES for path in ROOT.glob(place) if path != TABLE for text in literals(path)]
     return {text.removeprefix("{} ").strip() for text in found if re.search(r"[A-Za-z]{4}", text)}
 
 
@@ -69,8 +72,8 @@ def matches(text, known):
 
 
 @pytest.fixture
-def texts(library):
-    return library("CoreTexts")
+def texts(app):
+    return importlib.import_module("DiffusionCore.mrml.texts")
 
 
 @pytest.fixture
@@ -79,14 +82,14 @@ def foreign(texts, monkeypatch):
     own = slicer.app.translate
 
     def translate(_app, context, text):
-        return f"«{text}»" if context == "SpatialDiffusionLib.CoreTexts" else own(context, text)
+        return f"«{text}»" if context == "mrml.texts" else own(context, text)
 
     monkeypatch.setattr(type(slicer.app), "translate", translate)
     texts._translations.cache_clear()
-    texts.coreText.cache_clear()
+    texts.core_text.cache_clear()
     yield
     texts._translations.cache_clear()
-    texts.coreText.cache_clear()
+    texts.core_text.cache_clear()
 
 
 def test_every_sentence_of_the_core_is_in_the_table(texts):
@@ -105,26 +108,26 @@ def test_the_table_holds_nothing_that_nobody_says(texts):
 
 
 def test_values_stay_and_sentences_are_looked_up_one_by_one(texts, foreign):
-    assert texts.coreText("Stopped: the moving volume was removed.") == "«Stopped: the «moving volume» was removed.»"
-    told = texts.coreText(
+    assert texts.core_text("Stopped: the moving volume was removed.") == "«Stopped: the «moving volume» was removed.»"
+    told = texts.core_text(
         "The disk is full. Free some space in the folder for temporary files and try again. Step 3 is kept."
     )
     assert told.count("«") == 2
     assert told.endswith(" «Step 3 is kept.»")
     unknown = "Another program says what it likes."
-    assert texts.coreText(unknown) == unknown
-    assert texts.coreText("Overlap of left lung") == "«Overlap of left lung»"
+    assert texts.core_text(unknown) == unknown
+    assert texts.core_text("Overlap of left lung") == "«Overlap of left lung»"
 
 
 def test_longer_texts_win_over_those_that_they_begin_like(texts, foreign):
-    told = texts.coreText("The computation ended unexpectedly after step 6 (memory ran out?). Steps 1-6 are kept.")
+    told = texts.core_text("The computation ended unexpectedly after step 6 (memory ran out?). Steps 1-6 are kept.")
     assert told == "«The computation ended unexpectedly after step 6 (memory ran out?).» «Steps 1-6 are kept.»"
-    told = texts.coreText("Moving volume is empty: every voxel is invalid (NaN).")
+    told = texts.core_text("Moving volume is empty: every voxel is invalid (NaN).")
     assert told == "««Moving volume» is empty: every voxel is invalid (NaN).»"
 
 
 def test_in_english_every_text_is_itself(texts):
-    assert [text for text in texts.TEXTS if "{" not in text and texts.coreText(text) != text] == []
+    assert [text for text in texts.TEXTS if "{" not in text and texts.core_text(text) != text] == []
 
 
 def test_the_panel_says_it_in_the_language_of_the_user(foreign, desk, scene):
@@ -149,3 +152,11 @@ def test_the_panel_says_it_in_the_language_of_the_user(foreign, desk, scene):
     model = desk.ui.measuresTable.model()
     assert model.headerData(0, qt.Qt.Horizontal) == "«Measure»"
     assert model.data(model.index(0, 0)) == "«Similarity»"
+
+
+def test_the_panel_of_deformations_says_it_in_the_language_of_the_user(foreign, panel_of, scene):
+    panel = panel_of("DeformationSynthesis").self().panel
+    scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "nothing")
+    choose(panel.ui.inputVolumeSelector, "nothing")
+    click(panel.ui.deformButton)
+    assert panel.ui.statusLabel.text.startswith('«The volume "nothing" holds no image.')

@@ -1,14 +1,15 @@
 """What the core says, in the language of the user: its texts are English, and this process knows the translations."""
 
-import re
-from functools import lru_cache
+from __future__ import annotations
 
-from slicer.i18n import tr
+import re
+from collections.abc import Callable
+from functools import lru_cache
 
 _LONGEST = 500  # characters of a text that is looked at; what other programs say can be longer
 
 
-def _texts(_):
+def _texts(_: Callable[[str], str]) -> tuple[str, ...]:
     """Return ``_`` of every text of the core that a panel shows; {names} stand for what is in it."""
     return (
         # before a registration
@@ -69,6 +70,10 @@ def _texts(_):
         _("The steps cannot be kept: the module Sequences is not loaded. Enable it."),
         _("There is no such step to resume from."),
         _("A registration is under way. Stop it first."),
+        # a deformed copy
+        _("Choose a volume to deform."),
+        _('"{name}" would overwrite itself. Choose another output.'),
+        _('"{name}" lies under a transform and would be shown displaced. Take it out.'),
         # packages
         _(
             "PyTorch is missing, and so is the extension that installs it. Install the extension PyTorch in the "
@@ -166,7 +171,7 @@ TEXTS = _texts(str)
 
 
 @lru_cache(maxsize=256)
-def coreText(text: str) -> str:
+def core_text(text: str) -> str:
     """Return ``text`` of the core in the language of the user; what is not known stays as it is.
 
     Of several sentences each is looked up; names and numbers in them stay, and known words in them are translated.
@@ -174,15 +179,17 @@ def coreText(text: str) -> str:
     for template, translated in _translations() if len(text) <= _LONGEST else ():
         found = _pattern(template).match(text)
         if found:
-            values = {name: coreText(value) for name, value in found.groupdict().items()}
+            values = {name: core_text(value) for name, value in found.groupdict().items()}
             rest = text[found.end() :].lstrip()
-            return " ".join(filter(None, (translated.format(**values), coreText(rest) if rest else "")))
+            return " ".join(filter(None, (translated.format(**values), core_text(rest) if rest else "")))
     return text
 
 
 @lru_cache(maxsize=1)
 def _translations() -> list[tuple[str, str]]:
     """Return every text and its translation, the most specific first."""
+    from slicer.i18n import tr  # only the application has it
+
     fixed = {text: len(re.sub(r"{\w+}", "", text)) for text in TEXTS}
     return sorted(zip(TEXTS, _texts(tr), strict=True), key=lambda pair: -fixed[pair[0]])
 
