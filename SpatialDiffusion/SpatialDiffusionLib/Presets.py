@@ -88,6 +88,16 @@ def builtInPresets() -> list[Preset]:
             DEFORMABLE,
             {"learned": {"model": "voxelmorph"}},
         ),
+        Preset(
+            "sampling",
+            _("Diffusion sampling"),
+            _(
+                "Affine, then four deformations drawn by diffusion, watched and steered step by step, with their "
+                "spread in mm; their mean is refined."
+            ),
+            DEFORMABLE,
+            {"learned": {"model": "diffusereg", "samples": 4}},
+        ),
     ]
 
 

@@ -16,6 +16,7 @@ from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.diffusereg_pipeline import PublishedDiffuseRegSettings
 from DiffusionCore.deformable.learned import LearnedSettings
 from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.sampled import SampledSettings
 from DiffusionCore.deformable.settings import Preset, RefinementSettings
 from DiffusionCore.diffusion.reverse import GRADED, Graded
 from DiffusionCore.models import SHIPPED
@@ -45,7 +46,7 @@ def presets(library):
 @pytest.mark.parametrize("steps", [0, 1, 5, 12])
 def test_every_preset_is_settings_that_the_core_accepts(presets, steps):
     offered = [*presets.builtInPresets(), *presets.modelPresets(CARDS)]
-    assert len({preset.key for preset in offered}) == len(offered) == 10
+    assert len({preset.key for preset in offered}) == len(offered) == 11
     for preset in offered:
         from_dict(SETTINGS[preset.method], presets.settingsOf(preset, steps))
 
@@ -57,7 +58,7 @@ def test_automatic_is_what_the_core_does_by_itself(presets):
 
 
 def test_advanced_says_how_fine_a_deformation_is_and_how_much_it_keeps_volumes(presets):
-    automatic, *_, only, contrasts = presets.builtInPresets()
+    automatic, *_, only, contrasts, sampling = presets.builtInPresets()
     settings = from_dict(DeformableSettings, presets.settingsOf(automatic, 5, "accurate", 0.5))
     assert settings.refinement == replace(RefinementSettings.of(Preset.ACCURATE), divergence=0.5)
     assert settings.affine.fractions == Graded.spread(5).values
@@ -65,10 +66,14 @@ def test_advanced_says_how_fine_a_deformation_is_and_how_much_it_keeps_volumes(p
     learned = from_dict(DeformableSettings, presets.settingsOf(contrasts, 5, "accurate", 0.5))
     assert learned.learned == LearnedSettings()
     assert learned.refinement == settings.refinement
+    sampled = from_dict(DeformableSettings, presets.settingsOf(sampling, 5, "accurate", 0.5))
+    assert sampled.learned == SampledSettings()
+    assert sampled.refinement == settings.refinement
 
 
-def test_the_preset_for_different_contrasts_uses_a_model_that_is_shipped(presets):
-    (preset,) = [preset for preset in presets.builtInPresets() if preset.key == "contrasts"]
+@pytest.mark.parametrize("key", ["contrasts", "sampling"])
+def test_the_presets_with_a_network_use_a_model_that_is_shipped(presets, key):
+    (preset,) = [preset for preset in presets.builtInPresets() if preset.key == key]
     assert (SHIPPED / f"{preset.settings['learned']['model']}.safetensors").is_file()
 
 
@@ -103,7 +108,7 @@ def test_an_installed_model_stands_below_a_line(desk, tmp_path, monkeypatch):
     box = desk.ui.presetSelector
     texts = [box.itemText(row) for row in range(box.count)]
     built_in = ["Automatic", "Affine only", "Rigid only", "Similarity (rigid and size)"]
-    built_in += ["Deformable only", "Different contrasts"]
+    built_in += ["Deformable only", "Different contrasts", "Diffusion sampling"]
     assert texts == [*built_in, "", "my-heads"]
     choose(box, "my-heads")
     assert desk.parameters.preset == "model:my-heads"
