@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import working_volume
+from DiffusionCore.deformable.contrast import linearity
 from DiffusionCore.deformable.energy import Energy
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.landmarks import LandmarkPull
 from DiffusionCore.deformable.learned import seen
 from DiffusionCore.deformable.levels import Level, segment_mask
-from DiffusionCore.deformable.pair_images import FLOOR
-from DiffusionCore.losses import LocalCorrelation, with_gradient
+from DiffusionCore.deformable.measures import AutomaticMeasure
+from DiffusionCore.losses import with_gradient
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.inversion import invert
@@ -33,7 +34,6 @@ Steer = Callable[[Tensor], Tensor]
 _TRUST = 0.25  # in the estimate of the network: weight of half the squared distance from it, voxels
 _ITERATIONS, _MOMENTUM = 8, 0.5  # down the energy, at each time
 _LONGEST = 0.5  # voxels of the field that an iteration moves at most
-_WINDOW = 5  # of the local correlation, voxels of the images
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,14 @@ def steering(
     """
     pair = images.cpu().transpose(0, 1).flip(0)  # moving, fixed
     masks = None if wishes.segments is None else _masks(wishes.segments, affine, grid)
+    measure = AutomaticMeasure().chosen(linearity(pair))
     level = kind(
         grid,
         field_grid,
         max(field_grid.spacing),
         with_gradient(pair, grid.spacing),
-        LocalCorrelation(pair.flip(0), window=_WINDOW, floor=FLOOR),
+        measure,
+        measure.comparison(pair.flip(0), torch.ones_like(pair[:1])),
         None if masks is None else with_gradient(masks, grid.spacing),
     )
     energy, landmarks = Energy(level, wishes.guidance), wishes.guidance.landmarks
