@@ -1,6 +1,6 @@
 """Draw Documentation/synthesis/variants.png: variants of the ICBM template with their labels, plain and symmetric.
 
-    .venv/bin/python Testing/draw_variants.py
+.venv/bin/python Testing/draw_variants.py
 """
 
 from __future__ import annotations
