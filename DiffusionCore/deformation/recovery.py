@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import extent, working_volume
-from DiffusionCore.interpolation import pull
+from DiffusionCore.interpolation import pull, pull_at
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms import Displacement, voxel_centers
-from DiffusionCore.transforms.displacement import pull_at, ras_vectors, voxel_vectors
+from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
 from DiffusionCore.transforms.velocity import flow
 
 Estimator = Callable[[Tensor, Tensor], Tensor]

@@ -20,6 +20,7 @@ from torch import Tensor
 from DiffusionCore.checks import StorageError, check_range
 from DiffusionCore.deformation.random_fields import MultiScale
 from DiffusionCore.deformation.recovery import canonical_grid, seen_on
+from DiffusionCore.interpolation import pull_at
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.space import Grid
 from DiffusionCore.storage.files import suffix_of
@@ -28,7 +29,6 @@ from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
 from DiffusionCore.training.image_batches import displaced, foreground
 from DiffusionCore.transforms.affine import algebra_matrix, map_points
 from DiffusionCore.transforms.base import voxel_centers
-from DiffusionCore.transforms.displacement import pull_at
 from DiffusionCore.transforms.velocity import flow
 
 _OUTSIDE = 0.1  # weight of the velocity where there is no tissue, beside 1 inside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 from DiffusionCore.deformation.published import LATTICE, PublishedFields, compositions
-from DiffusionCore.transforms.displacement import pull_at
+from DiffusionCore.interpolation import pull_at
 
 
 def composed_fields(velocity, noise, time, size):

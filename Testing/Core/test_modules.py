@@ -23,6 +23,7 @@ NODES = {
     "vtkMRMLTransformNode",
     "vtkMRMLLinearTransformNode",
     "vtkMRMLMarkupsFiducialNode",
+    "vtkMRMLMarkupsLineNode",
 }
 LONGEST_SHELL = 120
 # calls whose text is read by the user, and the argument that holds it
