@@ -12,7 +12,7 @@ from torch import Tensor
 
 from DiffusionCore.checks import check_range
 from DiffusionCore.diffusion.denoising import DenoisedStep, Sampler, denoise
-from DiffusionCore.diffusion.gaussian import TARGETS, CleanTarget, NoiseSource, Target, derived_seed
+from DiffusionCore.diffusion.gaussian import TARGETS, NoiseSource, Target, derived_seed
 from DiffusionCore.diffusion.schedules import CosineBetas, LinearBetas
 from DiffusionCore.images.frame import ImageFrame
 from DiffusionCore.networks.precision import computing
@@ -128,15 +128,22 @@ def sample_images(
     if state is None:
         state = noise.at(times[first], shape).to(device)
 
-    def clean(state: Tensor, time: int) -> Tensor:
+    def estimate(state: Tensor, time: int) -> Tensor:
         when = torch.full((len(state),), time, device=device)
         with torch.no_grad(), computing(dtype, device):
-            estimate = guidance.estimate(network, state, conditions, frame.unknown_label, when).float()
-        kept = diffusion.schedule.alpha_bar(torch.tensor(time))
-        return diffusion.estimated.clean(estimate, state, kept).clamp(low, high)
+            return guidance.estimate(network, state, conditions, frame.unknown_label, when).float()
 
-    schedule = diffusion.schedule
-    yield from denoise(clean, state, times, schedule, CleanTarget(), noise=noise, sampler=sampler, first=first)
+    yield from denoise(
+        estimate,
+        state,
+        times,
+        diffusion.schedule,
+        diffusion.estimated,
+        noise=noise,
+        sampler=sampler,
+        first=first,
+        correct=lambda clean: clean.clamp(low, high),
+    )
 
 
 def sample_source(seed: int, *numbers: int) -> NoiseSource:
