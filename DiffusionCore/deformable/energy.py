@@ -31,7 +31,7 @@ _RATE, _BETAS, _EPSILON = 0.2, (0.9, 0.99), 1e-3  # of Adam; voxels per iteratio
 _BENDING, _DIVERGENCE = 0.15, 0.5
 _SEGMENT, _DIRECTION = 8.0, 4.0  # what a strength of 1 stands for
 _STIFFNESS_OF_IMAGES, _STIFFNESS_OF_SEGMENTS = 1.0, 2.0  # of a strength of 1; these terms have no fixed one
-_PER_DAMPING = 1 / 0.22  # the energy of the divergence is meant for the default of its knob
+_PER_DAMPING = 1 / 0.25  # the energy of the divergence is meant for the default of its knob
 
 
 def descend(

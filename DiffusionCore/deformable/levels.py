@@ -37,7 +37,6 @@ SMALL = 50.0  # mm of radius; what is smaller is seen finer
 _FEWEST = 4  # voxels of a velocity along an axis
 _FEW = 5  # cells; of more, one more or less changes their size by less than a tenth
 _REACH = 0.55  # of a voxel of the finest velocity: how far the grids go beyond the outer voxel centers of the fixed one
-_SQUARINGS = 3  # more of them change no result of a refinement, only the time that it takes
 _ACROSS = 10  # voxels of the coarsest images in the radius of the object are enough to begin with
 _MOST = 2**25  # voxels of the finest images
 
@@ -71,11 +70,11 @@ class Level:
 
     def flows(self, velocity: Tensor) -> Tensor:
         """Return the displacements of exp(v) and exp(-v) on ``flow_grid``, in its voxels: (2, 3, K, J, I)."""
-        return flow(torch.stack([velocity, -velocity]) / self._voxel(velocity), most=_SQUARINGS)
+        return flow(torch.stack([velocity, -velocity]) / self._voxel(velocity))
 
     def shift(self, velocity: Tensor) -> Tensor:
         """Return the first of the ``flows`` alone: (1, 3, K, J, I)."""
-        return flow((velocity / self._voxel(velocity))[None], most=_SQUARINGS)
+        return flow((velocity / self._voxel(velocity))[None])
 
     def _voxel(self, like: Tensor) -> Tensor:
         return torch.tensor(self.flow_grid.spacing).to(like)[:, None, None, None]
@@ -116,8 +115,7 @@ class Level:
 
     def _joint(self, forces: Tensor) -> Tensor:
         factors = [n // m for n, m in zip(self.grid.shape, self.flow_grid.shape, strict=True)]
-        joint = (forces[:1] - forces[1:]) / 2
-        return (joint if factors == [1, 1, 1] else avg_pool3d(joint, factors))[0].contiguous()
+        return avg_pool3d((forces[:1] - forces[1:]) / 2, factors)[0]
 
     def take_over(self, velocity: Tensor) -> Tensor:
         """Return a ``velocity`` of a coarser level on the grid of this one."""
@@ -153,23 +151,21 @@ def make_levels(
     count: int,
     measure: Measure | AutomaticMeasure,
     device: torch.device,
-    coarser: int = 1,
     segments: tuple[Volume, Volume] | None = None,
 ) -> list[Level]:
     """Return at most ``count`` levels from the coarsest to the finest, whose images have ``spacing`` mm.
 
     They are coarser where an image has no finer detail, and fewer where that leaves nothing to the finest ones; they
     are finer where its object is small. An axis that is coarser keeps its own spacing until the others have reached it.
-    The velocity has half of that resolution for each ``coarser``. The grids reach beyond the fixed one, so that its
-    voxels lie between voxel centers of every velocity. ``measure`` says how the images are compared. ``segments`` are a
-    fixed and a moving one that are to meet, not 0 inside.
+    The grids reach beyond the fixed one, so that its voxels lie between voxel centers of every velocity. ``measure``
+    says how the images are compared. ``segments`` are a fixed and a moving one that are to meet, not 0 inside.
     """
     radius = min(extent(fixed).radius, extent(moving).radius)
     wanted = spacing * min(1.0, radius / SMALL)
     finest = max(wanted, *(min(image.grid.spacing) for image in (fixed, moving)))
     finest = _affordable(fixed.grid, finest)
     count = max(1, count - _left_out(finest / wanted, finest * 2 ** (count - 1), radius))
-    base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + coarser)], coarser)
+    base, factors = _nested(fixed.grid, [finest * 2**n for n in range(count + 1)])
     pair, weights = _pair(fixed, moving, affine, base, finest)
     masks = (
         None
@@ -182,14 +178,14 @@ def make_levels(
     levels = []
     for number in reversed(range(count)):
         down = factors[number][::-1]
-        grid, flow_grid = (_coarser(base, factors[n]) for n in (number, number + coarser))
+        grid, flow_grid = (_coarser(base, factors[n]) for n in (number, number + 1))
         images, counted = (avg_pool3d(image, down).to(device) for image in (pair, weights))
         comparison = measure.comparison(images.flip(0), counted)
         met = None if masks is None else with_gradient(avg_pool3d(masks, down).to(device), grid.spacing)
         images = with_gradient(images, grid.spacing).contiguous(memory_format=torch.channels_last_3d)
         # a grid that cannot get coarser is not stepped over
-        sides = [s * f for s, f in zip(own, factors[number + coarser], strict=True)]
-        nominal = min(finest * 2 ** (number + coarser), max(sides))
+        sides = [s * f for s, f in zip(own, factors[number + 1], strict=True)]
+        nominal = min(finest * 2 ** (number + 1), max(sides))
         levels.append(Level(grid, flow_grid, nominal, images, measure, comparison, met))
     return levels
 
@@ -215,7 +211,7 @@ def segment_mask(segment: Volume) -> Volume:
     return Volume((segment.values != 0).astype(np.float32), segment.grid)
 
 
-def _nested(fixed: Grid, spacings: Sequence[float], coarser: int) -> tuple[Grid, list[tuple[int, int, int]]]:
+def _nested(fixed: Grid, spacings: Sequence[float]) -> tuple[Grid, list[tuple[int, int, int]]]:
     """Return the finest grid, and how many of its voxels (i, j, k) make one of each of the rising ``spacings``."""
     own = [max(spacings[0], s) for s in fixed.spacing]
     limits = [max(1, e / s / _FEWEST) for e, s in zip(fixed.extent, own, strict=True)]
@@ -224,7 +220,7 @@ def _nested(fixed: Grid, spacings: Sequence[float], coarser: int) -> tuple[Grid,
         wanted = (2 ** max(0, round(math.log2(spacing / s))) for s in own)
         i, j, k = (min(w, 2 ** math.floor(math.log2(most))) for w, most in zip(wanted, limits, strict=True))
         factors.append((i, j, k))
-    voxels = [s * f for s, f in zip(own, factors[coarser], strict=True)]  # of the finest velocity
+    voxels = [s * f for s, f in zip(own, factors[1], strict=True)]  # of the finest velocity
     a, b, c = (max(0, math.ceil(_REACH * v / s - 0.5)) for v, s in zip(voxels, fixed.spacing, strict=True))
     around = fixed.padded((a, b, c))
     cells = [e / (s * f) for e, s, f in zip(around.extent, own, factors[-1], strict=True)]

@@ -26,7 +26,6 @@ from DiffusionCore.transforms.velocity import Velocity
 REFINE = "refine"
 GUIDE = "guide"  # a refinement for which the images do not count, as their affine alignment is not believed
 _ROUNDING = 1e-5  # of how alike images are
-_COARSER_WHERE_GUIDED = 1  # what the terms of the energy are weighed for
 _MEASURED = 1  # level that all steps are measured on, counted from the coarsest
 
 
@@ -59,7 +58,6 @@ def refine_steps(
         count=len(settings.iterations),
         measure=settings.measure,
         device=device,
-        coarser=settings.coarser if guidance is None else _COARSER_WHERE_GUIDED,
         segments=segments,
     )
     first, done = settings.position(time_of(last))

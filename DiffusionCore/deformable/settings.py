@@ -22,15 +22,13 @@ class Preset(Enum):
 class RefinementSettings:
     """How a velocity field is refined: from coarse to fine, both directions at once, until nothing is gained.
 
-    Measured: ``Documentation/deformable.md``.
+    The velocity lies on a grid half as fine as that of the images. Measured: ``Documentation/deformable.md``.
 
     Attributes:
         spacing: of the images at the finest level, mm; an axis that is coarser keeps its own spacing. An object smaller
             than 50 mm in radius has more detail per mm: there it is finer in proportion.
         iterations: the most per level, from the coarsest to the finest; each level is twice as fine as the one before.
         measure: of how alike the images are.
-        coarser: how many times the grid of the velocity has half of the resolution of the images: 0, or 1. Coarser it
-            takes less time, and bends more for the same overlap. Where something guides, it is always 1.
         step: the longest update of the first iterations of a level, in voxels of the velocity.
         fluid: sigma of the Gaussian that smooths each update, in voxels of the velocity.
         elastic: how much the velocity diffuses per unit of ``step``, in squared voxels of the velocity; no more of it
@@ -45,13 +43,12 @@ class RefinementSettings:
     """
 
     spacing: float = 2.0
-    iterations: tuple[int, ...] = (30, 20, 10)
+    iterations: tuple[int, ...] = (30, 20, 12)
     measure: Measure | AutomaticMeasure = field(default_factory=AutomaticMeasure)
-    coarser: int = 0
-    step: float = 1.0
-    fluid: float = 0.8
-    elastic: float = 0.13
-    divergence: float = 0.22
+    step: float = 0.5
+    fluid: float = 0.6
+    elastic: float = 0.06
+    divergence: float = 0.25
     patience: int = 8
     gain: float = 0.01
     show_every: int = 6
@@ -62,7 +59,6 @@ class RefinementSettings:
         check_range(self, 0.0, 4.0, "fluid")
         check_range(self, 0.0, 0.3, "elastic")
         check_range(self, 0.0, 1.0, "divergence", "gain")
-        check_range(self, 0, 1, "coarser")
         check_range(self, 1, math.inf, "patience", "show_every")
         if not self.iterations or min(self.iterations) < 1:
             raise ValueError(f"'iterations' must name at least one level, each with 1 or more, got {self.iterations}")
@@ -93,11 +89,11 @@ class RefinementSettings:
 
     @classmethod
     def of(cls, preset: Preset) -> RefinementSettings:
-        """Return the settings of ``preset``: less detail; as much as helps; another level of half the spacing."""
+        """Return the settings of ``preset``: few iterations where they cost; as many as help; another, finer level."""
         default = cls()
         match preset:
             case Preset.FAST:
-                return replace(default, iterations=(30, 20, 6), coarser=1, step=0.5, fluid=0.6, elastic=0.05)
+                return replace(default, iterations=(*default.iterations[:-1], 6))
             case Preset.DEFAULT:
                 return default
             case Preset.ACCURATE:

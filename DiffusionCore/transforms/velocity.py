@@ -88,17 +88,15 @@ def exponential(vectors: Tensor, grid: Grid) -> Tensor:
     return ras_vectors(flow(voxel_vectors(vectors, grid)[None])[0], grid)
 
 
-def flow(shifts: Tensor, *, most: int | None = None) -> Tensor:
+def flow(shifts: Tensor) -> Tensor:
     """Return the displacements (B, 3, K, J, I) of the flows of ``shifts``, both voxels along (i, j, k).
 
     Scaling and squaring (Arsigny et al., MICCAI 2006): v / 2^n moves by at most half a voxel and is composed with
     itself n times. Its first step is the midpoint rule (our own: one interpolation more halves the error, which five
-    more squarings do not). With ``most`` there are no more squarings than that, where a rougher flow will do. Outside
-    the grid the fields continue by their border values. Differentiable.
+    more squarings do not). Outside the grid the fields continue by their border values. Differentiable.
     """
     longest = float(shifts.detach().square().sum(1).max().sqrt())
     squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
-    squarings = squarings if most is None else min(squarings, most)
     shifts = shifts / 2**squarings
     if not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
         return kernels.flow(shifts, squarings)
