@@ -242,7 +242,7 @@ def draw(stored: dict[str, dict[str, dict[str, dict[str, float]]]], path: Path) 
         axis.set(title=name, xlabel="steps of the sampling")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel("distance from the known velocity, mm")
-    axes[0, -1].legend(frameon=False, fontsize=8)
+    axes[0, 0].legend(frameon=False, fontsize=8, loc="upper right")
     figure.tight_layout()
     figure.savefig(path)
 
