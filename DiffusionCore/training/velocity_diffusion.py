@@ -183,9 +183,9 @@ def objective(estimate: LoopEstimate, clean: Tensor) -> Tensor:
 
         |e| + a (|e|^2 / s^2 + 3 ln s^2) / 2
 
-    e has no slope in the second term, which is least where s^2 is the mean of |e|^2 / 3. Distances instead of squares,
-    because large deformations would else be all that is learned from; and the two apart, because with the second one
-    at its full size a network learned the spread alone for hundreds of steps.
+    e has no slope in the second term, which is least where s^2 is the mean of |e|^2 / 3: what a velocity is does not
+    depend on what is thought of its error. Distances instead of squares, because large deformations would else count
+    the most. Source: our own.
     """
     squared = (estimate.velocity - clean).square().sum(1, keepdim=True)
     stated = squared.detach() * (-estimate.log_variance).exp() + 3 * estimate.log_variance
