@@ -49,7 +49,10 @@ def write_page(path: Path, rows: Sequence[Row], *, title: str, facts: Sequence[s
         pairs = list(dict.fromkeys(row["pair"] for row in inside))
         lines += [f"## {name}", ""]
         if len(pairs) > 1:
-            lines += [f"Mean of {len(pairs)} pairs; a contestant that failed on one has the mean of the others.", ""]
+            lines += [
+                f"Mean of {len(pairs)} pairs; a contestant without a result for one has the mean of the others.",
+                "",
+            ]
             lines += [*_table(_means(inside), "contestant"), ""]
         for pair in pairs:
             lines += [f"### {pair}", "", *_table([row for row in inside if row["pair"] == pair], "contestant"), ""]
@@ -100,12 +103,13 @@ def draw_picture(path: Path, rows: Sequence[Row]) -> bool:
 
 
 def _measured(rows: Sequence[Row], name: str) -> list[Row]:
-    return [row for row in rows if group(row) == name and row.get("dice") is not None]
+    known = [row for row in rows if group(row) == name]
+    return [row for row in known if row.get("dice") is not None and row.get("cpu") is not None]
 
 
 def _means(rows: Sequence[Row]) -> list[Row]:
     """Return a row for each contestant: the means of its numbers, and the number of pairs that went well."""
-    means = []
+    means, pairs = [], len({row["pair"] for row in rows})
     for contestant in dict.fromkeys(row["contestant"] for row in rows):
         own = [row for row in rows if row["contestant"] == contestant]
         good = [row for row in own if row["status"] == "ok"]
@@ -113,7 +117,7 @@ def _means(rows: Sequence[Row]) -> list[Row]:
             column.key: [row[column.key] for row in good if row.get(column.key) is not None] for column in COLUMNS
         }
         mean = {key: fmean(found) for key, found in values.items() if found}
-        status = "ok" if len(good) == len(own) else own[0]["status"] if not good else f"{len(good)} of {len(own)} pairs"
+        status = "ok" if len(good) == pairs else own[0]["status"] if not good else f"{len(good)} of {pairs} pairs"
         means.append({"contestant": contestant, **mean, "status": status})
     return means
 

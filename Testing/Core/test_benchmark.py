@@ -144,7 +144,7 @@ def test_the_page_shows_earlier_rows_too_and_those_that_are_run_anew_in_their_pl
     earlier = [
         {**row, "contestant": "greedy", "dice": 0.71, "log_deviation": 0.3, "cpu": 4.0},
         {**row, "contestant": "ours", "contrast": "remapped", "dice": 0.82, "log_deviation": 0.2, "cpu": 2.0},
-        {**row, "contestant": "ours", "dice": 0.11, "log_deviation": 0.2, "cpu": 2.0},
+        {**row, "contestant": "ours", "dice": 0.11, "log_deviation": 0.2},  # of no known cost
     ]
     (tmp_path / "rows.json").write_text(json.dumps(earlier))
     more = ["--only", "heads", "--ours", "", "--rows", tmp_path / "rows.json", "--note", "a quiet machine"]
@@ -208,15 +208,18 @@ def test_coarser_images_lie_where_the_finer_ones_do():
     assert np.linalg.norm(center(coarse) - center(ball)) < 0.05
 
 
-def test_means_of_a_data_set_leave_out_what_failed(tmp_path):
+def test_means_of_a_data_set_leave_out_what_failed_or_is_missing(tmp_path):
     good = {"data_set": "a", "contestant": "x", "status": "ok"}
     rows = [
         {**good, "pair": "1", "dice": 0.5, "cpu": 2.0},
         {**good, "pair": "2", "dice": 0.7, "cpu": 4.0},
         {"data_set": "a", "contestant": "x", "status": "failed", "pair": "3"},
+        {"data_set": "a", "contestant": "y", "status": "ok", "pair": "1", "dice": 0.4},
     ]
     write_page(tmp_path / "page.md", rows, title="t", facts=[], picture=None)
-    assert "| x | 0.600 | 3.0 | 2 of 3 pairs |" in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert "| x | 0.600 | 3.0 | 2 of 3 pairs |" in page
+    assert "| y | 0.400 |  | 1 of 3 pairs |" in page
 
 
 def test_convexadam_sees_air_beyond_a_ct(tmp_path, monkeypatch):
