@@ -13,6 +13,7 @@ from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
 from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig
 from DiffusionCore.networks.pose_network import PoseNetwork, PoseNetworkConfig
+from DiffusionCore.networks.published_recovery import PublishedRecovery, PublishedRecoveryConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
@@ -25,6 +26,7 @@ NETWORKS = {
     "voxelmorph": (VoxelMorph, VoxelMorphConfig),
     "diffusereg": (LoopDenoiser, LoopDenoiserConfig),
     "drdm": (RecoveryNetwork, RecoveryConfig),
+    "published-drdm": (PublishedRecovery, PublishedRecoveryConfig),
     "published-diffusereg": (DiffuseReg, DiffuseRegConfig),
     "image": (ImageDenoiser, ImageDenoiserConfig),
 }

@@ -23,6 +23,7 @@ from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
 from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
+from DiffusionCore.training.published_recovery import PublishedRecoveryRecipe, PublishedRecoveryRecipeConfig
 from DiffusionCore.training.recovery import RecoveryRecipe, RecoveryRecipeConfig
 from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
@@ -99,6 +100,13 @@ RECIPES = {
         RecoveryRecipe,
         RecoveryRecipeConfig(),
         LoopSettings(steps=50_000, clip=1.0, average=0.995),
+        _OWN_IMAGES,
+        _OWN_TERMS,
+    ),
+    "published-drdm": Entry(
+        PublishedRecoveryRecipe,
+        PublishedRecoveryRecipeConfig(),
+        LoopSettings(steps=100_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
         _OWN_IMAGES,
         _OWN_TERMS,
     ),
