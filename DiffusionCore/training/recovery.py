@@ -152,7 +152,7 @@ def image_files(folder: str, held_out: int) -> list[Path]:
     place = Path(folder)
     if not folder or not place.is_dir():
         raise StorageError(
-            f"The recipe drdm learns from a folder of images, but '{folder}' is none. Add data=FOLDER to the command."
+            f"The recipe drdm learns from a folder of images, but '{folder}' is none. Add --data FOLDER to the command."
         )
     files = sorted(p for p in place.iterdir() if suffix_of(p) in VOLUME_SUFFIXES and "_seg" not in p.name)
     kept = files[: len(files) - held_out]

@@ -129,7 +129,7 @@ def test_a_few_steps_of_training_fall(recipe):
 
 def test_the_recipe_needs_a_folder_of_images_and_keeps_some_back(tmp_path):
     recipe, _, card = configure("drdm", [])
-    with pytest.raises(StorageError, match="data=FOLDER"):
+    with pytest.raises(StorageError, match="--data FOLDER"):
         recipe.network()
     assert "Apache" not in card["license"]
     for name in ("a", "b", "a_seg"):
