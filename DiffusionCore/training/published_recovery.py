@@ -113,7 +113,7 @@ def cube(volume: Volume, size: int) -> Tensor:
     volume.require_registrable("training")
     spacing = max(volume.grid.extent) / size
     x, y, z = volume.grid.center.tolist()
-    grid = Grid((size,) * 3, (spacing,) * 3, direction=volume.grid.direction).with_center((x, y, z))
+    grid = Grid((size, size, size), (spacing, spacing, spacing), direction=volume.grid.direction).with_center((x, y, z))
     low, high = float(volume.values.min()), float(volume.values.max())
     shares = Volume(((volume.values.astype(np.float32) - low) / (high - low)), volume.grid)
     return torch.from_numpy(resample(shares, grid, Affine.identity()).values)[None, None]
