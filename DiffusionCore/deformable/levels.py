@@ -38,6 +38,7 @@ _FEWEST = 4  # voxels of a velocity along an axis
 _FEW = 5  # cells; of more, one more or less changes their size by less than a tenth
 _REACH = 0.55  # of a voxel of the finest velocity: how far the grids go beyond the outer voxel centers of the fixed one
 _ACROSS = 10  # voxels of the coarsest images in the radius of the object are enough to begin with
+_ROUNDING = 0.02  # of a level
 _MOST = 2**25  # voxels of the finest images
 
 
@@ -196,7 +197,8 @@ def _left_out(ratio: float, coarsest: float, radius: float) -> int:
     Another level at the coarse end would not replace those at the fine one; but the ``coarsest`` stays coarse enough
     for an object of ``radius``.
     """
-    return max(0, min(round(math.log2(ratio)), math.floor(math.log2(_ACROSS * coarsest / radius))))
+    fine, coarse = math.log2(ratio), math.log2(_ACROSS * coarsest / radius)
+    return max(0, math.floor(min(fine, coarse) + _ROUNDING))
 
 
 def _pair(fixed: Volume, moving: Volume, affine: Affine, grid: Grid, spacing: float) -> tuple[Tensor, Tensor]:
