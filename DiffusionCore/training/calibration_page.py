@@ -68,6 +68,7 @@ def _verdict(entry: Calibration) -> str:
 def _draw(path: Path, calibrations: Calibrations, pairs: Sequence[Sequence[Observed]]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -81,6 +82,7 @@ def _draw(path: Path, calibrations: Calibrations, pairs: Sequence[Sequence[Obser
         axes.loglog(middles, [np.sqrt((g**2).mean()) for g in groups], "o-", color="tab:red", label="RMS error")
         axes.loglog([edges[0], edges[-1]], [edges[0], edges[-1]], "k--", label="as stated")
         axes.set(title=_name(entry), xlabel="stated error, mm", ylabel="true error, mm", ylim=(0.05, 60))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend(loc="lower right")
         shares = np.array([0.0, *SHARES])
         inside = [0.0, *(entry.report[f"inside {share}"] for share in SHARES)]
