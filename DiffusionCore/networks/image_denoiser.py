@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from DiffusionCore.checks import check_range, check_shape
-from DiffusionCore.networks.blocks import FilmBlock, TimeEmbedding
+from DiffusionCore.networks.blocks import TimeEmbedding
 from DiffusionCore.networks.voxelmorph import padded
+
+_FLOOR = 1e-4  # of a mean square
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class ImageDenoiser(nn.Module):
     for a map that is not known, class 0 for one that is not. The first estimate is zero.
 
     Source: the U-Net of Ho et al. (NeurIPS 2020) with FiLM; joined voxels as in Hoogeboom et al., Simple diffusion
-    (ICML 2023), sums in the place of joined features, no norms, position and labels as channels are our own choice.
+    (ICML 2023), sums in the place of joined features, norms within each voxel, position and labels as channels are our
+    own choice.
     """
 
     def __init__(self, config: ImageDenoiserConfig) -> None:
@@ -139,11 +142,11 @@ class ImageDenoiser(nn.Module):
             if level < len(skips):
                 hidden = skips[level] + F.interpolate(self.up[level](hidden), scale_factor=2)
             hidden = self._through(self.after[level], hidden, embedding)
-        estimate = voxels_apart(self.leave(F.silu(hidden)).float(), self.config.joined)
+        estimate = voxels_apart(self.leave(F.silu(voxel_norm(hidden))).float(), self.config.joined)
         return estimate[:, :, :k, :j, :i].contiguous()
 
     def _blocks(self, width: int) -> nn.ModuleList:
-        return nn.ModuleList(FilmBlock(width, self.config.embedding) for _ in range(self.config.blocks))
+        return nn.ModuleList(ConditionedBlock(width, self.config.embedding) for _ in range(self.config.blocks))
 
     def _through(self, blocks: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
         for block in cast(nn.ModuleList, blocks):
@@ -152,6 +155,27 @@ class ImageDenoiser(nn.Module):
             else:
                 x = block(x, embedding)
         return x
+
+
+class ConditionedBlock(nn.Module):
+    """x + conv(SiLU(scale * norm(conv(SiLU(norm(x)))) + shift)), which starts as the identity.
+
+    The embedding gives the scale and the shift of every channel. The norm is that of a voxel: none over space, so a
+    patch is treated as the whole image is; without any, trainings ran away. Source: Perez et al., FiLM (AAAI 2018).
+    """
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv3d(width, width, 3, padding=1), nn.Conv3d(width, width, 3, padding=1)
+        self.film = nn.Linear(embedding, 2 * width)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(torch.as_tensor(self.second.bias))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return (B, width, K, J, I) of ``x``, under ``embedding`` (B, E)."""
+        scale, shift = self.film(F.silu(embedding))[:, :, None, None, None].chunk(2, 1)
+        hidden = voxel_norm(self.first(F.silu(voxel_norm(x)))) * (1 + scale) + shift
+        return x + self.second(F.silu(hidden))
 
 
 class Attention(nn.Module):
@@ -176,6 +200,11 @@ class Attention(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         return x + self.project(mixed).mT.unflatten(2, x.shape[2:])
+
+
+def voxel_norm(x: Tensor) -> Tensor:
+    """Return ``x`` (B, C, K, J, I) with a mean square of 1 over the channels of each voxel. Source: RMSNorm, 2019."""
+    return x * (x.float().square().mean(1, keepdim=True) + _FLOOR).rsqrt().to(x.dtype)
 
 
 def voxels_joined(images: Tensor, side: int) -> Tensor:

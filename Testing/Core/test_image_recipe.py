@@ -142,7 +142,7 @@ def test_training_learns_resumes_exactly_and_carries_all_that_generation_needs(t
     whole, parts = load_checkpoint(weights), load_checkpoint(tmp_path / "parts" / weights.name)
     assert all(torch.equal(whole.weights[name], parts.weights[name]) for name in whole.weights)
     rows = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
-    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert rows[-1]["loss"] < 0.8  # an estimate of nothing has 1
     config = from_dict(ImageRecipeConfig, whole.config)
     assert config.frame == small_images().frame
     assert (config.network.labels, config.network.classes) == (3, 1)
