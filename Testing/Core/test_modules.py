@@ -147,5 +147,6 @@ def test_every_selector_knows_its_scene_and_its_nodes(module):
         assert types <= NODES
         assert types
         assert values["noneDisplay"]
-        is_made_here = widget.get("name", "").startswith("output") or "Landmarks" in widget.get("name", "")
+        name = widget.get("name", "")
+        is_made_here = name.startswith(("output", "direction")) or "Landmarks" in name
         assert (values["addEnabled"], values["removeEnabled"]) == (("true",) * 2 if is_made_here else ("false",) * 2)
