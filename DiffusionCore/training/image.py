@@ -39,7 +39,8 @@ class ImageRecipeConfig:
         spacing: of the images, mm.
         size: voxels of the frame along (i, j, k); None for one that holds all images.
         patch: voxels along (i, j, k) that are learned at a time; None for whole images.
-        forgotten: the share of the batches' images whose labels are forgotten, and, independently, whose class is.
+        forgotten: the share of the batches' images whose labels and class are forgotten together; of the others, the
+            share whose labels are, and, independently, whose class is.
         deformation: deviation of the random smooth displacement of each image along each axis, mm.
         diffusion: the noise.
         network: the network; labels and classes are counted in the folder.
@@ -121,8 +122,10 @@ class ImageRecipe:
         chosen = torch.randint(len(stored.images), (self.batch,), generator=generator)
         images, labels = stored.images[chosen].float(), stored.labels[chosen].long()
         images, labels = self._deformed(images, labels, generator)
-        classes = torch.where(self._forgotten(generator), 0, stored.classes[chosen])
-        labels = torch.where(self._forgotten(generator)[:, None, None, None], stored.frame.unknown_label, labels)
+        both = self._forgotten(generator)  # what guidance compares with
+        classes = torch.where(both | self._forgotten(generator), 0, stored.classes[chosen])
+        unlabeled = (both | self._forgotten(generator))[:, None, None, None]
+        labels = torch.where(unlabeled, stored.frame.unknown_label, labels)
         position = stored.frame.positions().expand(self.batch, -1, -1, -1, -1)
         if config.patch is not None:
             images, labels, position = _patches((images, labels[:, None], position), config.patch, generator)

@@ -111,12 +111,14 @@ def test_labels_move_with_their_images():
     assert abs(apart) < 0.3
 
 
-def test_conditions_are_forgotten_as_often_as_asked_for():
+def test_conditions_are_forgotten_together_and_alone_as_often_as_asked_for():
     made = recipe(batch=400, forgotten=0.25, patch=(4, 4, 4))
     _, _, labels, classes, *_ = made.draw(generator())
     nothing = (labels == made.images.frame.unknown_label).flatten(1).all(1)
-    assert nothing.float().mean().item() == pytest.approx(0.25, abs=0.08)
-    assert (classes > 0).float().mean().item() == pytest.approx(0.75 / 3, abs=0.08)
+    kept = 0.75 * 0.75
+    assert nothing.float().mean().item() == pytest.approx(1 - kept, abs=0.08)
+    assert (classes > 0).float().mean().item() == pytest.approx(kept / 3, abs=0.08)
+    assert (classes[~nothing] > 0).float().mean().item() == pytest.approx(0.75 / 3, abs=0.08)
 
 
 @pytest.mark.parametrize("diffusion", [ImageDiffusion(), RECIPES["published-image"].config.diffusion])
