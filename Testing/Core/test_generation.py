@@ -1,7 +1,6 @@
 """New images in the shell: the same for ever, in the right place, stopped, killed and continued, bad input told."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -154,7 +153,7 @@ def test_interrupted_it_keeps_whole_images_and_goes_on(command, tmp_path, monkey
         for step in true(model, number, **rest):
             yield step
             if (number, step.index) == (1, 0):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(generation, "generate", interrupted)
     assert command() == 130
