@@ -11,6 +11,7 @@ from torch import Tensor
 
 from DiffusionCore.affine.similarity import bin_positions
 from DiffusionCore.kernels import kernels_for
+from DiffusionCore.losses.box import box_sum
 from DiffusionCore.space import Frame, Volume
 
 
@@ -106,7 +107,7 @@ def foreground_points(volume: Volume, center: NDArray, count: int, *, generator:
     meets the moving lattice.
     """
     values = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))
-    kji = (torch.nn.functional.max_pool3d((values > 0).float()[None], 3, stride=1, padding=1)[0] > 0).nonzero()
+    kji = (box_sum((values > 0).float(), 3) > 0).nonzero()
     if not len(kji):
         kji = torch.ones_like(values).nonzero()
     count = min(count, len(kji))

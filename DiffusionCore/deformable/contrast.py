@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool3d
+
+from DiffusionCore.losses.box import box_sum
 
 _RIM = 2  # voxels
 _BINS = 32
@@ -19,7 +20,7 @@ def linearity(images: Tensor) -> float:
     not count: at the rim both get dark, whatever their contrasts. With nothing left, or nothing explained, it is 0.
     """
     background = (images <= 0).any(0, keepdim=True).to(images)
-    inside = max_pool3d(background, 2 * _RIM + 1, stride=1, padding=_RIM)[0] == 0
+    inside = box_sum(background, 2 * _RIM + 1)[0] == 0
     values = images[:, inside].double()
     values = values[:, :: 1 + values.shape[1] // _MOST]
     if values.shape[1] < _BINS:
