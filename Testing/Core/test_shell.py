@@ -125,6 +125,15 @@ def test_a_line_says_that_no_pose_was_safe(world, capsys, monkeypatch):  # noqa:
     assert len(json.loads((world.output / "report.json").read_text())["cautions"]) == 1
 
 
+@pytest.fixture
+def usual_ctrl_c():
+    """Let Ctrl-C interrupt, as it does in a terminal: what is started in the background may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_a_second_ctrl_c_gives_up_and_leaves_nothing(world, script, capsys):  # noqa: F811
     def twice(step):
         if step.index == 1:
