@@ -92,6 +92,13 @@ def main(folder: Path) -> Tutorial:
     ui.resultSection.collapsed = True
     click(ui.gridButton)
     tutorial.draw("5-another-branch")
+    click(ui.gridButton)
+    click(ui.colorsButton)
+    choose(ui.presetSelector, "Diffusion sampling")
+    click(ui.registerButton)
+    tutorial.wait_for_end()
+    click(ui.uncertaintyButton)
+    tutorial.draw("6-uncertainty")
     return tutorial
 
 
