@@ -84,7 +84,7 @@ def _read(path: Path) -> list[dict]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         for row in rows:
-            _key(row), row["status"]
+            _ = _key(row), row["status"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"'{path}' is no report.json of a benchmark: {error!r}.") from error
     return rows

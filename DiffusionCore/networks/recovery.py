@@ -81,7 +81,7 @@ class RecoveryNetwork(nn.Module):
         self.blocks = nn.ModuleList(_Block(config.channels, config.embedding) for _ in range(config.blocks))
         self.leave = nn.Conv3d(config.channels, 3, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        nn.init.zeros_(torch.as_tensor(self.leave.bias))
 
     def forward(self, images: Tensor, levels: Tensor) -> Tensor:
         """Return the velocities that most probably deformed ``images`` at ``levels``."""
