@@ -8,8 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_FILM_SLOPE = 0.2  # of the leaky rectifiers of FilmBlock
-
 
 def sinusoidal(times: Tensor, width: int) -> Tensor:
     """Return sines and cosines (B, width), float32, of ``times`` (B,), with periods from 2 pi to 20 000 pi.
@@ -124,27 +122,6 @@ class TimedBlock(nn.Module):
         hidden = hidden + self.time(F.silu(embedding))[:, :, None, None, None]
         kept = x if self.skip is None else instance_norm(self.skip(x))
         return F.leaky_relu(instance_norm(self.conv2(hidden)) + kept)
-
-
-class FilmBlock(nn.Module):
-    """x + conv(rectifier(scale * conv(rectifier(x)) + shift)), which starts as the identity.
-
-    The embedding gives the scale and the shift of every channel. Nothing is normalized over space, so a patch is
-    treated as the whole image is. Source: Perez et al., FiLM (AAAI 2018), eq. 2.
-    """
-
-    def __init__(self, width: int, embedding: int) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv3d(width, width, 3, padding=1), nn.Conv3d(width, width, 3, padding=1)
-        self.film = nn.Linear(embedding, 2 * width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(torch.as_tensor(self.second.bias))
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return (B, width, K, J, I) of ``x``, under ``embedding`` (B, E)."""
-        scale, shift = self.film(F.silu(embedding))[:, :, None, None, None].chunk(2, 1)
-        hidden = self.first(F.leaky_relu(x, _FILM_SLOPE)) * (1 + scale) + shift
-        return x + self.second(F.leaky_relu(hidden, _FILM_SLOPE))
 
 
 class UpBlock(nn.Module):

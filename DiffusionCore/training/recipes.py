@@ -76,8 +76,6 @@ _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     image_terms="signal",
     network=DiffuseRegConfig(SwinConfig(24, (2, 2, 2), (3, 6, 12)), roles="told"),
 )
-_OWN_IMAGES = "a folder of images of the user"
-_OWN_TERMS = "the terms of the images it was trained on"
 RECIPES = {
     "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
     "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
@@ -100,15 +98,15 @@ RECIPES = {
         RecoveryRecipe,
         RecoveryRecipeConfig(),
         LoopSettings(steps=50_000, clip=1.0, average=0.995),
-        _OWN_IMAGES,
-        _OWN_TERMS,
+        _IMAGES,
+        _THEIRS,
     ),
     "published-drdm": Entry(
         PublishedRecoveryRecipe,
         PublishedRecoveryRecipeConfig(),
         LoopSettings(steps=100_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
-        _OWN_IMAGES,
-        _OWN_TERMS,
+        _IMAGES,
+        _THEIRS,
     ),
     "published-diffusereg": Entry(
         DiffuseRegRecipe,
