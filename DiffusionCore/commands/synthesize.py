@@ -45,7 +45,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
     text = "a network (kind drdm) that makes the deformations more natural (default: none)"
     add("--model", metavar="NAME|PATH", help=text)
-    add("--format", choices=["nnunet", "drdm", "bids"], default="nnunet", help="of the set (default: %(default)s)")
+    formats = ["nnunet", "pairs", "drdm", "bids"]
+    add("--format", choices=formats, default="nnunet", help="of the set (default: %(default)s)")
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
     parser.set_defaults(run=run)
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.synthesis.batch import make_set
 
     order = _order(options)
-    bar = tqdm(total=order.count, unit="variant", file=sys.stderr, disable=None)
+    bar = tqdm(total=len(order.indices), unit="variant", file=sys.stderr, disable=None)
 
     def show(record: dict[str, Any]) -> None:
         bar.update()
@@ -95,7 +96,8 @@ def _order(options: argparse.Namespace) -> Order:
         )
     except ValueError as error:
         raise ConfigError(f"The settings are refused: {error}.") from error
-    return Order(tuple(subjects), options.output, settings, options.count, options.start, options.seed, options.format)
+    indices = range(options.start, options.start + options.count)
+    return Order(tuple(subjects), options.output, settings, indices, options.seed, options.format)
 
 
 def _subjects(options: argparse.Namespace) -> list[SubjectFiles]:

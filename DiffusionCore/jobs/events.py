@@ -1,8 +1,9 @@
-"""What a running registration reports: ``Started``, then anything, and exactly one ``Finished`` or ``Failed``."""
+"""What a running job reports: ``Started``, then anything, and exactly one ``Finished`` or ``Failed``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -60,6 +61,13 @@ class StepMade:
 
 
 @dataclass(frozen=True)
+class VariantMade:
+    """A variant of a labeled case was written; ``record`` is what the manifest of its set says of it."""
+
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Measure:
     """A number about the pair ``before`` and ``after`` the registration; None where it means nothing.
 
@@ -76,7 +84,7 @@ class Measure:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """The registration has ended with a result: its last step.
+    """The job has ended with a result: of a registration, its last step; of a synthesis, its variants.
 
     Attributes:
         stopped: somebody asked it to stop.
@@ -103,7 +111,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The registration has ended without a result.
+    """The job has ended without a result.
 
     Attributes:
         message: one or two sentences for the user: what happened, and what helps.
@@ -116,4 +124,4 @@ class Failed:
     last_step: int | None = None
 
 
-Event = Started | Progress | Log | StepMade | Finished | Failed
+Event = Started | Progress | Log | StepMade | VariantMade | Finished | Failed

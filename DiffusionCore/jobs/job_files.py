@@ -13,16 +13,24 @@ from numpy.typing import NDArray
 from DiffusionCore.jobs.messages import decode, encode, parse
 from DiffusionCore.jobs.sharing import JOB, array_path, writing
 from DiffusionCore.jobs.specification import RegistrationJob, plain_settings
+from DiffusionCore.jobs.synthesis_jobs import ExportJob, SceneCase, SynthesisJob
+
+Job = RegistrationJob | SynthesisJob | ExportJob
 
 
-def needed_bytes(job: RegistrationJob) -> int:
+def needed_bytes(job: Job) -> int:
     """Return about how much room a run of ``job`` takes in its folder: its images, its results and some fields."""
-    volumes = (job.fixed, job.moving, job.fixed_labels, job.moving_labels)
-    inputs = sum(volume.values.nbytes for volume in volumes if volume is not None)
-    return 2 * inputs + 3 * 12 * job.fixed.values.size
+    match job:
+        case RegistrationJob():
+            volumes = (job.fixed, job.moving, job.fixed_labels, job.moving_labels)
+            inputs = sum(volume.values.nbytes for volume in volumes if volume is not None)
+            return 2 * inputs + 3 * 12 * job.fixed.values.size
+        case SynthesisJob(source=SceneCase() as case):
+            return case.image.values.nbytes + case.labels.values.nbytes
+    return 0
 
 
-def write_job(job: RegistrationJob, folder: Path) -> Iterator[None]:
+def write_job(job: Job, folder: Path) -> Iterator[None]:
     """Write ``job`` into ``folder``, its small part first, its arrays slab by slab: one for each ``next``.
 
     Raises:
@@ -30,7 +38,8 @@ def write_job(job: RegistrationJob, folder: Path) -> Iterator[None]:
         ConfigError: the settings hold something that has no JSON form.
         TypeError: an image is made of something else than numbers.
     """
-    job = replace(job, settings=plain_settings(job.settings))
+    if not isinstance(job, ExportJob):
+        job = replace(job, settings=plain_settings(job.settings))
     arrays: list[NDArray] = []
 
     def place(array: NDArray) -> dict[str, Any]:
@@ -43,7 +52,7 @@ def write_job(job: RegistrationJob, folder: Path) -> Iterator[None]:
         yield from writing(array_path(folder, f"input-{number}"), array)
 
 
-def read_job(folder: Path) -> RegistrationJob:
+def read_job(folder: Path) -> Job:
     """Return the job that ``write_job`` wrote; its arrays are maps of their files, and private.
 
     Raises:
@@ -55,3 +64,12 @@ def read_job(folder: Path) -> RegistrationJob:
         return np.memmap(path, dtype, mode="c", shape=tuple(reference["shape"])).view(np.ndarray)
 
     return decode(parse((folder / JOB).read_text(encoding="utf-8")), load)
+
+
+def kind_of_job(folder: Path) -> str:
+    """Return the name of the class of the job in ``folder``, whose arrays need not be there yet.
+
+    Raises:
+        OSError, MessageError: there is none.
+    """
+    return parse((folder / JOB).read_text(encoding="utf-8"))["@"]

@@ -15,15 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Progress, Started, StepMade
+from DiffusionCore.jobs.events import Event, Failed, Finished, Log, Measure, Progress, Started, StepMade, VariantMade
 from DiffusionCore.jobs.specification import RegistrationJob, ResumePoint
+from DiffusionCore.jobs.synthesis_jobs import ExportJob, SceneCase, SynthesisJob
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.space.plain import Composite, Field, Matrix
+from DiffusionCore.storage.label_names import LabelName
 
-_EVENTS = (Started, Progress, Log, StepMade, Finished, Failed)
+_EVENTS = (Started, Progress, Log, StepMade, VariantMade, Finished, Failed)
+_JOBS = (RegistrationJob, SynthesisJob, ExportJob)
 _KNOWN: dict[str, Any] = {
     known.__name__: known
-    for known in (*_EVENTS, Measure, RegistrationJob, ResumePoint, Volume, Grid, Matrix, Field, Composite)
+    for known in (*_EVENTS, *_JOBS, Measure, ResumePoint, SceneCase, LabelName, Volume, Grid, Matrix, Field, Composite)
 }
 _SMALL = 64  # numbers that still stand in the line itself
 _LONGEST = 2**20  # bytes of a line; what is longer is no message

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from DiffusionCore.jobs.events import RESAMPLING, Event, Failed, Finished, Log, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import DISK_FULL, STOPPED_EARLY, ended_unexpectedly, failed
-from DiffusionCore.jobs.job_files import needed_bytes, write_job
+from DiffusionCore.jobs.job_files import Job, needed_bytes, write_job
 from DiffusionCore.jobs.messages import MessageError, decode_event, parse, references
 from DiffusionCore.jobs.sharing import array_path, empty_like, make_folder, reading, remove_folder
-from DiffusionCore.jobs.specification import RegistrationJob
 from DiffusionCore.jobs.worker_process import Ended, Printed, Said, WorkerProcess
 
 _WORK = 0.012  # seconds that a poll spends on copying
@@ -26,7 +25,7 @@ _SHOWN = 200  # bytes of a line that is no message
 
 
 class ProcessRunner:
-    """A registration in a process of its own; see ``Runner``. That it cannot be started is an event, too.
+    """A job in a process of its own; see ``Runner``. That it cannot be started is an event, too.
 
     Args:
         job: what to do. Its arrays must not change before ``Started`` has come: they are copied bit by bit.
@@ -41,7 +40,7 @@ class ProcessRunner:
 
     def __init__(
         self,
-        job: RegistrationJob,
+        job: Job,
         python: str | Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
         *,

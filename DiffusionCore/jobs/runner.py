@@ -8,7 +8,7 @@ from DiffusionCore.jobs.events import Event
 
 
 class Runner(Protocol):
-    """A registration under way. Nothing here waits: a timer of the panel, or a loop of a script, calls ``poll``."""
+    """A job under way. Nothing here waits: a timer of the panel, or a loop of a script, calls ``poll``."""
 
     @property
     def running(self) -> bool:

@@ -1,4 +1,4 @@
-"""``python -m DiffusionCore.jobs.worker FOLDER``: the process in which a registration runs.
+"""``python -m DiffusionCore.jobs.worker FOLDER``: the process in which a job is carried out.
 
 What it reports goes to its standard output, one message a line; nothing else does, for what libraries print there is
 sent to the standard error, which the reader takes for the log. Its standard input has one word a line: ``inputs`` (all
@@ -12,6 +12,7 @@ import faulthandler
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,9 +20,15 @@ from numpy.typing import NDArray
 
 from DiffusionCore.jobs.events import Event, StepMade
 from DiffusionCore.jobs.failures import failed
-from DiffusionCore.jobs.job_files import read_job
+from DiffusionCore.jobs.job_files import kind_of_job, read_job
 from DiffusionCore.jobs.messages import encode
 from DiffusionCore.jobs.sharing import Slots, array_path, remove_folder, writing
+
+_EXECUTORS = {
+    "RegistrationJob": ("DiffusionCore.jobs.execution", "execute"),
+    "SynthesisJob": ("DiffusionCore.jobs.synthesis", "execute_synthesis"),
+    "ExportJob": ("DiffusionCore.jobs.synthesis", "execute_export"),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -33,8 +40,8 @@ def main(arguments: list[str]) -> int:
     inbox = Inbox(folder, slots)
     sender = Sender(folder, slots, output)
     try:
-        from DiffusionCore.jobs.execution import execute  # brings torch: seconds, while the inputs are written
-
+        module, function = _EXECUTORS[kind_of_job(folder)]
+        execute = getattr(import_module(module), function)  # brings torch: seconds, while the inputs are written
         inbox.inputs.wait()
         for event in execute(read_job(folder), inbox.stop.is_set):
             sender.send(event)

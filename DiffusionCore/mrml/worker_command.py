@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from DiffusionCore.jobs.job_files import Job
 from DiffusionCore.jobs.process import ProcessRunner
-from DiffusionCore.jobs.specification import RegistrationJob
 
 _ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
 
@@ -24,6 +24,6 @@ def worker_command() -> tuple[str, dict[str, str]]:
     return program, {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}
 
 
-def process_runner(job: RegistrationJob) -> ProcessRunner:
+def process_runner(job: Job) -> ProcessRunner:
     """Start a worker process for ``job``."""
     return ProcessRunner(job, *worker_command())

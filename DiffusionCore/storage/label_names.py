@@ -9,11 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from DiffusionCore.checks import StorageError
 from DiffusionCore.storage.files import replacing, suffix_of
-from DiffusionCore.storage.itk import quiet
 
 _COLUMNS = ("index", "name", "color")
 
@@ -75,6 +72,10 @@ def _from_table(path: Path) -> tuple[LabelName, ...]:
 
 
 def _from_header(path: Path) -> tuple[LabelName, ...]:
+    import SimpleITK as sitk  # a process that only shows labels does not need it
+
+    from DiffusionCore.storage.itk import quiet
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NrrdImageIO")

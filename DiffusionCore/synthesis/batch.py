@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -39,8 +39,7 @@ class Order:
         subjects: the cases.
         output: folder of the set.
         settings: how variants are made.
-        count: variants.
-        start: index of the first one.
+        indices: of the variants, each at least 0.
         seed: of everything random.
         layout: a name in ``LAYOUTS``.
     """
@@ -48,8 +47,7 @@ class Order:
     subjects: tuple[SubjectFiles, ...]
     output: Path
     settings: SynthesisSettings = field(default_factory=SynthesisSettings)
-    count: int = 1
-    start: int = 0
+    indices: Sequence[int] = (0,)
     seed: int = 0
     layout: str = "nnunet"
 
@@ -96,12 +94,25 @@ def make_set(
     Raises:
         DiffusionCoreError: a case cannot be read or deformed, the folder holds another set or cannot be written.
     """
+    run = making(order, workers=workers, should_stop=should_stop)
+    while True:
+        try:
+            record = next(run)
+        except StopIteration as end:
+            return end.value
+        on_sample(record)
+
+
+def making(
+    order: Order, *, workers: int | None = None, should_stop: Callable[[], bool] = lambda: False
+) -> Generator[dict[str, Any], None, Outcome]:
+    """Do as ``make_set`` does, but yield the record of every variant as it is finished, and return the outcome."""
     made = order.made()
     sources = [Source.of(number, files.read()) for number, files in enumerate(order.subjects)]
     layout = LAYOUTS[order.layout](order.output, sources)
     manifest = Manifest.opened(order.output, made)
-    wanted = range(order.start, order.start + order.count)
-    missing = sorted((n for n in wanted if n not in manifest.samples), key=lambda n: (n % len(order.subjects), n))
+    wanted = (n for n in order.indices if n not in manifest.samples)
+    missing = sorted(wanted, key=lambda n: (n % len(order.subjects), n))
     refused, stopped = {}, False
     workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
     for index, result in _results(order, made, sources, missing, workers):
@@ -109,14 +120,14 @@ def make_set(
             refused[index] = result
         else:
             manifest.samples[index] = result
-            on_sample(result)
+            yield result
         if stopped := should_stop():
             break
     layout.finish(len(manifest.samples))
     redrawn = sum(len(record["redrawn"]) for record in manifest.samples.values())
     path = manifest.join(redrawn=redrawn, refused={str(n): text for n, text in refused.items()}, versions=versions())
     count = len(missing) - len(refused) if not stopped else sum(n in manifest.samples for n in missing)
-    return Outcome(count, order.count - len(missing), redrawn, refused, stopped, path)
+    return Outcome(count, len(order.indices) - len(missing), redrawn, refused, stopped, path)
 
 
 def _results(

@@ -15,7 +15,7 @@ from DiffusionCore.models import load_model
 from DiffusionCore.networks.recovery import RecoveryNetwork
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.synthesis.anatomy import Anatomy
-from DiffusionCore.transforms import Displacement, Transform
+from DiffusionCore.transforms import Transform
 
 _STEPS = 5  # measured: 80 end where 5 do
 _MARGIN = 16.0  # mm, over which a recovered deformation comes to rest at the border of the network's grid
@@ -28,8 +28,11 @@ class FieldSource(ABC):
     """Draws deformations of one case: points of the variant to points of the case, RAS mm."""
 
     @abstractmethod
-    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> Transform:
-        """Return a deformation whose mean displacement of the tissue is ``anatomy.wanted`` mm."""
+    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> list[Transform]:
+        """Return a deformation whose mean displacement of the tissue is ``anatomy.wanted`` mm.
+
+        It is the last of the list; before it come the stages on the way there, if it has any.
+        """
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class RandomFields(FieldSource):
 
     grid: Grid
 
-    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> Transform:
-        return random_velocity(
+    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> list[Transform]:
+        velocity = random_velocity(
             self.grid,
             anatomy.wanted,
             law=anatomy.law,
@@ -47,6 +50,7 @@ class RandomFields(FieldSource):
             region=anatomy.region,
             generator=generator,
         )
+        return [velocity]
 
 
 class RecoveredFields(FieldSource):
@@ -63,18 +67,18 @@ class RecoveredFields(FieldSource):
         grid = canonical_grid(image, config.size, config.spacing)
         self._recovery = Recovery(network, seen_on(image, grid), grid, config.smallest)
 
-    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> Transform:
+    def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> list[Transform]:
         grid = self._recovery.grid
         unit = MultiScale().draw(grid, generator=generator)
         if anatomy.plane is not None:
             unit = anatomy.plane.symmetrized(unit, grid, SYMMETRIC)
         unit = sealed(unit, grid, _MARGIN)
-        level, found = anatomy.wanted / _PER_LEVEL, None
+        level = anatomy.wanted / _PER_LEVEL
+        stages: list[Transform] = []
         for _ in range(_TRIES):
-            *_, found = self._recovery.steps(unit, level, _STEPS)
-            moved = float((found.map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
+            stages = list(self._recovery.steps(unit, level, _STEPS))
+            moved = float((stages[-1].map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
             if moved <= 0 or abs(moved / anatomy.wanted - 1) <= _CLOSE:
                 break
             level *= anatomy.wanted / moved
-        assert isinstance(found, Displacement)
-        return found
+        return stages

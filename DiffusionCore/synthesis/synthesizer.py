@@ -36,6 +36,7 @@ class Variant:
         subject: its images, segmentations and landmarks; grids and types are those of the case.
         transform: points of the variant to points of the case, RAS mm.
         field: the same as one displacement on the grid of the images.
+        stages: of the deformation, where a network recovered it: the random one first, the one that was used last.
         checks: what was measured of it.
         redrawn: why each earlier draw was refused.
     """
@@ -44,6 +45,7 @@ class Variant:
     subject: Subject
     transform: Transform
     field: Displacement
+    stages: tuple[Transform, ...]
     checks: SampleChecks
     redrawn: tuple[str, ...]
 
@@ -54,6 +56,7 @@ class _Draft:
 
     whole: Transform
     field: Displacement
+    stages: tuple[Transform, ...]
     segmentations: tuple[Segmentation, ...]
     checks: SampleChecks
 
@@ -91,7 +94,7 @@ class Synthesizer:
                     draft.segmentations,
                     self._landmarks(draft.whole),
                 )
-                return Variant(index, made, draft.whole, draft.field, draft.checks, tuple(refused))
+                return Variant(index, made, draft.whole, draft.field, draft.stages, draft.checks, tuple(refused))
             refused.append("; ".join(draft.checks.refused))
         raise SampleRefusedError(
             f"Sample {index} of '{self.subject.name}' was drawn {len(refused)} times and refused each time, at last "
@@ -105,13 +108,14 @@ class Synthesizer:
     def _draft(self, generator: torch.Generator) -> _Draft:
         grid = self.subject.images[0].grid
         anatomy, settings = self.anatomy, self.settings
-        deformation = self._fields.draw(anatomy, generator=generator)
+        stages = self._fields.draw(anatomy, generator=generator)
+        deformation = stages[-1]
         whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
         field = Displacement.of(whole, grid)
         segmentations = self._segmentations(field)
         labels = [LabelStatistics.of(each.volume.values, settings.limits.counted) for each in segmentations]
         checks = check_sample(anatomy, deformation, whole, field, labels, settings)
-        return _Draft(whole, field, segmentations, checks)
+        return _Draft(whole, field, tuple(stages), segmentations, checks)
 
     def _segmentations(self, field: Displacement) -> tuple[Segmentation, ...]:
         return tuple(

@@ -63,7 +63,7 @@ def fill(folder: Path, count: int) -> None:
     write_volume(folder / "template_seg.nii.gz", labels)
     files = SubjectFiles("template", (folder / "template.nii.gz",), (folder / "template_seg.nii.gz",))
     begun, cpu = time.monotonic(), _cpu_seconds()
-    outcome = make_set(Order((files,), folder / "set", count=count), workers=1)
+    outcome = make_set(Order((files,), folder / "set", indices=range(count)), workers=1)
     spent = _cpu_seconds() - cpu
     print(f"{outcome.made} variants of {grid.size} voxels, {outcome.redrawn} redrawn: {spent:.1f} CPU s")  # noqa: T201
     print(f"that is {spent / outcome.made:.2f} each; {time.monotonic() - begun:.1f} s on the clock")  # noqa: T201

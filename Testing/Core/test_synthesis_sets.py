@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def order(folder, tmp_path):
-    return Order(tuple(find_subjects(folder)), tmp_path / "set", PLAIN, count=3, seed=4)
+    return Order(tuple(find_subjects(folder)), tmp_path / "set", PLAIN, range(3), seed=4)
 
 
 def content(target):
@@ -140,12 +140,12 @@ def test_the_manifest_says_where_each_variant_comes_from_and_what_was_measured(o
 def test_a_set_grows_and_alone_or_in_a_batch_a_variant_is_the_same(order, tmp_path):
     make_set(order, workers=1)
     first = content(order.output)
-    outcome = make_set(replace(order, start=2, count=3), workers=1)
+    outcome = make_set(replace(order, indices=range(2, 5)), workers=1)
     assert (outcome.made, outcome.before) == (2, 1)
     grown = content(order.output)
     assert len(grown) == 10
     assert first.items() <= grown.items()
-    alone = replace(order, output=tmp_path / "alone", start=4, count=1)
+    alone = replace(order, output=tmp_path / "alone", indices=(4,))
     make_set(alone, workers=1)
     assert content(alone.output).items() <= grown.items()
 
@@ -189,7 +189,7 @@ def test_two_processes_killed_in_the_middle_leave_whole_files_and_the_run_goes_o
     assert outcome.made + outcome.before == 3
     assert not list(order.output.rglob(".writing-*"))
     assert violations(order.output) == [] or done > 3
-    alone = Order(order.subjects, tmp_path / "alone", PLAIN, count=1, seed=4)
+    alone = Order(order.subjects, tmp_path / "alone", PLAIN, seed=4)
     make_set(alone, workers=1)
     assert content(alone.output).items() <= content(order.output).items()
 
@@ -216,7 +216,7 @@ def test_landmarks_are_written_where_they_went(order, tmp_path):
     table = tmp_path / "points.csv"
     table.write_text("x,y,z\n" + "\n".join(f"{-x},{-y},{z}" for x, y, z in case().landmarks))
     files = SubjectFiles("anna", order.subjects[0].images, order.subjects[0].segmentations, table)
-    make_set(Order((files,), tmp_path / "set", PLAIN, count=1), workers=1)
+    make_set(Order((files,), tmp_path / "set", PLAIN), workers=1)
     points = read_points(tmp_path / "set" / "landmarksTr" / "anna_0000.csv")
     expected = Synthesizer(files.read(), PLAIN).variant(0).subject.landmarks
     np.testing.assert_allclose(points, expected, atol=1e-3)

@@ -1,10 +1,18 @@
 """How a set of variants lies in a folder."""
 
-from DiffusionCore.synthesis.layouts.base import Layout, Source
+from DiffusionCore.synthesis.layouts.base import CaseLayout, Layout, Source, variant_name
 from DiffusionCore.synthesis.layouts.bids import Bids
 from DiffusionCore.synthesis.layouts.nnunet import NnUNet
 from DiffusionCore.synthesis.layouts.published import PublishedDrdm
+from DiffusionCore.synthesis.layouts.review import Review
+from DiffusionCore.synthesis.layouts.side_by_side import SideBySide
 
-LAYOUTS: dict[str, type[Layout]] = {"nnunet": NnUNet, "drdm": PublishedDrdm, "bids": Bids}
+LAYOUTS: dict[str, type[Layout]] = {
+    "nnunet": NnUNet,
+    "pairs": SideBySide,
+    "drdm": PublishedDrdm,
+    "bids": Bids,
+    "review": Review,
+}
 
-__all__ = ["LAYOUTS", "Layout", "Source"]
+__all__ = ["LAYOUTS", "CaseLayout", "Layout", "Source", "variant_name"]

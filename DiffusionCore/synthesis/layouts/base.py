@@ -63,9 +63,9 @@ class Layout(ABC):
             names.append(name)
         return names
 
-    def write_points(self, name: str, variant: Variant) -> list[str]:
-        """Write the landmarks of ``variant``, if it has any, as a table in LPS mm."""
-        points = variant.subject.landmarks
+    def write_points(self, name: str, subject: Subject) -> list[str]:
+        """Write the landmarks of ``subject``, if it has any, as a table in LPS mm."""
+        points = subject.landmarks
         if points is None:
             return []
         rows = [("x", "y", "z"), *(points * (-1, -1, 1)).round(4).tolist()]
@@ -77,6 +77,22 @@ class Layout(ABC):
         """Write ``content`` as JSON."""
         with replacing(self.path(name)) as unfinished:
             unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+class CaseLayout(Layout):
+    """A layout that needs nothing but the case itself, so that originals can lie among their variants."""
+
+    @abstractmethod
+    def write_case(self, name: str, subject: Subject) -> list[str]:
+        """Write the files of ``subject`` under ``name`` and return their paths in the folder."""
+
+    def write(self, variant: Variant, source: Source) -> list[str]:
+        return self.write_case(variant_name(source.name, variant.index), variant.subject)
+
+
+def variant_name(source: str, index: int) -> str:
+    """Return what variant ``index`` of the case ``source`` is called."""
+    return f"{source}_{index:04d}"
 
 
 def numbered(entity: str, number: int) -> str:

@@ -28,7 +28,7 @@ class Bids(Layout):
             written += self.write_volumes([(f"{stem}{ENDING}", each.volume)])
             write_label_names(self.path(f"{stem}.tsv"), each.names)
         write_transform(self.path(f"{case}_xfm.h5"), variant.field)
-        return [*written, f"{case}_xfm.h5", *self.write_points(f"{case}_points.csv", variant)]
+        return [*written, f"{case}_xfm.h5", *self.write_points(f"{case}_points.csv", subject)]
 
     def finish(self, cases: int) -> None:
         made = {"Name": "DiffusionCore", "Version": __version__}

@@ -10,12 +10,11 @@ import numpy as np
 from DiffusionCore.checks import VolumeError
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.label_names import LabelName, write_label_names
-from DiffusionCore.synthesis.layouts.base import ENDING, Layout, Source
-from DiffusionCore.synthesis.subject import Segmentation
-from DiffusionCore.synthesis.synthesizer import Variant
+from DiffusionCore.synthesis.layouts.base import ENDING, CaseLayout, Source
+from DiffusionCore.synthesis.subject import Segmentation, Subject
 
 
-class NnUNet(Layout):
+class NnUNet(CaseLayout):
     """imagesTr/CASE_0000.nii.gz (one file per channel), labelsTr/CASE.nii.gz, dataset.json, as nnU-Net v2 reads them.
 
     Its labels must be 0, 1, 2, ... without a gap. Where those of the cases are not, they are numbered anew, and
@@ -40,18 +39,16 @@ class NnUNet(Layout):
         """The values of the cases, and those that nnU-Net gets."""
         return {0: 0, **{name.value: number for number, name in enumerate(self.names, 1)}}
 
-    def write(self, variant: Variant, source: Source) -> list[str]:
-        case = f"{source.name}_{variant.index:04d}"
-        subject = variant.subject
+    def write_case(self, name: str, subject: Subject) -> list[str]:
         written = self.write_volumes(
-            (f"imagesTr/{case}_{channel:04d}{ENDING}", image) for channel, image in enumerate(subject.images)
+            (f"imagesTr/{name}_{channel:04d}{ENDING}", image) for channel, image in enumerate(subject.images)
         )
         first, *others = subject.segmentations
-        written += self.write_volumes([(f"labelsTr/{case}{ENDING}", self._renumbered(first))])
+        written += self.write_volumes([(f"labelsTr/{name}{ENDING}", self._renumbered(first))])
         written += self.write_volumes(
-            (f"labelsTr-{number}/{case}{ENDING}", other.volume) for number, other in enumerate(others, 2)
+            (f"labelsTr-{number}/{name}{ENDING}", other.volume) for number, other in enumerate(others, 2)
         )
-        return written + self.write_points(f"landmarksTr/{case}.csv", variant)
+        return written + self.write_points(f"landmarksTr/{name}.csv", subject)
 
     def finish(self, cases: int) -> None:
         content = {

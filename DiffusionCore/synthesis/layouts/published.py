@@ -28,7 +28,7 @@ class PublishedDrdm(Layout):
             for number, each in enumerate(subject.segmentations)
         )
         write_transform(self.path(f"ddf/{case}.nrrd"), variant.field, variant.field.grid)
-        return [*written, f"ddf/{case}.nrrd", *self.write_points(f"pts/{case}.csv", variant)]
+        return [*written, f"ddf/{case}.nrrd", *self.write_points(f"pts/{case}.csv", subject)]
 
     def finish(self, cases: int) -> None:
         for source in self.sources:
