@@ -83,7 +83,7 @@ def _about_choice(request: RegistrationRequest) -> Iterator[Finding]:
 
 
 def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
-    found = [*_about_image("Fixed volume", request.fixed), *_about_image("Moving volume", request.moving)]
+    found = [*about_image("Fixed volume", request.fixed), *about_image("Moving volume", request.moving)]
     yield from found
     if any(finding.prevents for finding in found):
         return
@@ -108,11 +108,12 @@ def _about_images(request: RegistrationRequest) -> Iterator[Finding]:
     elif request.initial is None and parent is not None and parent is not below:
         text = f"Moving volume is under '{parent.GetName()}'. It is used as the initial transform."
         yield Finding(Severity.INFO, text, Fix(FixAction.IGNORE_TRANSFORM, request.moving))
-    yield from _about_segmentation(request.fixed_segmentation, fixed)
-    yield from _about_segmentation(request.moving_segmentation, moving)
+    yield from about_segmentation(request.fixed_segmentation, fixed)
+    yield from about_segmentation(request.moving_segmentation, moving)
 
 
-def _about_image(name: str, node: Any) -> Iterator[Finding]:
+def about_image(name: str, node: Any) -> Iterator[Finding]:
+    """Yield what is to be said about the image of a volume ``node``, which the user calls ``name``."""
     image = node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
         yield Finding(Severity.ERROR, f"{name} holds no image. Load it again, or choose another one.")
@@ -161,7 +162,8 @@ def _about_steering(steering: Steering) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, text)
 
 
-def _about_segmentation(node: Any, grid: Grid) -> Iterator[Finding]:
+def about_segmentation(node: Any, grid: Grid) -> Iterator[Finding]:
+    """Yield what is to be said about the segmentation or label map ``node``, or None, of a volume on ``grid``."""
     size = reference_size(node) if node is not None else None
     if size is not None and size != grid.size:
         # a segmentation is placed in space and can be read on any grid; a label map of another size is a mistake

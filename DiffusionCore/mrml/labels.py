@@ -44,6 +44,18 @@ def segment_names(node: Any) -> dict[int, str]:
     return {value: colors.GetColorName(value) for value in named if colors.GetColorName(value) != "(none)"}
 
 
+def segment_colors(node: Any) -> dict[str, str]:
+    """Return the colors, #RRGGBB, of the segments or named labels of ``node`` by their names."""
+    if node.IsA("vtkMRMLSegmentationNode"):
+        return {segment.GetName(): _hexadecimal(segment.GetColor()) for segment in _segments(node)}
+    colors = {}
+    for value, name in segment_names(node).items():
+        rgba = [0.0] * 4
+        node.GetDisplayNode().GetColorNode().GetColor(value, rgba)
+        colors[name] = _hexadecimal(rgba[:3])
+    return colors
+
+
 def common_names(*nodes: Any) -> list[str]:
     """Return, sorted, the names that segments or labels have in all of ``nodes``."""
     names = [
@@ -116,6 +128,10 @@ def with_names(measures: Sequence[Measure], numbers: dict[str, int]) -> tuple[Me
     """Return ``measures`` with the names of segments in place of their labels: "Overlap of liver"."""
     names = {f"{OVERLAP} of label {number}": f"{OVERLAP} of {name}" for name, number in numbers.items()}
     return tuple(replace(measure, name=names.get(measure.name, measure.name)) for measure in measures)
+
+
+def _hexadecimal(color: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(255 * share):02X}" for share in color)
 
 
 def _segments(node: Any) -> list[Any]:

@@ -61,8 +61,8 @@ def preparing(request: RegistrationRequest, resume: ResumePoint | None) -> Gener
     fixed, moving = volume_from_node(request.fixed), volume_from_node(request.moving, below=below)
     initial = _initial(request, fixed.grid, moving.grid, below)
     yield
-    fixed = yield from _without_invalid(fixed, request.fixed)
-    moving = yield from _without_invalid(moving, request.moving)
+    fixed = yield from without_invalid(fixed, request.fixed)
+    moving = yield from without_invalid(moving, request.moving)
     labels: list[Volume | None] = [None, None]
     numbers: dict[str, int] = {}
     if request.moving_is_labels:
@@ -102,7 +102,7 @@ def _initial(request: RegistrationRequest, fixed: Grid, moving: Grid, below: Any
     return Matrix(np.eye(4)) if placed else None
 
 
-def _without_invalid(volume: Volume, node: Any) -> Generator[None, None, Volume]:
+def without_invalid(volume: Volume, node: Any) -> Generator[None, None, Volume]:
     """Return ``volume`` with its lowest value, the background, in place of what is not a number or not finite."""
     facts = facts_of(node.GetImageData())
     yield

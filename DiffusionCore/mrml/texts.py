@@ -70,10 +70,22 @@ def _texts(_: Callable[[str], str]) -> tuple[str, ...]:
         _("The steps cannot be kept: the module Sequences is not loaded. Enable it."),
         _("There is no such step to resume from."),
         _("A registration is under way. Stop it first."),
-        # a deformed copy
-        _("Choose a volume to deform."),
-        _('"{name}" would overwrite itself. Choose another output.'),
-        _('"{name}" lies under a transform and would be shown displaced. Take it out.'),
+        # variants of a case
+        _("Select a volume."),
+        _("Select a segmentation."),
+        _("Volume"),
+        _("Reading the cases..."),
+        _("Making the variants..."),
+        _("Expected a folder of labeled cases, but there is no folder '{folder}'."),
+        _(
+            "'{folder}' holds no labeled case. Needed are NAME.nii.gz beside NAME_seg.nii.gz, or imagesTr and "
+            "labelsTr as nnU-Net has them, or img and msk as the published DRDM has them."
+        ),
+        _("'{folder}' holds other files. Choose a new folder."),
+        _("'{folder}' holds another variant '{name}' already. Choose a new folder."),
+        _("'{folder}' cannot be made ({reason}). Choose another folder."),
+        _("The variant '{file}' cannot be read ({reason}). Generate it again."),
+        _("A computation is under way. Stop it first."),
         # packages
         _(
             "PyTorch is missing, and so is the extension that installs it. Install the extension PyTorch in the "

@@ -1,0 +1,97 @@
+"""The nodes that show one variant of a case at a time: its volume, its segmentation, and its deformation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from DiffusionCore.mrml.nodes import add_node, remove_node
+from DiffusionCore.mrml.segmentations import labels_to_node
+from DiffusionCore.mrml.transforms import plain_to_node
+from DiffusionCore.mrml.volumes import volume_to_node
+from DiffusionCore.synthesis.stored_case import StoredCase
+
+_MARK = "DeformationSynthesis.variant"
+_CLASSES = {
+    "volume": "vtkMRMLScalarVolumeNode",
+    "segmentation": "vtkMRMLSegmentationNode",
+    "deformation": "vtkMRMLTransformNode",
+}
+
+
+class VariantNodes:
+    """Shows variants in nodes of their own, which are found again in a scene that was loaded.
+
+    The nodes of the user are only read.
+    """
+
+    def __init__(self, scene: Any) -> None:
+        self._scene = scene
+
+    @property
+    def volume(self) -> Any:
+        return self._find("volume")
+
+    @property
+    def segmentation(self) -> Any:
+        return self._find("segmentation")
+
+    @property
+    def deformation(self) -> Any:
+        """From parent: points of the variant to points of its original."""
+        return self._find("deformation")
+
+    def show(self, case: StoredCase, title: str, *, stage: int = -1, display: Any = None) -> None:
+        """Let the nodes hold ``case``, and the deformation of one of its stages; ``title`` begins their names.
+
+        Args:
+            case: a variant, or an original, whose deformation is none.
+            title: what the case is called.
+            stage: the place of the deformation among those of the case.
+            display: the volume node whose window and colors the volume gets when it is new.
+        """
+        subject = case.subject
+        volume = self._node("volume", title)
+        volume_to_node(subject.images[0], volume, display=display)
+        if subject.segmentations:
+            first = subject.segmentations[0]
+            labels_to_node(first.volume, first.names, self._node("segmentation", f"{title} segmentation"))
+        deformation = self._node("deformation", f"{title} deformation")
+        if case.fields:
+            plain_to_node(case.fields[stage], deformation)
+        else:
+            deformation.SetAndObserveTransformFromParent(None)
+
+    def remove(self) -> None:
+        """Take the nodes out of the scene."""
+        for role in _CLASSES:
+            if (node := self._find(role)) is not None:
+                remove_node(node)
+
+    def _find(self, role: str) -> Any:
+        nodes = slicer.util.getNodesByClass(_CLASSES[role])
+        return next((node for node in nodes if node.GetAttribute(_MARK) == role), None)
+
+    def _node(self, role: str, name: str) -> Any:
+        node = self._find(role)
+        if node is None:
+            node = add_node(self._scene, _CLASSES[role], name)
+            node.SetAttribute(_MARK, role)
+        elif node.GetName() != name:
+            node.SetName(name)
+        return node
+
+
+def add_case(scene: Any, case: StoredCase, name: str, *, display: Any = None) -> tuple[Any, Any]:
+    """Add the volume and the segmentation of ``case`` to ``scene`` for good, and return the nodes."""
+    subject = case.subject
+    volume = add_node(scene, _CLASSES["volume"], name)
+    volume_to_node(subject.images[0], volume, display=display)
+    segmentation = None
+    if subject.segmentations:
+        first = subject.segmentations[0]
+        segmentation = add_node(scene, _CLASSES["segmentation"], f"{name} segmentation")
+        labels_to_node(first.volume, first.names, segmentation)
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    return volume, segmentation
