@@ -17,6 +17,7 @@ class ParameterPanel(VTKObservationMixin):
     ``on_change`` and ``on_bind``.
 
     Attributes:
+        name: of the module.
         ui: the widgets of the form by their names.
         form: the form itself.
         parameters: the wrapped parameter node; None while nothing is bound.
@@ -25,7 +26,7 @@ class ParameterPanel(VTKObservationMixin):
 
     def __init__(self, module: Any, name: str) -> None:
         super().__init__()
-        self.logic = module.logic
+        self.name, self.logic = name, module.logic
         self.parameters: Any = None
         self.running = False
         self._entered = False

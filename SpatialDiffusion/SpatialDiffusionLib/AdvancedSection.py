@@ -2,9 +2,8 @@
 
 from slicer.i18n import tr as _
 
-from DiffusionCore.mrml.install import installed_versions
-
-from .Choices import Choice
+from DiffusionCore.mrml.panels.choices import Choice
+from DiffusionCore.mrml.panels.packages import versions_text
 
 # What Restore defaults sets back, beside the presets
 RESTORED = ("preset", "device", "detail", "damping", "steps", "samples", "seed", "keepSteps")
@@ -28,5 +27,4 @@ class AdvancedSection:
 
     def listPackages(self) -> None:
         """Show the versions of the packages, or which are missing."""
-        parts = [f"{name} {version or _('missing')}" for name, version in installed_versions().items()]
-        self._ui.packagesLabel.setText(", ".join(parts))
+        self._ui.packagesLabel.setText(versions_text())

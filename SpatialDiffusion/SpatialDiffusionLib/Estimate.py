@@ -3,7 +3,7 @@
 import slicer
 from slicer.i18n import tr as _
 
-from .Words import durationText, memoryText
+from DiffusionCore.mrml.panels.words import duration_text, memory_text
 
 _SETTING = "SpatialDiffusion/SecondsPerWork/{work}"
 _DEVICE = "SpatialDiffusion/LastDevice"
@@ -33,7 +33,7 @@ def estimateText(fixed, moving, work: str, device: str, samples: int) -> str:
     megabytes = _START_MEGABYTES + _BYTES_PER_VOXEL * (_voxels(fixed) + _voxels(moving)) / 1e6
     place = deviceText(device if device != "auto" else slicer.util.settingsValue(_DEVICE, ""))
     sentence = _("About {time} on this computer ({place}), {memory}.") if place else _("About {time}, {memory}.")
-    return sentence.format(time=durationText(_rounded(seconds)), place=place, memory=memoryText(megabytes))
+    return sentence.format(time=duration_text(_rounded(seconds)), place=place, memory=memory_text(megabytes))
 
 
 def remember(fixed, moving, work: str, device: str, samples: int, seconds: float) -> None:

@@ -5,31 +5,35 @@ from contextlib import contextmanager
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
+from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.models import list_models
 from DiffusionCore.mrml.panel import ParameterPanel
+from DiffusionCore.mrml.panels.choices import Choice
+from DiffusionCore.mrml.panels.lines import QuietTexts, StatusLine, align_labels, let_shrink
+from DiffusionCore.mrml.panels.log_section import LogSection
+from DiffusionCore.mrml.panels.note_row import NoteRow
+from DiffusionCore.mrml.panels.packages import Packages
+from DiffusionCore.mrml.panels.training.recipes import purpose_of, registration_recipes
+from DiffusionCore.mrml.panels.training.section import TrainingSection
 
 from . import Presets, Views
 from .AdvancedSection import RESTORED, AdvancedSection
-from .Choices import Choice
-from .LogSection import LogSection
 from .Looks import TOGGLES, Looks
-from .NoteRow import NoteRow
 from .Notes import Notes, seeNote
 from .Requests import requestOf
 from .ResultSection import ResultSection
 from .States import Link, appearance
 from .SteerSection import SteerSection
 from .StepsSection import StepsSection
-from .Texts import QuietTexts, StatusLine, alignLabels, letShrink
-from .TrainingSection import TrainingSection
 
 
 class RegistrationForm(ParameterPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
 
     def __init__(self, module):
-        self._busy, self._missing, self._problem = False, [], ""
+        self._busy, self._problem = False, ""
         super().__init__(module, "SpatialDiffusion")
 
     @abstractmethod
@@ -40,10 +44,6 @@ class RegistrationForm(ParameterPanel):
     def noteAfterRun(self):
         """Return what helps after the run that has just failed (NoteRow.Note), or None."""
 
-    @abstractmethod
-    def install(self):
-        """Bring the packages that are missing."""
-
     def build(self):
         ui = self.ui
         self._status = StatusLine(ui.statusLabel, ui.statusIcon, self._onLink)
@@ -51,10 +51,11 @@ class RegistrationForm(ParameterPanel):
         self._result = ResultSection(ui, self._sayOnce)
         self._log = LogSection(ui)
         self._looks = Looks(ui)
-        self._note, self._notes = NoteRow(ui), Notes(self.install, self._refresh)
+        self._packages = Packages(self.name, _("Registration needs {packages}."), self._onPackages)
+        self._note, self._notes = NoteRow(ui), Notes(self._packages, self._refresh)
         self._presets = Choice(ui.presetSelector, lambda key: self._set("preset", key))
         onDevice, onDetail = (lambda key, name=name: self._set(name, key) for name in ("device", "detail"))
-        self._advanced = AdvancedSection(ui, onDevice, onDetail, self.install, self._restore)
+        self._advanced = AdvancedSection(ui, onDevice, onDetail, self._packages.install, self._restore)
         self.listPresets()
         self._steer = SteerSection(ui, lambda name: self._set("targetSegment", name))
         explaining = (
@@ -67,9 +68,9 @@ class RegistrationForm(ParameterPanel):
         )
         self._quiet = QuietTexts(self.form, explaining)
         names = ("fixedVolume", "movingVolume", "preset", "outputTransform", "outputVolume")
-        alignLabels([getattr(ui, f"{name}SelectorLabel") for name in names])
+        align_labels([getattr(ui, f"{name}SelectorLabel") for name in names])
         self.fitButtons()
-        self._training = TrainingSection(ui.trainingContainer, self)
+        self._training = TrainingSection(ui.trainingContainer, self, registration_recipes())
         last = ui.trainingContainer.findChildren(qt.QPushButton)[-1]
         for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
             qt.QWidget.setTabOrder(last, widget)
@@ -82,16 +83,30 @@ class RegistrationForm(ParameterPanel):
 
     def fitButtons(self):
         """Let the rows of buttons be as narrow as their texts allow."""
-        letShrink([self.ui.liveButton, *(getattr(self.ui, f"{name}Button") for name in TOGGLES)])
+        let_shrink([self.ui.liveButton, *(getattr(self.ui, f"{name}Button") for name in TOGGLES)])
 
     def listPresets(self):
         """Offer the built-in presets and, below a line, the models that are installed now."""
         builtIn = Presets.builtInPresets()
         self._known = {preset.key: preset for preset in (*builtIn, *Presets.modelPresets(list_models()))}
         items = [(preset.key, preset.text) for preset in self._known.values()]
-        self._presets.fill(items, separatorAfter=len(builtIn))
+        self._presets.fill(items, separator_after=len(builtIn))
         if self.parameters is not None:
             self._refresh()
+
+    def use_model(self, name, kind):
+        """Offer the model ``name`` among the presets, and choose it unless a registration is under way.
+
+        Raises:
+            DiffusionCoreError: a model of this ``kind`` registers nothing.
+        """
+        self.listPresets()
+        key = Presets.keyOf(name)
+        if key not in self._known:
+            text = _("Model '{name}' was made for another purpose than registration: {purpose}.")
+            raise DiffusionCoreError(text.format(name=name, purpose=purpose_of(kind)))
+        if not self.running:
+            self._set("preset", key)
 
     def on_change(self):
         self._refresh()
@@ -130,7 +145,7 @@ class RegistrationForm(ParameterPanel):
 
     def _noteNow(self, preset):
         """Return the note that matters most, and keep why nothing can be started."""
-        note, self._problem = self._notes.about(requestOf(self.parameters, preset), self._missing)
+        note, self._problem = self._notes.about(requestOf(self.parameters, preset))
         if note is None and preset.key not in self._known:
             note, self._problem = Presets.missingNote(preset, self._set), seeNote()
         return note or self.noteAfterRun()
@@ -145,9 +160,9 @@ class RegistrationForm(ParameterPanel):
         ui.resumeButton.setText(look.resumeText)
         for section in (ui.inputsSection, ui.outputsSection, ui.advancedSection):
             section.setEnabled(look.inputs)
-        self._note.setButtonEnabled(look.inputs)
+        self._note.set_button_enabled(look.inputs)
         ui.branchSelector.setEnabled(look.inputs)
-        ui.installButton.setEnabled(bool(self._missing))
+        ui.installButton.setEnabled(bool(self._packages.missing))
         ui.liveButton.setEnabled(self.logic.running)
         ui.progressBar.setVisible(look.bar is not None)
         if look.bar is not None:
@@ -168,6 +183,10 @@ class RegistrationForm(ParameterPanel):
         chosen = self.parameters
         for name in RESTORED:
             chosen.setValue(name, chosen.default(name).value)
+
+    def _onPackages(self):
+        self._advanced.listPackages()
+        self._refresh()
 
     def _sayOnce(self, text):
         self._status.show(text)

@@ -1,14 +1,13 @@
 """What the note row says, and why Register may be off: missing packages first, then what speaks against the pair."""
 
-import slicer
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.checks import Severity, findings
 from DiffusionCore.mrml.fixes import FixAction
+from DiffusionCore.mrml.panels.fix_note import fix_note
+from DiffusionCore.mrml.panels.lines import Icon
+from DiffusionCore.mrml.panels.note_row import Note
 from DiffusionCore.mrml.texts import core_text
-
-from .NoteRow import Note
-from .States import Icon
 
 _ICONS = {Severity.ERROR: Icon.ERROR, Severity.WARNING: Icon.WARNING, Severity.INFO: Icon.NONE}
 
@@ -16,25 +15,25 @@ _ICONS = {Severity.ERROR: Icon.ERROR, Severity.WARNING: Icon.WARNING, Severity.I
 class Notes:
     """Chooses the one note that matters most.
 
-    Attributes:
-        complaint: the InstallError by which the last installation ended; None if it did not.
+    Args:
+        packages: see DiffusionCore.mrml.panels.packages.
+        onChange: called when the user has mended something.
     """
 
-    def __init__(self, onInstall, onChange) -> None:
-        self.complaint = None
-        self._onInstall, self._onChange = onInstall, onChange
+    def __init__(self, packages, onChange) -> None:
+        self._packages, self._onChange = packages, onChange
         self._accepted = set()
 
     def forget(self) -> None:
         """Say again what the user had accepted: the scene is another one."""
         self._accepted = set()
 
-    def about(self, request, missing) -> tuple[Note | None, str]:
+    def about(self, request) -> tuple[Note | None, str]:
         """Return the note for the row, or None, and why ``request`` cannot run; empty if it can."""
         found = findings(request)
         problem = next((core_text(finding.text) for finding in found if finding.prevents), "")
-        if missing:
-            return self._missingNote(missing), problem or _("Install what is missing first.")
+        if self._packages.missing:
+            return self._packages.note(), problem or _("Install what is missing first.")
         spoken = (finding for finding in found if finding.severity is not Severity.OPEN)
         finding = next((f for f in spoken if core_text(f.text) not in self._accepted), None)
         if finding is None:
@@ -43,38 +42,14 @@ class Notes:
             problem = seeNote()
         return self._note(finding), problem
 
-    def _missingNote(self, missing) -> Note:
-        complaint = self.complaint
-        if complaint is not None and complaint.fix is not None:
-            return self._noteWith(complaint.fix, core_text(str(complaint)), Icon.WARNING)
-        text = _("Registration needs {packages}.").format(packages=", ".join(missing))
-        tip = _("Install the Python packages that are missing. This is needed once.")
-        said = text if complaint is None else core_text(str(complaint))
-        return Note(said, Icon.WARNING, _("Install..."), tip, self._onInstall)
-
     def _note(self, finding) -> Note:
         text, icon = core_text(finding.text), _ICONS[finding.severity]
-        return Note(text, icon) if finding.fix is None else self._noteWith(finding.fix, text, icon)
+        fix = finding.fix
+        return Note(text, icon) if fix is None else fix_note(text, icon, fix, lambda: self._onMended(fix, text))
 
-    def _noteWith(self, fix, text, icon) -> Note:
-        buttons = {
-            FixAction.OPEN_MODULE: (_("Open module"), _("Go to the module that helps.")),
-            FixAction.OPEN_EXTENSIONS: (_("Open Extensions Manager"), _("Go to where extensions are installed.")),
-            FixAction.IGNORE_TRANSFORM: (_("Ignore it"), _("Take the volume out of its transform.")),
-            FixAction.ACCEPT: (_("OK"), _("Do not show this again for this scene.")),
-        }
-        return Note(text, icon, *buttons[fix.action], lambda: self._mend(fix, text))
-
-    def _mend(self, fix, text) -> None:
-        match fix.action:
-            case FixAction.OPEN_MODULE:
-                slicer.util.selectModule(fix.target)
-            case FixAction.OPEN_EXTENSIONS:
-                slicer.app.openExtensionsManagerDialog()
-            case FixAction.IGNORE_TRANSFORM:
-                fix.target.SetAndObserveTransformNodeID(None)
-            case FixAction.ACCEPT:
-                self._accepted.add(text)
+    def _onMended(self, fix, text) -> None:
+        if fix.action is FixAction.ACCEPT:
+            self._accepted.add(text)
         self._onChange()
 
 

@@ -7,8 +7,9 @@ import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTransformNode
 from slicer.parameterNodeWrapper import Default, WithinRange, parameterNodeWrapper
 
+from DiffusionCore.mrml.panels.training.recipes import default_training_folder
+
 from .Presets import DAMPING
-from .TrainingRecipes import defaultTrainingFolder
 
 
 @parameterNodeWrapper
@@ -28,7 +29,7 @@ class Parameters:
         live: follow the newest step of a run.
         fade: opacity of the moving volume over the fixed one.
         before, grid, colors, uncertainty, sideBySide: what the views show beside the result.
-        trainingRecipe: the key of a recipe (TrainingRecipes.py).
+        trainingRecipe: the key of a recipe (DiffusionCore/mrml/panels/training/recipes.py).
         trainingFolder, trainingName: a training lies in the folder trainingFolder / trainingName.
         trainingMinutes: its time limit; 0 for none.
         trainingDevice: "auto", "cpu" or "cuda".
@@ -63,7 +64,7 @@ class Parameters:
     uncertainty: bool = False
     sideBySide: bool = False
     trainingRecipe: str = "affine"
-    trainingFolder: Annotated[Path, Default(generator=defaultTrainingFolder)]
+    trainingFolder: Annotated[Path, Default(generator=default_training_folder)]
     trainingName: str = "my-affine-1"
     trainingMinutes: Annotated[int, WithinRange(0, 100000)] = 0
     trainingDevice: str = "auto"

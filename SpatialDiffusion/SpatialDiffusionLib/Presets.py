@@ -9,10 +9,9 @@ from slicer.i18n import tr as _
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformable.settings import Preset as Detail
 from DiffusionCore.deformable.settings import RefinementSettings
-
-from .NoteRow import Note
-from .States import Icon
-from .TrainingRecipes import purposeOf
+from DiffusionCore.mrml.panels.lines import Icon
+from DiffusionCore.mrml.panels.note_row import Note
+from DiffusionCore.mrml.panels.training.recipes import purpose_of
 
 AUTOMATIC = "automatic"
 DEFORMABLE = "deformable"  # the method that refines a field
@@ -107,10 +106,17 @@ def modelPresets(cards: Any) -> list[Preset]:
     for card in cards:
         if card.shipped or card.kind not in _OF_KIND:
             continue
-        learned = _("Trained model. For: {purpose}. Data: {data}.").format(purpose=purposeOf(card.kind), data=card.data)
+        learned = _("Trained model. For: {purpose}. Data: {data}.").format(
+            purpose=purpose_of(card.kind), data=card.data
+        )
         method, settings = _OF_KIND[card.kind](card.name)
-        presets.append(Preset(_MODEL + card.name, card.name, learned, method, settings))
+        presets.append(Preset(keyOf(card.name), card.name, learned, method, settings))
     return presets
+
+
+def keyOf(name: str) -> str:
+    """Return the key of the preset of the model ``name``."""
+    return _MODEL + name
 
 
 def workName(preset: Preset, detail: str) -> str:

@@ -5,9 +5,11 @@ from enum import Enum
 
 from slicer.i18n import tr as _
 
+from DiffusionCore.mrml.panels.lines import Icon
+from DiffusionCore.mrml.panels.words import duration_text
 from DiffusionCore.mrml.tables import digits
 
-from .Words import durationText, phaseText
+from .Words import phaseText
 
 _PATIENCE = 5.0  # seconds after Stop until it can be forced
 
@@ -27,12 +29,6 @@ class End(Enum):
     STOPPED = "stopped"
     FINISHED = "finished"
     FAILED = "failed"
-
-
-class Icon(Enum):
-    NONE = "none"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class Link(Enum):
@@ -211,7 +207,7 @@ def _runningText(facts: Facts) -> str:
     parts.append(counted.format(step=facts.step, of=facts.of))
     parts.append(phaseText(facts.stepPhase))
     if facts.secondsLeft is not None:
-        parts.append(_("{time} left").format(time=durationText(facts.secondsLeft)))
+        parts.append(_("{time} left").format(time=duration_text(facts.secondsLeft)))
     text = ", ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]
 
@@ -255,7 +251,7 @@ def _stoppedLine(facts: Facts) -> _Line:
 
 
 def _doneText(facts: Facts) -> str:
-    sentences = [_("Done in {time}.").format(time=durationText(facts.seconds))]
+    sentences = [_("Done in {time}.").format(time=duration_text(facts.seconds))]
     if facts.similarity is not None:
         before, after = (digits(value) for value in facts.similarity)
         measured = _("Similarity {before} to {after}").format(before=before, after=after)

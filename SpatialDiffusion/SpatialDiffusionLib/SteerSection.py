@@ -3,10 +3,10 @@
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.labels import common_names
+from DiffusionCore.mrml.panels.choices import Choice
 from DiffusionCore.mrml.steering import Steering, count_of, placed
 
 from . import Presets
-from .Choices import Choice
 
 _NORMAL = 50.0  # % of Pull that stand for the normal strength
 

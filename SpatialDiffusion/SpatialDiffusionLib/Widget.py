@@ -6,7 +6,6 @@ import qt
 import slicer
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.install import InstallError, ensure_packages, missing_packages
 from DiffusionCore.mrml.run import RunState
 from DiffusionCore.mrml.texts import core_text
 
@@ -16,7 +15,6 @@ from .Notes import gpuNote
 from .Requests import requestOf, signatureOf
 from .RunFacts import endFacts, runFacts
 from .States import End, Facts, Phase
-from .Words import installingText
 
 _INTERVAL = 50  # ms between two looks at a run
 _VISIBLE = (0.3, 0.7)  # opacity of the moving volume at which a result can be judged
@@ -32,7 +30,7 @@ class RegistrationPanel(RegistrationForm):
         self._ticks, self._resumedFrom, self._work, self._expected = 0, None, "", None
         self._startedAt = self._stoppedAt = 0.0
         self._end, self._endSignature = Facts(), None
-        self._installing, self._live, self._resultShown = "", True, False
+        self._live, self._resultShown = True, False
         super().__init__(module)
 
     def build(self):
@@ -45,7 +43,7 @@ class RegistrationPanel(RegistrationForm):
     # life cycle
 
     def enter(self):
-        self._missing, self._notes.complaint = missing_packages(), None
+        self._packages.look()
         super().enter()
 
     def exit(self):
@@ -197,24 +195,6 @@ class RegistrationPanel(RegistrationForm):
         self._end = Facts()
         self._refresh()
 
-    # packages
-
-    def install(self, *_arguments):
-        try:
-            self._notes.complaint = None
-            ensure_packages("SpatialDiffusion", tell=self._sayInstalling, translate=core_text)
-        except InstallError as error:
-            self._notes.complaint = error
-        finally:
-            self._installing, self._missing = "", missing_packages()
-            self._advanced.listPackages()
-            self._refresh()
-
-    def _sayInstalling(self, name, number, of):
-        self._installing = installingText(name, number, of)
-        self._refresh()
-        slicer.app.processEvents()
-
     # what is shown
 
     def _showAll(self):
@@ -225,8 +205,8 @@ class RegistrationPanel(RegistrationForm):
     def facts(self, problem):
         chosen, steps = self.parameters, self._steps
         places = {"shown": steps.shown, "last": steps.last, "canUndo": self.logic.canUndo, "problem": problem}
-        if self._installing:
-            return Facts(phase=Phase.INSTALLING, activity=self._installing, **places)
+        if self._packages.installing:
+            return Facts(phase=Phase.INSTALLING, activity=self._packages.installing, **places)
         if self.logic.running:
             stopping = time.monotonic() - self._stoppedAt
             return runFacts(self.logic.run, self._resumedFrom, stopping, self._expected, places)

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("SpatialDiffusion", "DeformationSynthesis")
-FILES = [path for module in MODULES for path in sorted((ROOT / module).rglob("*.py"))]
+SHARED = ROOT / "DiffusionCore" / "mrml" / "panels"  # what their panels are made of
+FILES = [path for folder in (*(ROOT / module for module in MODULES), SHARED) for path in sorted(folder.rglob("*.py"))]
 OF_SLICER = {"slicer", "qt", "ctk", "vtk"}
 HEAVY = {"torch", "monai", "numba", "SimpleITK", "nibabel", "scipy", "nilearn", "matplotlib"}
 NODES = {
@@ -60,8 +61,19 @@ def form_of(module: str) -> ElementTree.Element:
     return ElementTree.parse(ROOT / module / "Resources" / "UI" / f"{module}.ui").getroot()
 
 
+def parts_of(module: str) -> list[Path]:
+    """Return the files that the panel of ``module`` is made of: its own, and the shared ones that these import."""
+    files = [*sorted((ROOT / module / f"{module}Lib").glob("*.py")), ROOT / "DiffusionCore" / "mrml" / "panel.py"]
+    for path in files:  # which grows
+        imported = (ROOT / f"{name.replace('.', '/')}.py" for name in file_scope_imports(tree_of(path)))
+        files += [part for part in imported if SHARED in part.parents and part not in files]
+    return files
+
+
 def forms_of(module: str) -> list[ElementTree.Element]:
-    return [ElementTree.parse(path).getroot() for path in sorted((ROOT / module / "Resources" / "UI").glob("*.ui"))]
+    """Return the forms of the panel of ``module``; a shared one lies beside the files that fill it."""
+    folders = {ROOT / module / "Resources" / "UI", *(path.parent for path in parts_of(module))}
+    return [ElementTree.parse(path).getroot() for folder in sorted(folders) for path in sorted(folder.glob("*.ui"))]
 
 
 def properties(widget: ElementTree.Element) -> dict[str, str]:
@@ -77,6 +89,9 @@ def test_nothing_that_slicer_does_not_bring_is_imported_at_file_scope(path):
 
 def test_what_modules_import_from_the_package_at_file_scope_is_light():
     imports = {name for path in FILES for name in file_scope_imports(tree_of(path)) if name.startswith("DiffusionCore")}
+    imports = {
+        name for name in imports if not name.startswith("DiffusionCore.mrml.panels")
+    }  # they need the application
     assert len(imports) >= 3
     code = f"import sys, {', '.join(sorted(imports))}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -102,18 +117,18 @@ def test_every_text_for_the_user_passes_through_translation(path):
     assert bare == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_translated_texts_are_literals_that_a_tool_can_extract(module):
-    for path in (ROOT / module).rglob("*.py"):
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
-                assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}"
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_translated_texts_are_literals_that_a_tool_can_extract(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+            assert isinstance(node.args[0], ast.Constant), f"line {node.lineno}"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_widget_that_the_panel_uses_is_in_its_forms(module):
-    files = [*(ROOT / module / f"{module}Lib").glob("*.py"), ROOT / "DiffusionCore" / "mrml" / "panel.py"]
-    used = {name for path in files for name in re.findall(r"\b_?ui\.(\w+)", path.read_text(encoding="utf-8"))}
+    used = {
+        name for path in parts_of(module) for name in re.findall(r"\b_?ui\.(\w+)", path.read_text(encoding="utf-8"))
+    }
     names = [w.get("name") for form in forms_of(module) for w in form.iter("widget") if w.get("name")]
     assert len(used) >= 2
     assert used <= set(names)
@@ -122,14 +137,14 @@ def test_every_widget_that_the_panel_uses_is_in_its_forms(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_parameter_is_bound_to_one_widget_or_used_by_the_code_and_none_is_invented(module):
-    library = ROOT / module / f"{module}Lib"
-    (wrapped,) = [node for node in tree_of(library / "Parameters.py").body if isinstance(node, ast.ClassDef)]
+    parameters = ROOT / module / f"{module}Lib" / "Parameters.py"
+    (wrapped,) = [node for node in tree_of(parameters).body if isinstance(node, ast.ClassDef)]
     fields = {node.target.id for node in wrapped.body if isinstance(node, ast.AnnAssign)}
     widgets = [widget for form in forms_of(module) for widget in form.iter("widget")]
     bound = [name for widget in widgets if (name := properties(widget).get("SlicerParameterName"))]
     assert len(bound) == len(set(bound))
     assert set(bound) <= fields
-    code = "".join(path.read_text(encoding="utf-8") for path in library.glob("*.py") if path.name != "Parameters.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in parts_of(module) if path != parameters)
     assert {name for name in fields - set(bound) if not re.search(rf"\.{name}\b|\"{name}\"", code)} == set()
 
 

@@ -76,7 +76,7 @@ def test_installing_is_shown_and_ends_in_a_panel_that_is_ready(without_torch, de
         without_torch.clear()
 
     desk.choose_pair()
-    monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
+    monkeypatch.setattr("DiffusionCore.mrml.panels.packages.ensure_packages", install)
     click(desk.ui.noteButton)
     assert seen == [("SpatialDiffusion", "Installing...", False, "Installing PyTorch (2 of 3). This is needed once.")]
     assert not desk.ui.noteRow.visible
@@ -87,7 +87,7 @@ def test_an_installation_that_fails_stays_in_the_panel(without_torch, desk, monk
     def install(_requester, **_manner):
         raise InstallError("nibabel could not be installed: no space.")
 
-    monkeypatch.setitem(type(desk.panel).install.__globals__, "ensure_packages", install)
+    monkeypatch.setattr("DiffusionCore.mrml.panels.packages.ensure_packages", install)
     click(desk.ui.noteButton)
     assert desk.ui.noteLabel.text == "nibabel could not be installed: no space."
     assert desk.ui.noteButton.text == "Install..."
@@ -180,7 +180,7 @@ def test_what_was_accepted_is_not_said_again_until_the_scene_is_another_one(desk
 def test_every_kind_of_fix_has_a_tooltip(library, desk):
     from DiffusionCore.mrml.checks import Finding, Severity
 
-    notes = library("Notes").Notes(lambda: None, lambda: None)
+    notes = library("Notes").Notes(None, lambda: None)
     for action in FixAction:
         note = notes._note(Finding(Severity.WARNING, "text", Fix(action)))
         assert note.button

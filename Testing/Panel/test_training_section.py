@@ -13,7 +13,7 @@ from clicking import choose, click, grab, type_text, wait_until
 from PySide6.QtCore import QPoint
 
 ROOT = Path(__file__).resolve().parents[2]
-FORM = ROOT / "SpatialDiffusion" / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
+FORM = ROOT / "DiffusionCore" / "mrml" / "panels" / "training" / "Training.ui"
 TRAINER = ROOT / "Testing" / "Core" / "line_trainer.py"
 ENDLESS = ("log_every=1", "pause=0.03", "steps=100000")  # runs until it is ended, however slow the machine is
 LIMIT = 60.0  # seconds; far more than anything here takes
@@ -44,9 +44,11 @@ class Host:
         import qt
         import slicer
         from SpatialDiffusionLib.Parameters import Parameters
-        from SpatialDiffusionLib.TrainingSection import TrainingSection
 
-        self.running, self.listed, self.app = False, 0, app
+        from DiffusionCore.mrml.panels.training.recipes import registration_recipes
+        from DiffusionCore.mrml.panels.training.section import TrainingSection
+
+        self.name, self.used, self.app = "SpatialDiffusion", [], app
         node = slicer.mrmlScene.GetSingletonNode("Panel", "vtkMRMLScriptedModuleNode")
         if node is None:
             node = slicer.vtkMRMLScriptedModuleNode()
@@ -56,12 +58,12 @@ class Host:
         self.parameters = Parameters(node)
         self.window = qt.QWidget()
         self.window.resize(460, 760)
-        self.section = TrainingSection(self.window, self)
+        self.section = TrainingSection(self.window, self, registration_recipes())
         self.window.show()
         app.processEvents()
 
-    def listPresets(self):  # noqa: N802
-        self.listed += 1
+    def use_model(self, name, kind):
+        self.used.append((name, kind))
 
     def __getattr__(self, name):
         import qt
@@ -135,13 +137,12 @@ def share_of(picture, color):
 
 
 def test_what_is_offered_is_what_can_be_trained(host):
-    from SpatialDiffusionLib.TrainingRecipes import recipes
-
+    from DiffusionCore.mrml.panels.training.recipes import registration_recipes
     from DiffusionCore.training.recipes import RECIPES
 
     needs_no_data = [name for name, entry in RECIPES.items() if not hasattr(entry.config, "data")]
-    assert sorted(recipe.key for recipe in recipes()) == sorted(needs_no_data)
-    for recipe in recipes():
+    assert sorted(recipe.key for recipe in registration_recipes()) == sorted(needs_no_data)
+    for recipe in registration_recipes():
         choose(host.recipeSelector, recipe.text)
         assert host.parameters.trainingRecipe == recipe.key
         assert host.recipeLabel.text == recipe.description
@@ -188,42 +189,8 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     click(host.useButton)
     assert (tmp_path / "models" / "my-affine-1.safetensors").is_file()
     assert (tmp_path / "models" / "my-affine-1.md").is_file()
-    assert host.listed == 1
+    assert host.used == [("my-affine-1", "line")]
     assert [row[4] for row in host.models if row[0] == "my-affine-1"] == ["Installed"]
-
-
-def test_a_model_of_the_right_kind_becomes_the_chosen_preset(host, tmp_path):
-    import torch
-
-    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-
-    place = tmp_path / "trainings" / "my heads"
-    place.mkdir(parents=True)
-    save_checkpoint(place / "weights.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 3}))
-    type_text(host.nameEdit, "my heads")
-    assert host.models[0][:2] == ["my heads", "Affine registration"]
-    host.modelsTable.selectRow(0)
-    click(host.useButton)
-    assert host.parameters.preset == "model:my heads"
-
-
-def test_a_running_registration_keeps_its_preset(host, tmp_path):
-    import torch
-
-    from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-
-    (tmp_path / "models").mkdir()
-    save_checkpoint(tmp_path / "models" / "mine.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {}))
-    type_text(host.nameEdit, "other")
-    host.section._models.refresh()
-    host.section._update()
-    host.running = True
-    host.modelsTable.selectRow([row[0] for row in host.models].index("mine"))
-    click(host.useButton)
-    assert host.parameters.preset == "automatic"
-    host.running = False
-    click(host.useButton)
-    assert host.parameters.preset == "model:mine"
 
 
 def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path, monkeypatch):
@@ -249,7 +216,7 @@ def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path,
         click(host.useButton)
         assert read_card(installed).steps == steps
     assert asked == ["There is a model 'mine' already. Replace it?"] * 2
-    assert host.listed == 1
+    assert host.used == [("mine", "pose")]
 
 
 def test_no_model_is_selected_unless_by_the_user(host):
@@ -327,9 +294,9 @@ def test_a_folder_that_cannot_be_written_is_said(host, tmp_path):
 
 
 def test_a_training_that_does_not_stop_can_be_forced(host, monkeypatch, python_slicer):
-    from SpatialDiffusionLib import TrainingStates
+    from DiffusionCore.mrml.panels.training import states
 
-    monkeypatch.setattr(TrainingStates, "_PATIENCE", 0.5)
+    monkeypatch.setattr(states, "_PATIENCE", 0.5)
     python_slicer(*ENDLESS)
     started(host, step=6)
     os.kill(host.section.run.record.pid, signal.SIGSTOP)  # it hears nothing
@@ -432,31 +399,70 @@ def test_the_choices_reach_the_training(host, tmp_path):
     stopped(host)
 
 
-def test_in_the_panel_a_trained_model_becomes_a_preset(panel_of, python_slicer, tmp_path):
+@pytest.fixture
+def panel_with_models(panel_of, python_slicer, tmp_path):
+    """Give a function that opens the panel with its section Training, which lists a trained model of each kind."""
     import qt
     import torch
 
     from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 
-    place = tmp_path / "trainings" / "my heads"
-    place.mkdir(parents=True)
-    save_checkpoint(place / "weights.safetensors", Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": 3}))
-    widget = panel_of("SpatialDiffusion", height=1600)
-    panel = widget.self().panel
+    def panel(*kinds):
+        for kind in kinds:
+            place = tmp_path / "trainings" / f"my {kind}"
+            place.mkdir(parents=True)
+            save_checkpoint(place / "weights.safetensors", Checkpoint(kind, {}, {"w": torch.ones(2)}, {"steps": 3}))
+        widget = panel_of("SpatialDiffusion", height=1600)
+        widget.findChild(qt.QWidget, "trainingSection").collapsed = False
+        return widget.self().panel, lambda name: widget.findChild(qt.QWidget, name)
 
-    def find(name):
-        return widget.findChild(qt.QWidget, name)
+    return panel
 
-    assert find("trainingSection").collapsed
-    assert not find("trainingContainer").isVisible()
-    find("trainingSection").collapsed = False
-    assert find("trainingStartButton").isEnabled()
-    table, presets = find("trainingModelsTable"), find("presetSelector")
-    table.selectRow(0)
-    assert "my heads" not in [presets.itemText(row) for row in range(presets.count)]
+
+def use(find, name):
+    """Use the model ``name`` of the table."""
+    table = find("trainingModelsTable")
+    table.selectRow([table.item(row, 0).text() for row in range(table.rowCount)].index(name))
     click(find("trainingUseButton"))
-    assert presets.currentText == "my heads"
-    assert panel.parameters.preset == "model:my heads"
+
+
+def test_in_the_panel_the_section_is_folded_at_first(panel_of, python_slicer):
+    import qt
+
+    widget = panel_of("SpatialDiffusion", height=1600)
+    assert widget.findChild(qt.QWidget, "trainingSection").collapsed
+    assert not widget.findChild(qt.QWidget, "trainingContainer").isVisible()
+    widget.findChild(qt.QWidget, "trainingSection").collapsed = False
+    assert widget.findChild(qt.QWidget, "trainingStartButton").isEnabled()
+
+
+def test_in_the_panel_a_trained_model_becomes_the_chosen_preset(panel_with_models):
+    panel, find = panel_with_models("pose")
+    presets = find("presetSelector")
+    assert "my pose" not in [presets.itemText(row) for row in range(presets.count)]
+    use(find, "my pose")
+    assert presets.currentText == "my pose"
+    assert panel.parameters.preset == "model:my pose"
+
+
+def test_in_the_panel_a_running_registration_keeps_its_preset(panel_with_models):
+    panel, find = panel_with_models("pose")
+    panel.running = True
+    use(find, "my pose")
+    assert panel.parameters.preset == "automatic"
+    panel.running = False
+    use(find, "my pose")
+    assert panel.parameters.preset == "model:my pose"
+
+
+def test_in_the_panel_a_model_that_registers_nothing_is_no_preset(panel_with_models):
+    panel, find = panel_with_models("image")
+    use(find, "my image")
+    assert panel.parameters.preset == "automatic"
+    assert find("trainingStatusLabel").text.startswith(
+        "Model 'my image' was made for another purpose than registration"
+    )
+    assert find("trainingIcon").isVisible()
 
 
 def test_in_the_panel_a_training_runs_on_while_another_module_is_shown(panel_of, python_slicer):

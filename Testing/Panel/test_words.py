@@ -19,13 +19,17 @@ def words(library):
     ("seconds", "text"),
     [(0.2, "1 s"), (9.4, "9 s"), (89, "89 s"), (95, "2 min"), (3500, "58 min"), (4800, "1 h 20 min")],
 )
-def test_durations_are_as_precise_as_somebody_who_waits_needs(words, seconds, text):
-    assert words.durationText(seconds) == text
+def test_durations_are_as_precise_as_somebody_who_waits_needs(app, seconds, text):
+    from DiffusionCore.mrml.panels.words import duration_text
+
+    assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize(("megabytes", "text"), [(3, "10 MB"), (644, "640 MB"), (1400, "1.4 GB")])
-def test_memory_is_rounded(words, megabytes, text):
-    assert words.memoryText(megabytes) == text
+def test_memory_is_rounded(app, megabytes, text):
+    from DiffusionCore.mrml.panels.words import memory_text
+
+    assert memory_text(megabytes) == text
 
 
 def test_a_phase_that_is_new_is_shown_as_it_is_called(words):

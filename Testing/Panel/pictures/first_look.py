@@ -58,10 +58,10 @@ def lengthen(booth: Booth) -> None:
         text = getattr(widget, "text", None)
         if isinstance(widget, (qt.QLabel, qt.QAbstractButton)) and isinstance(text, str) and text[:1] not in ("", "<"):
             widget.setText(" ".join(word + "n" * round(0.3 * len(word)) for word in text.split(" ")))
-    from SpatialDiffusionLib.Texts import alignLabels
+    from DiffusionCore.mrml.panels.lines import align_labels
 
     booth.desk.panel.fitButtons()
-    alignLabels([getattr(booth.desk.ui, f"{name}SelectorLabel") for name in FIELDS])
+    align_labels([getattr(booth.desk.ui, f"{name}SelectorLabel") for name in FIELDS])
 
 
 def everything_open(booth: Booth) -> None:

@@ -1,21 +1,29 @@
 """The section Log: what the computation printed, and the details of errors."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import slicer
 
 _ROWS = 8
 
 
 class LogSection:
-    """Follows one run at a time."""
+    """Follows one run at a time, of which it knows ``log``, a list of lines, and ``details``, a text.
 
-    def __init__(self, ui) -> None:
+    Args:
+        ui: has logSection, logText and copyLogButton.
+    """
+
+    def __init__(self, ui: Any) -> None:
         self._ui = ui
         self._run, self._lines, self._detailed = None, 0, False
         text = ui.logText
         text.setFixedHeight(_ROWS * text.fontMetrics().lineSpacing() + 12)
-        ui.copyLogButton.clicked.connect(self._onCopy)
+        ui.copyLogButton.clicked.connect(self._on_copy)
 
-    def follow(self, run) -> None:
+    def follow(self, run: Any) -> None:
         """Add what ``run`` has said since the last call; a new run begins with an empty log."""
         if run is None:
             return
@@ -35,5 +43,5 @@ class LogSection:
         bar = self._ui.logText.verticalScrollBar()
         bar.setValue(bar.maximum)
 
-    def _onCopy(self, *_arguments) -> None:
+    def _on_copy(self, *_: Any) -> None:
         slicer.app.clipboard().setText(self._ui.logText.toPlainText())

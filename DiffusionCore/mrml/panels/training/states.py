@@ -1,10 +1,12 @@
 """What the training section shows in every situation: from facts to buttons, bar and line, without a widget."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
-from .Words import durationText
+from DiffusionCore.mrml.panels.words import duration_text
 
 _PATIENCE = 5.0  # seconds after Stop until it can be forced
 
@@ -17,10 +19,10 @@ class TrainingFacts:
         problem: why a training cannot start; empty if it can.
         failure: why the last thing that was asked for did not work, where no training says it.
         state: of the training in the folder, as ``TrainingState`` has it; empty if there is none.
-        stopSeconds: how long ago it was asked to stop; None if it was not.
+        stop_seconds: how long ago it was asked to stop; None if it was not.
         step, of: the last step that was logged, and how many there will be.
         speed: steps per second.
-        secondsLeft: until the end or the time limit.
+        seconds_left: until the end or the time limit.
         best: (step, loss) of the best check.
         resumable: the step to go on from.
         message: why it failed.
@@ -30,11 +32,11 @@ class TrainingFacts:
     problem: str = ""
     failure: str = ""
     state: str = ""
-    stopSeconds: float | None = None
+    stop_seconds: float | None = None
     step: int = 0
     of: int | None = None
     speed: float | None = None
-    secondsLeft: float | None = None
+    seconds_left: float | None = None
     best: tuple[int, float] | None = None
     resumable: int | None = None
     message: str = ""
@@ -50,7 +52,7 @@ class TrainingAppearance:
     """What the widgets show.
 
     Attributes:
-        button, buttonEnabled, buttonTip: of Start, Stop, Force stop.
+        button, button_enabled, button_tip: of Start, Stop, Force stop.
         resume: the text of Resume; empty hides it.
         inputs: enabled.
         bar: value and maximum, (0, 0) for busy; None hides it.
@@ -58,8 +60,8 @@ class TrainingAppearance:
     """
 
     button: str
-    buttonEnabled: bool
-    buttonTip: str
+    button_enabled: bool
+    button_tip: str
     resume: str
     inputs: bool
     bar: tuple[int, int] | None
@@ -67,15 +69,15 @@ class TrainingAppearance:
     failed: bool
 
 
-def trainingAppearance(facts: TrainingFacts) -> TrainingAppearance:
+def training_appearance(facts: TrainingFacts) -> TrainingAppearance:
     """Return what the section shows when ``facts`` hold."""
     text, enabled, tip = _button(facts)
     busy = facts.running or bool(facts.installing)
     resumes = facts.resumable is not None and not busy
     return TrainingAppearance(
         button=text,
-        buttonEnabled=enabled,
-        buttonTip=tip,
+        button_enabled=enabled,
+        button_tip=tip,
         resume=_("Resume from step {step}").format(step=facts.resumable) if resumes else "",
         inputs=not busy,
         bar=_bar(facts) if busy else None,
@@ -84,7 +86,7 @@ def trainingAppearance(facts: TrainingFacts) -> TrainingAppearance:
     )
 
 
-def trainingProblem(chosen, place, run, recipes, shipped) -> str:
+def training_problem(chosen, place, run, recipes, shipped) -> str:
     """Return why no training can start with the parameters ``chosen``; empty if one can.
 
     Args:
@@ -119,59 +121,59 @@ def _button(facts: TrainingFacts) -> tuple[str, bool, str]:
     if not facts.running:
         start = _("Trains in a process of its own, which goes on when you leave the module or close Slicer.")
         return _("Start training"), not facts.problem, facts.problem or start
-    if facts.stopSeconds is None:
+    if facts.stop_seconds is None:
         return _("Stop"), True, stop
-    if facts.stopSeconds >= _PATIENCE:
+    if facts.stop_seconds >= _PATIENCE:
         return _("Force stop"), True, _("Ends the training at once. The last checkpoint stays.")
     return _("Stopping..."), False, stop
 
 
 def _bar(facts: TrainingFacts) -> tuple[int, int]:
-    return (min(facts.step, facts.of), facts.of) if facts.step and facts.of and facts.stopSeconds is None else (0, 0)
+    return (min(facts.step, facts.of), facts.of) if facts.step and facts.of and facts.stop_seconds is None else (0, 0)
 
 
 def _status(facts: TrainingFacts) -> str:
     if facts.installing:
         return facts.installing
     if facts.running:
-        return _runningText(facts)
-    said = [text for text in (facts.failure or _endText(facts), facts.problem) if text]
+        return _running_text(facts)
+    said = [text for text in (facts.failure or _end_text(facts), facts.problem) if text]
     return " ".join(said) or _("Ready. The first step takes about a minute.")
 
 
-def _endText(facts: TrainingFacts) -> str:
+def _end_text(facts: TrainingFacts) -> str:
     """Return how the training in the folder has ended; empty if there is none."""
     match facts.state:
         case "failed":
             return facts.message
         case "stopped":
-            return _stoppedText(facts)
+            return _stopped_text(facts)
         case "finished":
             done = _("Done after {of} steps{best}. Use adds the model to the presets.")
-            return done.format(of=facts.of, best=_bestText(facts))
+            return done.format(of=facts.of, best=_best_text(facts))
     return ""
 
 
-def _runningText(facts: TrainingFacts) -> str:
-    if facts.stopSeconds is not None:
+def _running_text(facts: TrainingFacts) -> str:
+    if facts.stop_seconds is not None:
         return _("Saving a checkpoint after this step...")
     if not facts.step:
         return _("Drawing the synthetic images...")
     parts = [_counted(facts)]
     if facts.speed is not None:
-        parts.append(_("{speed} per s").format(speed=_speedText(facts.speed)))
-    if facts.secondsLeft is not None:
-        parts.append(_("{time} left").format(time=durationText(facts.secondsLeft)))
-    return ", ".join(parts) + _bestText(facts)
+        parts.append(_("{speed} per s").format(speed=_speed_text(facts.speed)))
+    if facts.seconds_left is not None:
+        parts.append(_("{time} left").format(time=duration_text(facts.seconds_left)))
+    return ", ".join(parts) + _best_text(facts)
 
 
-def _stoppedText(facts: TrainingFacts) -> str:
+def _stopped_text(facts: TrainingFacts) -> str:
     if facts.resumable is None:
         return _("Stopped before the first checkpoint. Nothing was kept.")
     if not facts.of:
         return _("Stopped; the last checkpoint is step {step}.").format(step=facts.resumable)
     text = _("Stopped; the last checkpoint is step {step} of {of}{best}.")
-    return text.format(step=facts.resumable, of=facts.of, best=_bestText(facts))
+    return text.format(step=facts.resumable, of=facts.of, best=_best_text(facts))
 
 
 def _counted(facts: TrainingFacts) -> str:
@@ -179,12 +181,12 @@ def _counted(facts: TrainingFacts) -> str:
     return text.format(step=facts.step, of=facts.of)
 
 
-def _bestText(facts: TrainingFacts) -> str:
+def _best_text(facts: TrainingFacts) -> str:
     if facts.best is None:
         return ""
     step, loss = facts.best
     return _(", best check {loss} at {step}").format(loss=f"{loss:.3g}", step=step)
 
 
-def _speedText(speed: float) -> str:
+def _speed_text(speed: float) -> str:
     return f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}" if speed >= 0.1 else f"{speed:.2g}"

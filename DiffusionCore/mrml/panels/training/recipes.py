@@ -1,5 +1,7 @@
 """What can be trained, in words for the user. No torch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +23,8 @@ class Recipe:
     description: str
 
 
-def recipes() -> list[Recipe]:
-    """Return what can be trained, the most useful first."""
+def registration_recipes() -> list[Recipe]:
+    """Return what a registration can learn, the most useful first."""
     return [
         Recipe(
             "affine",
@@ -96,14 +98,14 @@ def recipes() -> list[Recipe]:
     ]
 
 
-def defaultTrainingFolder() -> Path:
+def default_training_folder() -> Path:
     """Return where trainings are kept unless the user chooses another folder: beside the models."""
     from DiffusionCore.models import models_folder
 
     return models_folder().absolute().parent / "trainings"
 
 
-def purposeOf(kind: str) -> str:
+def purpose_of(kind: str) -> str:
     """Return what weights of the ``kind`` are for; a kind that is new stays as it is."""
     known = {
         "pose": _("Affine registration"),

@@ -1,14 +1,16 @@
 """The training that a section follows: found in its folder, started, stopped and resumed. No widget, no torch."""
 
+from __future__ import annotations
+
 import shutil
 import time
+from collections.abc import Callable
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import ensure_packages
+from DiffusionCore.mrml.panels.training.states import TrainingFacts
+from DiffusionCore.mrml.panels.words import installing_text
 from DiffusionCore.mrml.texts import core_text
-
-from .TrainingStates import TrainingFacts
-from .Words import installingText
 
 _LOG_EVERY = 10  # steps: a row of the log is what moves the bar and the curve
 _NEEDED = ("nilearn",)  # brings the template that the synthetic heads are made from
@@ -18,18 +20,19 @@ class FollowedTraining:
     """Follows one training at a time.
 
     Args:
-        onInstalling: called whenever there is something new to be said about an installation of packages.
+        requester: the name of the module, for the questions before an installation.
+        on_installing: called whenever there is something new to be said about an installation of packages.
 
     Attributes:
         run: the training (DiffusionCore.jobs.training.TrainingRun); None where there is none.
         failure: why the last thing that was asked for did not work, for the user; empty if it did.
     """
 
-    def __init__(self, onInstalling) -> None:
+    def __init__(self, requester: str, on_installing: Callable[[], None]) -> None:
         self.run = None
         self.failure = ""
-        self._onInstalling, self._installing = onInstalling, ""
-        self._stopAsked = None  # time.monotonic()
+        self._requester, self._on_installing, self._installing = requester, on_installing, ""
+        self._stop_asked = None  # time.monotonic()
 
     @property
     def running(self) -> bool:
@@ -40,7 +43,7 @@ class FollowedTraining:
         from DiffusionCore.jobs.training import TrainingRun
 
         self.run = None if place is None else TrainingRun.find(place)
-        self.failure, self._stopAsked = "", None
+        self.failure, self._stop_asked = "", None
 
     def poll(self) -> None:
         if self.run is not None:
@@ -59,9 +62,9 @@ class FollowedTraining:
 
     def stop(self) -> None:
         """Ask the training to stop; asked again, end it."""
-        if self._stopAsked is None:
+        if self._stop_asked is None:
             self.run.stop()
-            self._stopAsked = time.monotonic()
+            self._stop_asked = time.monotonic()
         else:
             self.run.kill()
         self.run.poll()
@@ -80,33 +83,33 @@ class FollowedTraining:
         known = {"problem": problem, "failure": self.failure, "installing": self._installing}
         if run is None:
             return TrainingFacts(**known)
-        if run.stopping and self._stopAsked is None:  # somebody else asked it
-            self._stopAsked = time.monotonic()
+        if run.stopping and self._stop_asked is None:  # somebody else asked it
+            self._stop_asked = time.monotonic()
         return TrainingFacts(
             **known,
             state=run.state.value,
-            stopSeconds=None if self._stopAsked is None else time.monotonic() - self._stopAsked,
+            stop_seconds=None if self._stop_asked is None else time.monotonic() - self._stop_asked,
             step=run.step,
             of=run.of,
             speed=run.speed,
-            secondsLeft=run.seconds_left,
+            seconds_left=run.seconds_left,
             best=run.best,
             resumable=run.resumable,
             message=core_text(run.message),
         )
 
     def _launch(self, start) -> None:
-        self._stopAsked = None
-        self.attempt(lambda: self._startWithPackages(start))
+        self._stop_asked = None
+        self.attempt(lambda: self._start_with_packages(start))
         self._installing = ""
 
-    def _startWithPackages(self, start) -> None:
-        ensure_packages("SpatialDiffusion", also=_NEEDED, tell=self._sayInstalling, translate=core_text)
+    def _start_with_packages(self, start) -> None:
+        ensure_packages(self._requester, also=_NEEDED, tell=self._say_installing, translate=core_text)
         self.run = start()
 
-    def _sayInstalling(self, name, number, of) -> None:
-        self._installing = installingText(name, number, of)
-        self._onInstalling()
+    def _say_installing(self, name, number, of) -> None:
+        self._installing = installing_text(name, number, of)
+        self._on_installing()
 
 
 def _options(chosen) -> dict:

@@ -1,12 +1,14 @@
 """The list of models: those in use, and those that were trained in a folder and could be. No torch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
 
-from .TrainingRecipes import purposeOf
+from DiffusionCore.mrml.panels.training.recipes import purpose_of
 
 _MOST = 200  # trainings in a folder that are looked at
 
@@ -17,8 +19,9 @@ class ModelRow:
 
     Attributes:
         name, purpose, checked, size, where: what its columns say.
-        path: its weights.
-        inUse: it is among the models already.
+        kind: of its weights.
+        path: they.
+        in_use: it is among the models already.
         shipped: it came with the extension.
     """
 
@@ -27,19 +30,20 @@ class ModelRow:
     checked: str
     size: str
     where: str
+    kind: str
     path: Path
-    inUse: bool
+    in_use: bool
     shipped: bool
 
 
-def modelRows(folder: Path | None) -> list[ModelRow]:
+def model_rows(folder: Path | None) -> list[ModelRow]:
     """Return the trainings in ``folder`` that have weights and are not in use as they are, then the models in use."""
     from DiffusionCore.models import list_models
 
     cards = list_models()
-    inUse = {_identity(card) for card in cards}
-    trained = [] if folder is None else [card for card in _trained(folder) if _identity(card) not in inUse]
-    return [*(_row(card, inUse=False) for card in trained), *(_row(card, inUse=True) for card in cards)]
+    in_use = {_identity(card) for card in cards}
+    trained = [] if folder is None else [card for card in _trained(folder) if _identity(card) not in in_use]
+    return [*(_row(card, in_use=False) for card in trained), *(_row(card, in_use=True) for card in cards)]
 
 
 def _trained(folder: Path) -> list[Any]:
@@ -68,32 +72,33 @@ def _identity(card: Any) -> tuple[str, ...]:
     return card.name, card.kind, card.steps, card.seed
 
 
-def _row(card: Any, *, inUse: bool) -> ModelRow:
+def _row(card: Any, *, in_use: bool) -> ModelRow:
     places = {True: _("Shipped"), False: _("Installed")}
     return ModelRow(
         name=card.name,
-        purpose=purposeOf(card.kind),
-        checked=_checked(card, inUse),
-        size=_sizeText(card.path.stat().st_size),
-        where=places[card.shipped] if inUse else _("Output folder"),
+        purpose=purpose_of(card.kind),
+        checked=_checked(card, in_use),
+        size=_size_text(card.path.stat().st_size),
+        where=places[card.shipped] if in_use else _("Output folder"),
+        kind=card.kind,
         path=card.path,
-        inUse=inUse,
+        in_use=in_use,
         shipped=card.shipped,
     )
 
 
-def _sizeText(count: int) -> str:
+def _size_text(count: int) -> str:
     if count < 1e5:
         return _("{size} kB").format(size=count // 1000)
     return _("{size} MB").format(size=f"{count / 1e6:.1f}")
 
 
-def _checked(card: Any, inUse: bool) -> str:
+def _checked(card: Any, in_use: bool) -> str:
     """Return the result that the card states; of a training the best check in its log."""
     if card.results:
         name, value = card.results[0]
         return f"{name}: {value}" if name else value
-    if inUse:
+    if in_use:
         return _("Not stated")
     from DiffusionCore.jobs.training_log import best_check
     from DiffusionCore.training.folder import LOG

@@ -1,9 +1,12 @@
 """The row above the inputs: what is missing or noteworthy, with one button that mends it; hidden otherwise."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from .States import Icon
-from .Texts import showIcon
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from DiffusionCore.mrml.panels.lines import Icon, show_icon
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +25,19 @@ class Note:
     icon: Icon = Icon.NONE
     button: str = ""
     tip: str = ""
-    action: object = None
+    action: Callable[[], None] | None = None
 
 
 class NoteRow:
-    """Shows one note at a time."""
+    """Shows one note at a time.
 
-    def __init__(self, ui) -> None:
+    Args:
+        ui: has noteRow, noteIcon, noteLabel and noteButton.
+    """
+
+    def __init__(self, ui: Any) -> None:
         self._ui, self._note = ui, None
-        ui.noteButton.clicked.connect(self._onButton)
+        ui.noteButton.clicked.connect(self._on_button)
 
     def show(self, note: Note | None) -> None:
         """Show ``note``, or nothing for None."""
@@ -38,15 +45,16 @@ class NoteRow:
         ui.noteRow.setVisible(note is not None)
         if note is None:
             return
-        showIcon(ui.noteIcon, note.icon)
+        show_icon(ui.noteIcon, note.icon)
         ui.noteLabel.setText(note.text)
         ui.noteButton.setVisible(bool(note.button))
         ui.noteButton.setText(note.button)
         ui.noteButton.setToolTip(note.tip)
 
-    def setButtonEnabled(self, enabled: bool) -> None:
+    def set_button_enabled(self, enabled: bool) -> None:
+        """Let the button be pressed or not."""
         self._ui.noteButton.setEnabled(enabled)
 
-    def _onButton(self, *_arguments) -> None:
+    def _on_button(self, *_: Any) -> None:
         if self._note is not None and self._note.action is not None:
             self._note.action()

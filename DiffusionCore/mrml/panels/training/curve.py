@@ -1,5 +1,7 @@
 """The loss against the steps, as a plot of Slicer."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +9,6 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-_TAG = "SpatialDiffusionTraining"
 _MOST_POINTS = 1000  # of a line that is 500 pixels wide
 _SMOOTHED = 50  # rows of the log or more: each is then a running mean over _WINDOW of them
 _WINDOW = 5
@@ -19,9 +20,13 @@ class TrainingCurve:
 
     Its nodes are there once, hidden, and never saved. Before a scene is closed, ``remove`` them; ``show`` makes them
     again.
+
+    Args:
+        owner: the name of the module, of whose curves there is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str) -> None:
+        self._tag = f"{owner}Training"
         self.view = slicer.qMRMLPlotView()
         self._nodes: dict[str, Any] = {}
         self._shown: Any = None
@@ -32,11 +37,11 @@ class TrainingCurve:
             self._build()
         if (losses, checks) != self._shown:
             self._shown = (losses, checks)
-            self._showLine("Losses", _thinned(_smoothed(losses)))
-            self._showLine("Checks", _thinned(checks))
+            self._show_line("Losses", _thinned(_smoothed(losses)))
+            self._show_line("Checks", _thinned(checks))
         self._chart.SetYAxisLogScale(logarithmic)
 
-    def _showLine(self, name: str, points: Points) -> None:
+    def _show_line(self, name: str, points: Points) -> None:
         """Show a line; VTK complains about one without points, and draws none of a single one."""
         series = self._nodes[name]
         _fill(self._nodes[f"{name}Table"], points if len(points) != 1 else [*points, *points])
@@ -63,8 +68,8 @@ class TrainingCurve:
         chart.SetTitleVisibility(False)
         chart.SetXAxisTitle(_("Step"))
         chart.SetYAxisTitle(_("Loss"))
-        for setSize in (chart.SetAxisTitleFontSize, chart.SetAxisLabelFontSize, chart.SetLegendFontSize):
-            setSize(11)
+        for set_size in (chart.SetAxisTitleFontSize, chart.SetAxisLabelFontSize, chart.SetLegendFontSize):
+            set_size(11)
         # with a parent it is no view of the layout, so no other widget is made for it
         view = self._add("vtkMRMLPlotViewNode", "View", parent=chart)
         view.SetDoPropagatePlotChartSelection(False)
@@ -87,11 +92,11 @@ class TrainingCurve:
         series.SetMarkerSize(6)
         series.SetColor(*color)
 
-    def _add(self, className: str, name: str, parent: Any = None) -> Any:
-        node = slicer.mrmlScene.CreateNodeByClass(className)
+    def _add(self, class_name: str, name: str, parent: Any = None) -> Any:
+        node = slicer.mrmlScene.CreateNodeByClass(class_name)
         node.UnRegister(None)
-        node.SetName(f"{_TAG}{name}")
-        node.SetSingletonTag(f"{_TAG}{name}")
+        node.SetName(f"{self._tag}{name}")
+        node.SetSingletonTag(f"{self._tag}{name}")
         node.SetHideFromEditors(True)
         node.SetSaveWithScene(False)
         if parent is not None:

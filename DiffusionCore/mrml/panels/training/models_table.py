@@ -1,10 +1,12 @@
 """The table of models in the section Training, and how a trained one comes among the presets."""
 
+from __future__ import annotations
+
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .TrainingModels import modelRows
+from DiffusionCore.mrml.panels.training.models import model_rows
 
 _NARROW = (3, 4)  # columns: size, where
 
@@ -14,21 +16,21 @@ class TrainingModelsTable:
 
     Args:
         ui: has trainingModelsTable and trainingUseButton.
-        onUse: called with the row that the user wants to use.
+        on_use: called with the row that the user wants to use.
     """
 
-    def __init__(self, ui, onUse) -> None:
-        self._table, self._useButton = ui.trainingModelsTable, ui.trainingUseButton
+    def __init__(self, ui, on_use) -> None:
+        self._table, self._use_button = ui.trainingModelsTable, ui.trainingUseButton
         self._rows = []
         self._listed = None
-        self._onUse = onUse
+        self._on_use = on_use
         self._table.verticalHeader().hide()
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         for column in _NARROW:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        self._table.itemSelectionChanged.connect(self._onSelection)
-        self._useButton.clicked.connect(self._onClick)
+        self._table.itemSelectionChanged.connect(self._on_selection)
+        self._use_button.clicked.connect(self._on_click)
 
     @property
     def shipped(self) -> set[str]:
@@ -40,7 +42,7 @@ class TrainingModelsTable:
         state = (folder, None) if run is None else (folder, run.folder, run.state, run.resumable)
         if state != self._listed:
             self._listed = state
-            self._fill(modelRows(folder))
+            self._fill(model_rows(folder))
 
     def refresh(self) -> None:
         """Fill the table at the next ``follow``: the models are others."""
@@ -54,7 +56,7 @@ class TrainingModelsTable:
         """
         from DiffusionCore.models import install_model
 
-        taken = any(other.inUse and other.name == row.name and not other.shipped for other in self._rows)
+        taken = any(other.in_use and other.name == row.name and not other.shipped for other in self._rows)
         question = _("There is a model '{name}' already. Replace it?").format(name=row.name)
         if taken and not slicer.util.confirmOkCancelDisplay(question):
             return False
@@ -73,16 +75,16 @@ class TrainingModelsTable:
         names = [row.name for row in rows]
         if selected is not None and selected.name in names:
             self._table.selectRow(names.index(selected.name))
-        self._onSelection()
+        self._on_selection()
 
     def _selected(self):
         # the current row is no choice of the user: a table that receives the focus makes its first row the current one
         chosen = self._table.selectedItems()
         return self._rows[chosen[0].row()] if chosen and chosen[0].row() < len(self._rows) else None
 
-    def _onSelection(self) -> None:
+    def _on_selection(self) -> None:
         row = self._selected()
-        self._useButton.setEnabled(row is not None and not row.shipped)
+        self._use_button.setEnabled(row is not None and not row.shipped)
 
-    def _onClick(self, *_arguments) -> None:
-        self._onUse(self._selected())
+    def _on_click(self, *_arguments) -> None:
+        self._on_use(self._selected())

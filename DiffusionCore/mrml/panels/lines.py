@@ -1,18 +1,31 @@
 """Lines of text in the panel: one that is cut to its width and may hold a link, and quiet ones that explain."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
 from html import escape
+from typing import Any
 
 import qt
 import slicer
 
-from .States import Icon
-
 _QUIET = 0.62  # share of the color of the text; the contrast stays above 5 in the light and the dark style
 _PADDING = 6  # pixels on each side of the text of a button
+
+
+class Icon(Enum):
+    """How much a line matters."""
+
+    NONE = "none"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 _ICONS = {Icon.WARNING: "SP_MessageBoxWarning", Icon.ERROR: "SP_MessageBoxCritical"}
 
 
-def showIcon(label, icon: Icon) -> None:
+def show_icon(label: Any, icon: Icon) -> None:
     """Show ``icon`` in ``label``, in the size of small icons, or hide the label."""
     if icon is not Icon.NONE:
         style = slicer.app.style()
@@ -28,28 +41,28 @@ class StatusLine(qt.QObject):
 
     Args:
         label, icon: where it is shown.
-        onLink: called with the address of the link when it is clicked.
+        on_link: called with the address of the link when it is clicked.
     """
 
-    def __init__(self, label, icon, onLink) -> None:
+    def __init__(self, label: Any, icon: Any, on_link: Callable[[str], None]) -> None:
         super().__init__(label)
         self._label, self._icon = label, icon
         self._shown = ("", Icon.NONE, "", "")
         label.installEventFilter(self)
-        label.linkActivated.connect(onLink)
+        label.linkActivated.connect(on_link)
 
-    def show(self, text: str, icon: Icon = Icon.NONE, linkText: str = "", address: str = "") -> None:
-        if (text, icon, linkText, address) == self._shown:
+    def show(self, text: str, icon: Icon = Icon.NONE, link_text: str = "", address: str = "") -> None:
+        if (text, icon, link_text, address) == self._shown:
             return
         if icon is not self._shown[1]:
-            showIcon(self._icon, icon)
-        self._shown = (text, icon, linkText, address)
+            show_icon(self._icon, icon)
+        self._shown = (text, icon, link_text, address)
         self._label.setWordWrap(icon is Icon.ERROR)
-        end = "" if text.endswith(".") or not linkText else "."
-        self._label.setToolTip(" ".join(filter(None, (text, linkText))) + end)
+        end = "" if text.endswith(".") or not link_text else "."
+        self._label.setToolTip(" ".join(filter(None, (text, link_text))) + end)
         self._fit()
 
-    def eventFilter(self, watched, event) -> bool:
+    def eventFilter(self, _watched: Any, event: Any) -> bool:  # noqa: N802
         if event.type() == qt.QEvent.PaletteChange:
             self._label.clear()  # a text keeps the color that links had when it was set
         if event.type() in (qt.QEvent.Resize, qt.QEvent.PaletteChange):
@@ -57,12 +70,12 @@ class StatusLine(qt.QObject):
         return False
 
     def _fit(self) -> None:
-        text, _icon, linkText, address = self._shown
+        text, _icon, link_text, address = self._shown
         metrics = self._label.fontMetrics()
-        end = "" if text.endswith(".") or not linkText else "."
-        link = f' <a href="{address}">{escape(linkText)}</a>{end}' if linkText else ""
+        end = "" if text.endswith(".") or not link_text else "."
+        link = f' <a href="{address}">{escape(link_text)}</a>{end}' if link_text else ""
         if not self._label.wordWrap:
-            room = self._label.width - metrics.boundingRect(f" {linkText}{end} ").width() * bool(linkText)
+            room = self._label.width - metrics.boundingRect(f" {link_text}{end} ").width() * bool(link_text)
             text = metrics.elidedText(text, qt.Qt.ElideRight, max(room, 0))
         self._label.setText(escape(text) + link)
 
@@ -70,13 +83,13 @@ class StatusLine(qt.QObject):
 class QuietTexts(qt.QObject):
     """Draws labels that explain in a color between that of text and that of the window, in every style."""
 
-    def __init__(self, form, labels) -> None:
+    def __init__(self, form: Any, labels: Sequence[Any]) -> None:
         super().__init__(form)
         self._form, self._labels = form, labels
         form.installEventFilter(self)
         self._paint()
 
-    def eventFilter(self, watched, event) -> bool:
+    def eventFilter(self, _watched: Any, event: Any) -> bool:  # noqa: N802
         if event.type() in (qt.QEvent.PaletteChange, qt.QEvent.StyleChange):
             self._paint()
         return False
@@ -91,14 +104,14 @@ class QuietTexts(qt.QObject):
             label.setPalette(palette)
 
 
-def alignLabels(labels) -> None:
+def align_labels(labels: Sequence[Any]) -> None:
     """Give ``labels`` of several forms one width, so that their fields stand in one line."""
     width = max(label.sizeHint.width() for label in labels)
     for label in labels:
         label.setMinimumWidth(width)
 
 
-def letShrink(buttons) -> None:
+def let_shrink(buttons: Sequence[Any]) -> None:
     """Let ``buttons`` of one row be as narrow as their texts, not as the style likes buttons to be."""
     for button in buttons:
         button.setMinimumWidth(button.fontMetrics().boundingRect(button.text).width() + 2 * _PADDING)

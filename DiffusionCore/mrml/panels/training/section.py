@@ -1,6 +1,10 @@
 """The section Training: start, follow, stop and resume a training, and put its model among the presets."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ctk
 import qt
@@ -9,17 +13,15 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from .Choices import Choice
-from .FollowedTraining import FollowedTraining
-from .Presets import modelPresets
-from .States import Icon
-from .Texts import QuietTexts, showIcon
-from .TrainingCurve import TrainingCurve
-from .TrainingModelsTable import TrainingModelsTable
-from .TrainingRecipes import recipes
-from .TrainingStates import trainingAppearance, trainingProblem
+from DiffusionCore.mrml.panels.choices import Choice
+from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, show_icon
+from DiffusionCore.mrml.panels.training.curve import TrainingCurve
+from DiffusionCore.mrml.panels.training.followed import FollowedTraining
+from DiffusionCore.mrml.panels.training.models_table import TrainingModelsTable
+from DiffusionCore.mrml.panels.training.recipes import Recipe
+from DiffusionCore.mrml.panels.training.states import training_appearance, training_problem
 
-_FORM = Path(__file__).resolve().parent.parent / "Resources" / "UI" / "SpatialDiffusionTraining.ui"
+_FORM = Path(__file__).resolve().with_name("Training.ui")
 _POLL_MS = 500
 _CURVE_PIXELS = 180
 _FIELDS = ("trainingRecipe", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
@@ -31,24 +33,26 @@ class TrainingSection(VTKObservationMixin):
     Args:
         container: an empty widget, which is filled.
         panel: the panel that it belongs to. It calls ``bind`` when its parameters are others, and ``cleanup`` at the
-            end; its ``listPresets`` is called when there are new models.
+            end; its ``use_model(name, kind)`` is called when the user wants to use a model, which is installed by then.
+        recipes: what can be trained.
     """
 
-    def __init__(self, container, panel) -> None:
+    def __init__(self, container: Any, panel: Any, recipes: Sequence[Recipe]) -> None:
         VTKObservationMixin.__init__(self)
         self._panel = panel
         self._parameters = None
         self._values = None  # of the parameters named _FIELDS, when they were last shown
         self._connection = None
-        self._training = FollowedTraining(self._onInstalling)
+        self._training = FollowedTraining(panel.name, self._on_installing)
         self._curve = None
         self._updating = False
-        self._buildForm(container)
+        self._recipes = {recipe.key: recipe for recipe in recipes}
+        self._build_form(container)
         self._timer = qt.QTimer(container)
         self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self._onTimer)
+        self._timer.timeout.connect(self._on_timer)
         scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self._onStartClose)
+        self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
         self.bind(panel.parameters)
 
     @property
@@ -65,12 +69,12 @@ class TrainingSection(VTKObservationMixin):
         """Show ``parameters``, a wrapped parameter node, and the training that they name; None lets go of them."""
         if self._parameters is not None:
             self._parameters.disconnectGui(self._connection)
-            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         self._parameters, self._values = parameters, None
         if parameters is not None:
             self._connection = parameters.connectGui(self._ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onParameters)
-            self._onParameters()
+            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
+            self._on_parameters()
 
     def cleanup(self) -> None:
         """Let go of the scene and of the training, which runs on."""
@@ -80,23 +84,22 @@ class TrainingSection(VTKObservationMixin):
         if self._curve is not None:
             self._curve.remove()
 
-    def _buildForm(self, container) -> None:
+    def _build_form(self, container) -> None:
         form = slicer.util.loadUI(str(_FORM))
         ui = self._ui = slicer.util.childWidgetVariables(form)
         layout = qt.QVBoxLayout(container)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        self._recipes = {recipe.key: recipe for recipe in recipes()}
         self._recipe = Choice(ui.trainingRecipeSelector, lambda key: self._set("trainingRecipe", key))
         self._recipe.fill([(recipe.key, recipe.text) for recipe in self._recipes.values()])
         self._device = Choice(ui.trainingDeviceSelector, lambda key: self._set("trainingDevice", key))
         self._device.fill([("auto", _("Automatic")), ("cpu", _("CPU")), ("cuda", _("CUDA GPU"))])
-        self._models = TrainingModelsTable(ui, self._onUse)
+        self._models = TrainingModelsTable(ui, self._on_use)
         ui.trainingFolderEdit.filters = ctk.ctkPathLineEdit.Dirs | ctk.ctkPathLineEdit.Writable
         self._quiet = QuietTexts(form, [ui.trainingRecipeLabel])
-        ui.trainingStartButton.clicked.connect(self._onStart)
-        ui.trainingResumeButton.clicked.connect(self._onResume)
-        ui.trainingOpenButton.clicked.connect(self._onOpen)
+        ui.trainingStartButton.clicked.connect(self._on_start)
+        ui.trainingResumeButton.clicked.connect(self._on_resume)
+        ui.trainingOpenButton.clicked.connect(self._on_open)
 
     @property
     def _folder(self):
@@ -112,7 +115,7 @@ class TrainingSection(VTKObservationMixin):
         named = self._folder is not None and is_model_name(self._parameters.trainingName)
         return self._folder / self._parameters.trainingName if named else None
 
-    def _onParameters(self, *_arguments) -> None:
+    def _on_parameters(self, *_arguments: Any) -> None:
         if self._parameters is None or self._updating:
             return
         values = [self._parameters.getValue(name) for name in _FIELDS]
@@ -122,16 +125,16 @@ class TrainingSection(VTKObservationMixin):
         self._updating = True
         try:
             if self.running:
-                self._showRunInParameters()
+                self._show_run_in_parameters()
             elif self.run is None or self.run.folder != self._place:
                 self._training.find(self._place)
                 self._models.refresh()
-            self._showChoices()
+            self._show_choices()
         finally:
             self._updating = False
         self._update()
 
-    def _showRunInParameters(self) -> None:
+    def _show_run_in_parameters(self) -> None:
         """Keep the parameters those of the run under way, whatever scene was closed or loaded meanwhile."""
         chosen, folder, record = self._parameters, self.run.folder, self.run.record
         wanted = {"trainingFolder": folder.parent, "trainingName": folder.name}
@@ -141,7 +144,7 @@ class TrainingSection(VTKObservationMixin):
             if getattr(chosen, name) != value:
                 setattr(chosen, name, value)
 
-    def _showChoices(self) -> None:
+    def _show_choices(self) -> None:
         """Let the two lists, which the wrapper of the parameters cannot bind, show the parameters."""
         chosen = self._parameters
         for choice, key in ((self._recipe, chosen.trainingRecipe), (self._device, chosen.trainingDevice)):
@@ -149,7 +152,7 @@ class TrainingSection(VTKObservationMixin):
         recipe = self._recipes.get(chosen.trainingRecipe)
         self._ui.trainingRecipeLabel.setText("" if recipe is None else recipe.description)
 
-    def _set(self, name, value) -> None:
+    def _set(self, name: str, value: Any) -> None:
         if self._parameters is not None:
             setattr(self._parameters, name, value)
 
@@ -157,15 +160,15 @@ class TrainingSection(VTKObservationMixin):
         chosen = self._parameters
         if chosen is None:
             return ""
-        return trainingProblem(chosen, self._place, self.run, self._recipes, self._models.shipped)
+        return training_problem(chosen, self._place, self.run, self._recipes, self._models.shipped)
 
     def _update(self) -> None:
         """Show what is."""
         self._models.follow(self._folder, self.run)
-        shown, ui = trainingAppearance(self._training.facts(self._problem())), self._ui
+        shown, ui = training_appearance(self._training.facts(self._problem())), self._ui
         ui.trainingStartButton.setText(shown.button)
-        ui.trainingStartButton.setEnabled(shown.buttonEnabled)
-        ui.trainingStartButton.setToolTip(shown.buttonTip)
+        ui.trainingStartButton.setEnabled(shown.button_enabled)
+        ui.trainingStartButton.setToolTip(shown.button_tip)
         if shown.resume:
             ui.trainingResumeButton.setText(shown.resume)
         ui.trainingResumeButton.setVisible(bool(shown.resume))
@@ -175,20 +178,20 @@ class TrainingSection(VTKObservationMixin):
             ui.trainingBar.setMaximum(shown.bar[1])
             ui.trainingBar.setValue(shown.bar[0])
         ui.trainingStatusLabel.setText(shown.status)
-        showIcon(ui.trainingIcon, Icon.ERROR if shown.failed else Icon.NONE)
-        self._showCurve()
+        show_icon(ui.trainingIcon, Icon.ERROR if shown.failed else Icon.NONE)
+        self._show_curve()
         if self.running and not self._timer.active:
             self._timer.start()
         elif not self.running:
             self._timer.stop()
 
-    def _showCurve(self) -> None:
+    def _show_curve(self) -> None:
         losses = [] if self.run is None else self.run.losses
         self._ui.trainingCurveBody.setVisible(bool(losses))
         if not losses:
             return
         if self._curve is None:
-            self._curve = TrainingCurve()
+            self._curve = TrainingCurve(self._panel.name)
             self._curve.view.setFixedHeight(_CURVE_PIXELS)
             self._curve.view.setToolTip(
                 _("The loss against the steps: thin in training, thick in checks on images that it never sees.")
@@ -197,44 +200,35 @@ class TrainingSection(VTKObservationMixin):
         logarithmic = self._parameters is not None and self._parameters.trainingLogAxis
         self._curve.show(losses, self.run.checks, logarithmic=logarithmic)
 
-    def _onTimer(self) -> None:
+    def _on_timer(self) -> None:
         self._training.poll()
         self._update()
 
-    def _onStart(self, *_arguments) -> None:
+    def _on_start(self, *_arguments: Any) -> None:
         if self.running:
             self._training.stop()
         else:
             self._training.start(self._parameters, self._place)
         self._update()
 
-    def _onResume(self, *_arguments) -> None:
+    def _on_resume(self, *_arguments: Any) -> None:
         self._training.resume(self._parameters)
         self._update()
 
-    def _onInstalling(self) -> None:
+    def _on_installing(self) -> None:
         self._update()
         slicer.app.processEvents()
 
-    def _onUse(self, row) -> None:
+    def _on_use(self, row) -> None:
         self._training.attempt(lambda: self._use(row))
         self._models.refresh()
         self._update()
 
     def _use(self, row) -> None:
-        if row.inUse or self._models.install(row):
-            self._offer(row.name)
+        if row.in_use or self._models.install(row):
+            self._panel.use_model(row.name, row.kind)
 
-    def _offer(self, name) -> None:
-        """Put the model among the presets, and choose it unless a registration is under way."""
-        from DiffusionCore.models import list_models
-
-        self._panel.listPresets()
-        keys = {preset.text: preset.key for preset in modelPresets(list_models())}
-        if name in keys and not self._panel.running:
-            self._set("preset", keys[name])
-
-    def _onOpen(self, *_arguments) -> None:
+    def _on_open(self, *_arguments: Any) -> None:
         folder = self.run.folder if self.run is not None else self._folder
         if folder is not None and folder.is_dir():
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
@@ -242,7 +236,7 @@ class TrainingSection(VTKObservationMixin):
             self._training.failure = _("There is no output folder yet. It is made when a training starts.")
             self._update()
 
-    def _onStartClose(self, *_arguments) -> None:
+    def _on_start_close(self, *_arguments: Any) -> None:
         self.bind(None)
         if self._curve is not None:
             self._curve.remove()
