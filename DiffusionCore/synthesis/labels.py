@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_TABLE = 1 << 16  # label values below are counted in a table, larger ones are sorted
 _SMALL, _LARGE = 10, 20  # voxels: below the first a part is a crumb of rounding, above the second it is none
 
 
@@ -26,17 +27,16 @@ class LabelStatistics:
         """Return the statistics of ``labels`` (K, J, I), integers of at least 0; parts from ``counted`` voxels on."""
         from scipy.ndimage import find_objects, label
 
-        values, codes = np.unique(labels, return_inverse=True)  # label values may be large, codes are not
-        codes = codes.reshape(labels.shape).astype(np.int32)
-        sizes = np.bincount(codes.ravel(), minlength=len(values))
-        volumes, parts = {}, {}
-        for code, box in enumerate(find_objects(codes + 1)):
-            value = int(values[code])
-            if value == 0:
-                continue
-            volumes[value] = int(sizes[code])
-            if sizes[code] >= counted:
-                numbered = np.asarray(label(codes[box] == code, np.ones((3, 3, 3)))[0])  # pyright: ignore
+        volumes, parts = label_volumes(labels), {}
+        values = [0, *volumes]
+        codes, numbers = labels, values
+        if values[-1] >= _TABLE:
+            codes, numbers = np.searchsorted(values, labels), range(len(values))
+        boxes = find_objects(codes)
+        for value, number in zip(values[1:], numbers[1:], strict=True):
+            if volumes[value] >= counted:
+                box = boxes[number - 1]
+                numbered = np.asarray(label(codes[box] == number, np.ones((3, 3, 3)))[0])  # pyright: ignore
                 found = np.bincount(numbered.ravel())[1:]
                 parts[value] = tuple(sorted((int(n) for n in found if n >= _SMALL), reverse=True))
         return cls(volumes, parts)
@@ -60,6 +60,17 @@ class LabelStatistics:
             if _many(own, _LARGE) > len(theirs) or _many(theirs, _LARGE) > len(own):
                 wrong.append(value)
         return wrong
+
+
+def label_volumes(labels: NDArray) -> dict[int, int]:
+    """Return the number of voxels of every value but 0 in ``labels``, integers of at least 0, by rising value."""
+    if labels.max() < _TABLE:
+        counts = np.bincount(labels.ravel())
+        values = np.flatnonzero(counts)
+        sizes = counts[values]
+    else:
+        values, sizes = np.unique(labels, return_counts=True)
+    return {value: size for value, size in zip(values.tolist(), sizes.tolist(), strict=True) if value}
 
 
 def _many(parts: tuple[int, ...], least: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from DiffusionCore.checks import GeometryError, VolumeError, check_shape
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.label_names import LabelName, completed
+from DiffusionCore.synthesis.labels import label_volumes
 
 _SAME_GRID = 0.1  # mm
 
@@ -34,8 +35,7 @@ class Segmentation:
             object.__setattr__(self, "volume", Volume(values.astype(np.int32), self.volume.grid))
         if self.volume.values.min() < 0:
             raise VolumeError(f"Labels must be at least 0, got {self.volume.values.min()} in a segmentation.")
-        present = np.unique(self.volume.values).tolist()
-        object.__setattr__(self, "names", completed(self.names, present))
+        object.__setattr__(self, "names", completed(self.names, label_volumes(self.volume.values)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,20 @@
 """What a random deformation costs, by the published procedure and by ours, and whether it is the same law.
 
     python Testing/Benchmarks/deformation_sample.py --size 128 --times 10 30 48 64 79
-    python Testing/Benchmarks/deformation_sample.py --set FOLDER --count 12
+    python Testing/Benchmarks/deformation_sample.py --set FOLDER --count 100 --workers 2
 
 The first prints, for the field and its label of one training sample, CPU seconds on one thread of the procedure written
 down again from its description (Testing/Core/published_deformations.py) and of ours, for the same random numbers; the
 standard deviation of a component in voxels of both, and the root mean square of what differs. The drawing of the random
 velocity, which both share, does not count. The second writes variants of a labeled template of 128 voxels a side as
-nnU-Net has them and prints CPU seconds per variant, files included. The template is the ICBM one that nilearn brings.
+nnU-Net has them and prints CPU seconds of all processes, files and start included, and what the manifest says of all
+variants; it needs an empty FOLDER. The template is the ICBM one that nilearn brings.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import time
@@ -20,13 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from DiffusionCore.deformation.published import draw_velocity, published_fields
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.sample import make_sample
 from DiffusionCore.space import Grid
-from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.storage.volumes import read_volume, write_volume
 from DiffusionCore.synthesis.batch import Order, make_set
 from DiffusionCore.synthesis.inputs import SubjectFiles
 from DiffusionCore.transforms import Affine, resample
@@ -52,7 +55,7 @@ def compare(size: int, times: list[int]) -> None:
         )
 
 
-def fill(folder: Path, count: int) -> None:
+def fill(folder: Path, count: int, workers: int) -> None:
     """Write ``count`` variants into ``folder`` and print what they cost."""
     sample = make_sample()
     grid = Grid((128, 128, 128), (1.6, 1.6, 1.6)).with_center(tuple(sample.fixed.grid.center))
@@ -63,10 +66,22 @@ def fill(folder: Path, count: int) -> None:
     write_volume(folder / "template_seg.nii.gz", labels)
     files = SubjectFiles("template", (folder / "template.nii.gz",), (folder / "template_seg.nii.gz",))
     begun, cpu = time.monotonic(), _cpu_seconds()
-    outcome = make_set(Order((files,), folder / "set", indices=range(count)), workers=1)
-    spent = _cpu_seconds() - cpu
-    print(f"{outcome.made} variants of {grid.size} voxels, {outcome.redrawn} redrawn: {spent:.1f} CPU s")  # noqa: T201
-    print(f"that is {spent / outcome.made:.2f} each; {time.monotonic() - begun:.1f} s on the clock")  # noqa: T201
+    outcome = make_set(Order((files,), folder / "set", indices=range(count)), workers=workers)
+    spent, passed = _cpu_seconds() - cpu, time.monotonic() - begun
+    print(f"{outcome.made} variants of {grid.size} voxels by {workers} processes, {outcome.redrawn} draws failed:")  # noqa: T201
+    print(f"{spent:.1f} CPU s, {spent / outcome.made:.2f} each; {passed:.1f} s on the clock")  # noqa: T201
+    samples = json.loads(outcome.manifest.read_text())["samples"]
+    moved = [each["mean_displacement_mm"] / each["wanted_displacement_mm"] for each in samples]
+    known = labels_in(labels.values)
+    kept = sum(labels_in(read_volume(folder / "set" / each["files"][1]).values) == known for each in samples)
+    print(f"folding at most {max(each['folding_percent'] for each in samples)} %")  # noqa: T201
+    print(f"mean displacement {min(moved):.3f} to {max(moved):.3f} of the wanted one")  # noqa: T201
+    print(f"all labels in {kept} of {len(samples)} label files")  # noqa: T201
+
+
+def labels_in(values: np.ndarray) -> set[int]:
+    """Return the labels that are there."""
+    return set(np.unique(values).tolist())
 
 
 def _timed(make: Callable[[], Any]) -> tuple[Any, float]:
@@ -75,8 +90,8 @@ def _timed(make: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def main() -> None:
@@ -86,10 +101,11 @@ def main() -> None:
     parser.add_argument("--times", type=int, nargs="+", default=[10, 30, 48, 64, 79])
     parser.add_argument("--set", type=Path, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.set is not None:
-        fill(options.set, options.count)
+        fill(options.set, options.count, options.workers)
     else:
         compare(options.size, options.times)
 

@@ -154,6 +154,14 @@ def test_statistics_of_labels_count_volumes_and_parts():
     assert statistics.lost(LabelStatistics.of(split, counted=5)) == [2]
 
 
+def test_large_label_values_are_counted_like_small_ones():
+    labels = case().segmentations[0].volume.values
+    small, large = (LabelStatistics.of(np.where(labels == 200, v, labels.astype(np.int32)), 1) for v in (7, 2**24 - 1))
+    assert small.volumes == {3: small.volumes[3], 7: large.volumes[2**24 - 1]}
+    assert small.parts[7] == large.parts[2**24 - 1]
+    assert len(small.parts[7]) == 2
+
+
 def test_volumes_are_judged_against_those_of_real_cases():
     real = [{1: 100 + 5 * n, 2: 100 + 5 * n + d, 3: 400} for n, d in enumerate((3, -2, 4, -5, 1))]
     reference = VolumeReference.of(real, [(1, 2), (1, 7)])
