@@ -1,38 +1,288 @@
-"""The panel: makes one deformed copy of the chosen volume."""
+"""The panel: makes variants, follows them by a timer, and says what happens."""
 
+import time
+import uuid
+from pathlib import Path
+
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
-from DiffusionCore.mrml.install import ensure_packages
-from DiffusionCore.mrml.panel import ParameterPanel
+from DiffusionCore.mrml.run_state import RunState
 from DiffusionCore.mrml.texts import core_text
+from DiffusionCore.mrml.variant_nodes import add_case
+from DiffusionCore.synthesis.stored_case import StoredCase
+from DiffusionCore.synthesis.subject import variant_name
+
+from .ExportSection import SCENE
+from .Form import SynthesisForm
+from .Requests import requestOf, signatureOf
+from .States import End, Facts, Link, Phase, Task
+
+_INTERVAL = 50  # ms between two looks at a task
+_PHASES = {
+    RunState.STARTING: Phase.STARTING,
+    RunState.RUNNING: Phase.RUNNING,
+    RunState.STOPPING: Phase.STOPPING,
+}
+_ENDS = {RunState.STOPPED: End.STOPPED, RunState.FINISHED: End.FINISHED, RunState.FAILED: End.FAILED}
 
 
-class DeformationPanel(ParameterPanel):
+class SynthesisPanel(SynthesisForm):
+    """Generate and Stop are one button. What is finished can be reviewed while more is being made."""
+
     def __init__(self, module):
-        super().__init__(module, "DeformationSynthesis")
-        self.ui.deformButton.clicked.connect(self._deform)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_INTERVAL)
+        self._timer.timeout.connect(self._onTimer)
+        self._task, self._ticks = Task.NONE, 0
+        self._startedAt = self._stoppedAt = 0.0
+        self._end, self._endSignature = Facts(), None
+        self._cleared = None  # the collection that Undo would bring back
+        self._exported = ""
+        super().__init__(module)
 
-    def on_change(self):
-        chosen = self.parameters
-        reason = ""
-        if chosen.inputVolume is None:
-            reason = _("Select a volume.")
-        elif chosen.outputVolume is chosen.inputVolume:
-            reason = _("The deformed volume would overwrite the input. Select another one.")
-        self.ui.deformButton.setEnabled(not reason)
-        self.say(reason or _("Ready."))
+    def build(self):
+        super().build()
+        ui = self.ui
+        ui.generateButton.clicked.connect(self._onGenerate)
+        ui.previewButton.clicked.connect(lambda *_arguments: self._begin(Task.PREVIEW))
+        ui.redrawButton.clicked.connect(lambda *_arguments: self._begin(Task.REDRAW))
+        ui.exportButton.clicked.connect(lambda *_arguments: self._onExport())
+        slicer.app.connect("aboutToQuit()", self._onQuit)
 
-    def _deform(self, *_checked):
-        chosen = self.parameters
-        try:
-            ensure_packages("DeformationSynthesis", translate=core_text)
-            with slicer.util.WaitCursor():
-                output = self.logic.deform(chosen.inputVolume, chosen.outputVolume, chosen.strengthMm, chosen.seed)
-        except DiffusionCoreError as error:
-            self.say(core_text(str(error)))
+    # life cycle
+
+    def enter(self):
+        self._packages.look()
+        super().enter()
+
+    def exit(self):
+        if self.parameters is not None:
+            self.parameters.grid = False
+        super().exit()
+
+    def on_bind(self):
+        self._notes.forget()
+        self._training.bind(self.parameters)
+        if self.parameters is None:
+            self._review.release()
             return
-        chosen.outputVolume = output
-        slicer.util.setSliceViewerLayers(background=chosen.inputVolume, foreground=output, foregroundOpacity=0.5)
-        self.say(_("Done."))
+        self._review.forget()
+        if not self.logic.running:
+            self._useCollection()
+
+    def cleanup(self):
+        self.end_run()
+        self._timer.timeout.disconnect(self._onTimer)  # it would keep the panel, which keeps the timer
+        slicer.app.disconnect("aboutToQuit()", self._onQuit)
+        super().cleanup()
+        self._training.cleanup()
+        self._forgetCleared()
+
+    def end_run(self):
+        """End what is under way; what is finished stays."""
+        self._timer.stop()
+        self.logic.close()
+        self.running = False
+
+    def _onQuit(self, *_arguments):
+        self.end_run()
+
+    def _on_start_close(self, *arguments):
+        self.end_run()
+        self._end, self._endSignature = Facts(), None
+        self._forgetCleared()
+        super()._on_start_close(*arguments)
+
+    def _useCollection(self):
+        """Go on with the variants of the scene, or begin where nothing is yet."""
+        chosen = self.parameters
+        folder = Path(chosen.collection) if chosen.collection else self._newFolder()
+        chosen.collection = str(folder)
+        self.logic.useCollection(folder)
+
+    def _newFolder(self):
+        return Path(slicer.app.temporaryPath) / f"DeformationSynthesis-{uuid.uuid4().hex[:12]}"
+
+    # tasks
+
+    @property
+    def isButtonArmed(self):
+        """Whether a click on Stop stops: the second click of a double click on Generate does not."""
+        return time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000
+
+    def _onGenerate(self, *_arguments):
+        run = self.logic.run
+        if not self.logic.running:
+            self._begin(Task.GENERATE)
+            return
+        if run.state is RunState.STOPPING:
+            run.force_stop()
+        elif self.isButtonArmed:
+            self._stoppedAt = time.monotonic()
+            run.stop()
+        self.refresh()
+
+    def _begin(self, task):
+        logic, chosen = self.logic, self.parameters
+        request = requestOf(chosen, self.method())
+        actions = {
+            Task.PREVIEW: lambda: logic.makePreview(request),
+            Task.GENERATE: lambda: logic.generate(request, chosen.count),
+            Task.REDRAW: lambda: logic.redraw(request),
+            Task.EXPORT: lambda: logic.export(
+                self._export.output(chosen), chosen.exportFormat, chosen.includeOriginals
+            ),
+        }
+        self._forgetCleared()
+        if task in (Task.GENERATE, Task.REDRAW):
+            logic.preview = None
+        try:
+            actions[task]()
+        except DiffusionCoreError as error:
+            self._fail(task, str(error))
+            return
+        self._task, self._startedAt, self._end = task, time.monotonic(), Facts()
+        self.running = True
+        self._timer.start()
+        self.refresh()
+
+    def _onExport(self):
+        if self.parameters.exportFormat == SCENE:
+            self._addToScene()
+        else:
+            self._exported = str(self._export.output(self.parameters))
+            self._begin(Task.EXPORT)
+
+    def _addToScene(self):
+        collection, scene = self.logic.collection, slicer.mrmlScene
+        try:
+            for row in collection.kept:
+                case = StoredCase.read(collection.path_of(row))
+                name = variant_name(case.subject.name, row.record["index"])
+                add_case(scene, case, name, display=self.parameters.inputVolume)
+                slicer.app.processEvents()
+        except DiffusionCoreError as error:
+            self._fail(Task.EXPORT, str(error))
+            return
+        self._exported = _("the scene")
+        facts = Facts(end=End.FINISHED, task=Task.EXPORT, done=len(collection.kept), exported=self._exported)
+        self._end, self._endSignature = facts, signatureOf(self.parameters)
+        self.refresh()
+
+    def _fail(self, task, message):
+        self._end = Facts(end=End.FAILED, task=task, failure=core_text(message))
+        self._endSignature = signatureOf(self.parameters)
+        self.refresh()
+
+    def _onTimer(self, *_arguments):
+        first = not self.logic.collection.rows
+        with self.at_once():
+            changed = self.logic.poll()
+            if first and self.logic.collection.rows and self.parameters is not None:
+                self.parameters.shown = 0
+        self._ticks += 1
+        if not self.logic.running:
+            self._timer.stop()
+            self._onEnd()
+        elif changed or self._ticks % 10 == 0:
+            self.refresh()
+
+    def _onEnd(self):
+        run, self.running = self.logic.run, False
+        self._log.follow(run)
+        if self.parameters is None:
+            return
+        refused = sum(len(record.get("redrawn", ())) for record in run.records)
+        self._end = Facts(
+            end=_ENDS[run.state],
+            task=self._task,
+            done=len(run.records),
+            of=run.of,
+            failure=core_text(run.message),
+            hasDetails=bool(run.details),
+            caution=" ".join(map(core_text, run.cautions)),
+            seconds=time.monotonic() - self._startedAt,
+            refusedDraws=refused if self._task is not Task.EXPORT else 0,
+            exported=self._exported,
+        )
+        self._endSignature = signatureOf(self.parameters)
+        self._review.forget()
+        self.refresh()
+        slicer.util.showStatusMessage(self.ui.statusLabel.toolTip, 3000)
+        if not self._entered:
+            self._bind(None)
+
+    # what is shown
+
+    def facts(self, problem):
+        chosen, logic = self.parameters, self.logic
+        rows = [] if logic.collection is None else logic.collection.rows
+        volumes = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+        places = {
+            "anyVolume": chosen.source == "folder" or volumes > 0,
+            "problem": problem,
+            "exportProblem": self._export.problem(chosen),
+            "count": chosen.count,
+            "rows": len(rows),
+            "kept": sum(row.kept for row in rows),
+        }
+        if self._packages.installing:
+            return Facts(phase=Phase.INSTALLING, activity=self._packages.installing, **places)
+        if logic.running:
+            run = logic.run
+            stopping = time.monotonic() - self._stoppedAt if run.state is RunState.STOPPING else 0.0
+            return Facts(
+                phase=_PHASES[run.state],
+                task=self._task,
+                activity=core_text(run.activity),
+                done=len(run.records),
+                of=run.of,
+                secondsLeft=run.seconds_left,
+                stopSeconds=stopping,
+                **places,
+            )
+        if self._endSignature != signatureOf(chosen):
+            self._end = Facts()
+        cleared = 0 if self._cleared is None else len(self._cleared.rows)
+        return self._end.replaced(cleared=cleared, **places)
+
+    def onLink(self, address):
+        match Link(address):
+            case Link.SAMPLE:
+                slicer.util.selectModule("SampleData")
+            case Link.DETAILS:
+                self._log.open()
+            case Link.FOLDER:
+                qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self._exported))
+            case Link.CLEAR:
+                self._clear()
+            case Link.UNDO:
+                self._restoreCleared()
+
+    def _clear(self):
+        """Take the variants away; Undo brings them back until something else is done."""
+        self._forgetCleared()
+        self._cleared, self._end = self.logic.collection, Facts()
+        with self.at_once():
+            self.parameters.collection = str(self._newFolder())
+            self.parameters.shown = 0
+            self._useCollection()
+            self._review.release()
+            self._review.nodes.remove()
+        self.refresh()
+
+    def _restoreCleared(self):
+        cleared, self._cleared = self._cleared, None
+        with self.at_once():
+            self.parameters.collection = str(cleared.folder)
+            self._useCollection()
+            self._review.forget()
+        self.refresh()
+
+    def _forgetCleared(self):
+        if self._cleared is not None:
+            self._cleared.delete()
+            self._cleared = None

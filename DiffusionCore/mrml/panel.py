@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import slicer
@@ -14,7 +16,7 @@ class ParameterPanel(VTKObservationMixin):
     """A form out of ``UI/<name>.ui``, bound to ``module.logic.getParameterNode()`` from ``enter`` to ``exit``.
 
     Closing the scene unbinds it, a new or loaded scene brings new parameters. A panel of its own fills in ``build``,
-    ``on_change`` and ``on_bind``.
+    ``show_all`` and ``on_bind``.
 
     Attributes:
         name: of the module.
@@ -29,7 +31,7 @@ class ParameterPanel(VTKObservationMixin):
         self.name, self.logic = name, module.logic
         self.parameters: Any = None
         self.running = False
-        self._entered = False
+        self._entered = self._busy = False
         self.form = slicer.util.loadUI(module.resourcePath(f"UI/{name}.ui"))
         module.layout.addWidget(self.form)
         self.ui = slicer.util.childWidgetVariables(self.form)
@@ -45,8 +47,33 @@ class ParameterPanel(VTKObservationMixin):
         """Complete the form by what its file cannot say; nothing is bound yet."""
 
     @abstractmethod
-    def on_change(self) -> None:
-        """Enable what the parameters allow, and say what is missing."""
+    def show_all(self) -> None:
+        """Let every widget show what holds now; something is bound."""
+
+    def refresh(self) -> None:
+        """Show what holds now, unless somebody is changing it: then he does in the end."""
+        if self.parameters is not None and not self._busy:
+            with self.at_once():
+                self.show_all()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within the block, what is changed does not lead to a refresh: only what there is at its end is shown."""
+        former, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = former
+
+    def set_value(self, name: str, value: Any) -> None:
+        """Set a parameter, if there are any."""
+        if self.parameters is not None:
+            setattr(self.parameters, name, value)
+
+    def restore(self, names: Sequence[str]) -> None:
+        """Set the parameters ``names`` back to their defaults."""
+        for name in names:
+            self.parameters.setValue(name, self.parameters.default(name).value)
 
     def on_bind(self) -> None:
         """Take note that ``parameters`` are others now, or none."""
@@ -57,7 +84,7 @@ class ParameterPanel(VTKObservationMixin):
         if self.parameters is None:
             self._bind(self.logic.getParameterNode())
         else:
-            self.on_change()
+            self.refresh()
 
     def exit(self) -> None:
         """Unbind the form; another module is about to be shown."""
@@ -73,10 +100,6 @@ class ParameterPanel(VTKObservationMixin):
         self._bind(None)
         self.removeObservers()
 
-    def say(self, text: str) -> None:
-        """Show ``text`` in the status line."""
-        self.ui.statusLabel.setText(text)
-
     def _bind(self, parameters: Any) -> None:
         if self.parameters is not None:
             self.parameters.disconnectGui(self._connection)
@@ -87,10 +110,10 @@ class ParameterPanel(VTKObservationMixin):
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_modified)
         self.on_bind()
         if parameters is not None:
-            self.on_change()
+            self.refresh()
 
     def _on_modified(self, *_: Any) -> None:
-        self.on_change()
+        self.refresh()
 
     def _on_start_close(self, *_: Any) -> None:
         self._bind(None)

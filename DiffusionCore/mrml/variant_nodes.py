@@ -10,6 +10,7 @@ from DiffusionCore.mrml.nodes import add_node, remove_node
 from DiffusionCore.mrml.segmentations import labels_to_node
 from DiffusionCore.mrml.transforms import plain_to_node
 from DiffusionCore.mrml.volumes import volume_to_node
+from DiffusionCore.space.plain import Field
 from DiffusionCore.synthesis.stored_case import StoredCase
 
 _MARK = "DeformationSynthesis.variant"
@@ -42,32 +43,43 @@ class VariantNodes:
         """From parent: points of the variant to points of its original."""
         return self._find("deformation")
 
-    def show(self, case: StoredCase, title: str, *, stage: int = -1, display: Any = None) -> None:
-        """Let the nodes hold ``case``, and the deformation of one of its stages; ``title`` begins their names.
+    def show(self, case: StoredCase, title: str, *, display: Any = None) -> None:
+        """Let the nodes hold ``case``; ``title`` begins their names.
 
-        Args:
-            case: a variant, or an original, whose deformation is none.
-            title: what the case is called.
-            stage: the place of the deformation among those of the case.
-            display: the volume node whose window and colors the volume gets when it is new.
+        The volume gets window and colors of the volume node ``display`` when it is new.
         """
-        subject = case.subject
-        volume = self._node("volume", title)
-        volume_to_node(subject.images[0], volume, display=display)
-        if subject.segmentations:
-            first = subject.segmentations[0]
-            labels_to_node(first.volume, first.names, self._node("segmentation", f"{title} segmentation"))
+        self._show_subject(case, title, display)
+        self._place(None)
         deformation = self._node("deformation", f"{title} deformation")
         if case.fields:
-            plain_to_node(case.fields[stage], deformation)
+            plain_to_node(case.fields[-1], deformation)
         else:
             deformation.SetAndObserveTransformFromParent(None)
+
+    def show_stage(self, original: StoredCase, field: Field, title: str, *, display: Any = None) -> None:
+        """Show ``original`` through ``field``, a stage of the deformation of its variant ``title``."""
+        self._show_subject(original, title, display)
+        plain_to_node(field, self._node("deformation", f"{title} deformation"))
+        self._place(self.deformation)
 
     def remove(self) -> None:
         """Take the nodes out of the scene."""
         for role in _CLASSES:
             if (node := self._find(role)) is not None:
                 remove_node(node)
+
+    def _show_subject(self, case: StoredCase, title: str, display: Any) -> None:
+        subject = case.subject
+        volume_to_node(subject.images[0], self._node("volume", title), display=display)
+        if subject.segmentations:
+            first = subject.segmentations[0]
+            labels_to_node(first.volume, first.names, self._node("segmentation", f"{title} segmentation"))
+
+    def _place(self, transform: Any) -> None:
+        """Put volume and segmentation under ``transform``, or under none."""
+        for node in (self.volume, self.segmentation):
+            if node is not None and node.GetParentTransformNode() is not transform:
+                node.SetAndObserveTransformNodeID(None if transform is None else transform.GetID())
 
     def _find(self, role: str) -> Any:
         nodes = slicer.util.getNodesByClass(_CLASSES[role])

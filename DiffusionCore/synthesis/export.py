@@ -9,9 +9,10 @@ from typing import Any
 
 from DiffusionCore.checks import ConfigError, StorageError
 from DiffusionCore.report import versions
-from DiffusionCore.synthesis.layouts import LAYOUTS, CaseLayout, Source, variant_name
+from DiffusionCore.synthesis.layouts import LAYOUTS, CaseLayout, Source
 from DiffusionCore.synthesis.manifest import Manifest
 from DiffusionCore.synthesis.stored_case import StoredCase
+from DiffusionCore.synthesis.subject import variant_name
 
 
 @dataclass(frozen=True)

@@ -73,3 +73,8 @@ class Subject:
                     )
         if self.landmarks is not None:
             check_shape(self.landmarks, "N 3", name="landmarks")
+
+
+def variant_name(source: str, index: int) -> str:
+    """Return what variant ``index`` of the case ``source`` is called."""
+    return f"{source}_{index:04d}"

@@ -1,7 +1,6 @@
 """The form of the panel: its sections, and how they come to show what holds."""
 
 from abc import abstractmethod
-from contextlib import contextmanager
 
 import qt
 import slicer
@@ -9,11 +8,13 @@ from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.models import list_models
+from DiffusionCore.mrml.checks import findings
 from DiffusionCore.mrml.panel import ParameterPanel
 from DiffusionCore.mrml.panels.choices import Choice
 from DiffusionCore.mrml.panels.lines import QuietTexts, StatusLine, align_labels, let_shrink
 from DiffusionCore.mrml.panels.log_section import LogSection
 from DiffusionCore.mrml.panels.note_row import NoteRow
+from DiffusionCore.mrml.panels.notes import Notes
 from DiffusionCore.mrml.panels.packages import Packages
 from DiffusionCore.mrml.panels.training.recipes import purpose_of, registration_recipes
 from DiffusionCore.mrml.panels.training.section import TrainingSection
@@ -21,7 +22,7 @@ from DiffusionCore.mrml.panels.training.section import TrainingSection
 from . import Presets, Views
 from .AdvancedSection import RESTORED, AdvancedSection
 from .Looks import TOGGLES, Looks
-from .Notes import Notes, seeNote
+from .Notes import seeNote
 from .Requests import requestOf
 from .ResultSection import ResultSection
 from .States import Link, appearance
@@ -33,7 +34,7 @@ class RegistrationForm(ParameterPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
 
     def __init__(self, module):
-        self._busy, self._problem = False, ""
+        self._problem = ""
         super().__init__(module, "SpatialDiffusion")
 
     @abstractmethod
@@ -52,12 +53,12 @@ class RegistrationForm(ParameterPanel):
         self._log = LogSection(ui)
         self._looks = Looks(ui)
         self._packages = Packages(self.name, _("Registration needs {packages}."), self._onPackages)
-        self._note, self._notes = NoteRow(ui), Notes(self._packages, self._refresh)
-        self._presets = Choice(ui.presetSelector, lambda key: self._set("preset", key))
-        onDevice, onDetail = (lambda key, name=name: self._set(name, key) for name in ("device", "detail"))
+        self._note, self._notes = NoteRow(ui), Notes(self._packages, seeNote(), self.refresh)
+        self._presets = Choice(ui.presetSelector, lambda key: self.set_value("preset", key))
+        onDevice, onDetail = (lambda key, name=name: self.set_value(name, key) for name in ("device", "detail"))
         self._advanced = AdvancedSection(ui, onDevice, onDetail, self._packages.install, self._restore)
         self.listPresets()
-        self._steer = SteerSection(ui, lambda name: self._set("targetSegment", name))
+        self._steer = SteerSection(ui, lambda name: self.set_value("targetSegment", name))
         explaining = (
             ui.presetDescription,
             ui.steerLabel,
@@ -92,7 +93,7 @@ class RegistrationForm(ParameterPanel):
         items = [(preset.key, preset.text) for preset in self._known.values()]
         self._presets.fill(items, separator_after=len(builtIn))
         if self.parameters is not None:
-            self._refresh()
+            self.refresh()
 
     def use_model(self, name, kind):
         """Offer the model ``name`` among the presets, and choose it unless a registration is under way.
@@ -106,27 +107,9 @@ class RegistrationForm(ParameterPanel):
             text = _("Model '{name}' was made for another purpose than registration: {purpose}.")
             raise DiffusionCoreError(text.format(name=name, purpose=purpose_of(kind)))
         if not self.running:
-            self._set("preset", key)
+            self.set_value("preset", key)
 
-    def on_change(self):
-        self._refresh()
-
-    def _refresh(self):
-        """Let every widget show what holds now."""
-        if self.parameters is not None and not self._busy:
-            with self._atOnce():
-                self._showAll()
-
-    @contextmanager
-    def _atOnce(self):
-        """Within the block, what is changed does not lead to a refresh: only what there is at its end is shown."""
-        former, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            self._busy = former
-
-    def _showAll(self):
+    def show_all(self):
         chosen, run = self.parameters, self.logic.run
         self._steps.follow(chosen.outputTransform)
         self._result.follow(chosen.outputTransform)
@@ -145,9 +128,9 @@ class RegistrationForm(ParameterPanel):
 
     def _noteNow(self, preset):
         """Return the note that matters most, and keep why nothing can be started."""
-        note, self._problem = self._notes.about(requestOf(self.parameters, preset))
+        note, self._problem = self._notes.about(findings(requestOf(self.parameters, preset)))
         if note is None and preset.key not in self._known:
-            note, self._problem = Presets.missingNote(preset, self._set), seeNote()
+            note, self._problem = Presets.missingNote(preset, self.set_value), seeNote()
         return note or self.noteAfterRun()
 
     def _present(self, look):
@@ -175,18 +158,12 @@ class RegistrationForm(ParameterPanel):
     def _preset(self):
         return self._known.get(self.parameters.preset) or Presets.missingPreset(self.parameters.preset)
 
-    def _set(self, name, value):
-        if self.parameters is not None:
-            setattr(self.parameters, name, value)
-
     def _restore(self, *_arguments):
-        chosen = self.parameters
-        for name in RESTORED:
-            chosen.setValue(name, chosen.default(name).value)
+        self.restore(RESTORED)
 
     def _onPackages(self):
         self._advanced.listPackages()
-        self._refresh()
+        self.refresh()
 
     def _sayOnce(self, text):
         self._status.show(text)
@@ -194,11 +171,11 @@ class RegistrationForm(ParameterPanel):
     def _refreshIdle(self):
         """Follow the user through the steps; during a run the timer does."""
         if not self.logic.running:
-            self._refresh()
+            self.refresh()
 
     def _onNodes(self, *_arguments):
         if not self.logic.running and not slicer.mrmlScene.IsBatchProcessing():
-            self._refresh()
+            self.refresh()
 
     def _onVolumePicked(self, _node):
         """Show the pair that the user has picked; never one that came with a scene."""
@@ -208,7 +185,7 @@ class RegistrationForm(ParameterPanel):
         if chosen.fixedVolume is not chosen.movingVolume:
             Views.showPair(chosen.fixedVolume, chosen.movingVolume, chosen.fade)
             self._looks.forget()
-            self._refresh()
+            self.refresh()
 
     def _onLink(self, address):
         match Link(address):

@@ -6,12 +6,13 @@ the scene and reloading the module.
 
 import slicer
 
+from DiffusionCore.mrml.transform_grid import draw_grid
+
 from .SideBySide import isOurs
 
 _OWN = "SpatialDiffusion.own"  # role: what a node had before we changed it
 _LOOK = "SpatialDiffusion.look"  # attribute: numbers of a display node before we changed it
 _GREEN, _MAGENTA = "vtkMRMLColorTableNodeGreen", "vtkMRMLColorTableNodeMagenta"
-_GRID_MM = 10.0
 
 
 def showPair(fixed, moving, opacity: float) -> None:
@@ -67,25 +68,15 @@ def showColors(fixed, moving, on: bool) -> None:
 
 
 def showGrid(transform, region, on: bool) -> None:
-    """Draw ``transform`` as a grid of 10 mm, warped, in the slice views. Off: as it was.
-
-    ``region`` bounds it in 3D views. In a slice view Slicer warps a grid over what the view shows.
-    """
+    """Draw ``transform`` as a warped grid in the slice views (``draw_grid``). Off: as it was."""
     for display in _marked("vtkMRMLTransformDisplayNode"):
         if not on or display is not transform.GetDisplayNode():
             _restoreLook(display)
     if not on or transform is None:
         return
     transform.CreateDefaultDisplayNodes()
-    display = transform.GetDisplayNode()
-    modified = display.StartModify()
-    _rememberLook(display)
-    display.SetVisualizationMode(display.VIS_MODE_GRID)
-    display.SetGridSpacingMm(_GRID_MM)
-    display.SetAndObserveRegionNode(region)
-    display.SetVisibility(True)
-    display.SetVisibility2D(True)
-    display.EndModify(modified)
+    _rememberLook(transform.GetDisplayNode())
+    draw_grid(transform, region)
 
 
 def showUncertainty(spread, over, on: bool) -> None:

@@ -113,7 +113,7 @@ class RegistrationPanel(RegistrationForm):
         elif self.isButtonArmed:
             self._stoppedAt = time.monotonic()
             run.stop()
-        self._refresh()
+        self.refresh()
 
     def _resume(self, *_arguments):
         if self._steps.branch is not None:
@@ -130,7 +130,7 @@ class RegistrationPanel(RegistrationForm):
         except DiffusionCoreError as error:
             self._end = Facts(end=End.FAILED, failure=core_text(str(error)))
             self._endSignature = signatureOf(chosen)
-            self._refresh()
+            self.refresh()
             return
         self._resumedFrom = None if resume is None else self._steps.shown
         self._steer.note(chosen)
@@ -145,10 +145,10 @@ class RegistrationPanel(RegistrationForm):
         chosen.colors = inColors
         self.running = True
         self._timer.start()
-        self._refresh()
+        self.refresh()
 
     def _onTimer(self, *_arguments):
-        with self._atOnce():
+        with self.at_once():
             changed = self.logic.poll()
             if self.logic.running:
                 self._takeOutputs(self.logic.run)
@@ -157,7 +157,7 @@ class RegistrationPanel(RegistrationForm):
             self._timer.stop()
             self._onEnd()
         elif changed or self._ticks % 10 == 0:
-            self._refresh()
+            self.refresh()
 
     def _onEnd(self):
         run, self.running = self.logic.run, False
@@ -176,7 +176,7 @@ class RegistrationPanel(RegistrationForm):
                 self._resultShown = True
                 self.ui.resultSection.collapsed = False
         self._looks.forget()
-        self._refresh()
+        self.refresh()
         slicer.util.showStatusMessage(self.ui.statusLabel.toolTip, 3000)
         if not self._entered:
             self._bind(None)
@@ -189,18 +189,18 @@ class RegistrationPanel(RegistrationForm):
 
     def _undo(self, *_arguments):
         self._looks.switchOff(self.parameters)
-        with self._atOnce():
+        with self.at_once():
             self.logic.undo()
         self._looks.forget()
         self._end = Facts()
-        self._refresh()
+        self.refresh()
 
     # what is shown
 
-    def _showAll(self):
+    def show_all(self):
         if self.logic.running:
             self._agreeOnLive(self.logic.run)
-        super()._showAll()
+        super().show_all()
 
     def facts(self, problem):
         chosen, steps = self.parameters, self._steps
@@ -220,7 +220,7 @@ class RegistrationPanel(RegistrationForm):
 
     def noteAfterRun(self):
         self._forgetOldEnd()
-        return gpuNote(lambda: self._set("device", "cpu")) if self._end.gpuWasFull else None
+        return gpuNote(lambda: self.set_value("device", "cpu")) if self._end.gpuWasFull else None
 
     def _forgetOldEnd(self):
         """Forget how the last run ended when another one is asked for now."""

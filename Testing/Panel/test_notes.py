@@ -102,7 +102,7 @@ def test_nothing_to_say_shows_no_row(desk):
 def test_volumes_far_apart_are_said_and_do_not_prevent_anything(desk):
     _, moving = desk.choose_pair()
     moving.SetOrigin(900, 0, 0)
-    desk.panel.on_change()
+    desk.panel.refresh()
     assert "do not overlap" in desk.ui.noteLabel.text
     assert desk.ui.registerButton.enabled
 
@@ -157,7 +157,7 @@ def test_a_transform_above_the_moving_volume_is_said_and_can_be_ignored(desk, sc
     _, moving = desk.choose_pair()
     above = scene.AddNewNodeByClass("vtkMRMLTransformNode", "Transform_3")
     moving.SetAndObserveTransformNodeID(above.GetID())
-    desk.panel.on_change()
+    desk.panel.refresh()
     assert "Transform_3" in desk.ui.noteLabel.text
     click(desk.ui.noteButton)
     assert moving.GetParentTransformNode() is None
@@ -169,18 +169,19 @@ def test_what_was_accepted_is_not_said_again_until_the_scene_is_another_one(desk
     values = slicer.util.arrayFromVolume(moving)
     values[2, 3, 4] = np.nan
     slicer.util.arrayFromVolumeModified(moving)
-    desk.panel.on_change()
+    desk.panel.refresh()
     assert "NaN" in desk.ui.noteLabel.text
     click(desk.ui.noteButton)
     assert not desk.ui.noteRow.visible
-    desk.panel.on_change()
+    desk.panel.refresh()
     assert not desk.ui.noteRow.visible
 
 
-def test_every_kind_of_fix_has_a_tooltip(library, desk):
+def test_every_kind_of_fix_has_a_tooltip(desk):
     from DiffusionCore.mrml.checks import Finding, Severity
+    from DiffusionCore.mrml.panels.notes import Notes
 
-    notes = library("Notes").Notes(None, lambda: None)
+    notes = Notes(None, "see the note", lambda: None)
     for action in FixAction:
         note = notes._note(Finding(Severity.WARNING, "text", Fix(action)))
         assert note.button

@@ -73,7 +73,7 @@ def test_a_line_gives_the_preferred_direction_once_it_has_two_points(desk, scene
     assert "needs a line with two points" in desk.ui.noteLabel.text
     assert not desk.ui.registerButton.enabled
     line.AddControlPoint(1, 2, 13)
-    desk.panel._refresh()
+    desk.panel.refresh()
     assert desk.ui.registerButton.enabled
     assert guidance(desk) == {"smoothness": 1.0, "direction": {"direction": [0, 0, 10], "strength": 1.0}}
     desk.ui.pullSlider.setValue(0)
@@ -83,11 +83,11 @@ def test_a_line_gives_the_preferred_direction_once_it_has_two_points(desk, scene
 def test_lists_of_different_length_are_told_and_nothing_can_be_started(steered):
     _, moving = steered.points
     moving.AddControlPoint(5, 5, 5)
-    steered.panel._refresh()
+    steered.panel.refresh()
     assert "differ in number: 2 and 3" in steered.ui.noteLabel.text
     assert not steered.ui.registerButton.enabled
     moving.RemoveNthControlPoint(2)
-    steered.panel._refresh()
+    steered.panel.refresh()
     assert steered.ui.registerButton.enabled
 
 

@@ -1,6 +1,6 @@
 """How a set of variants lies in a folder."""
 
-from DiffusionCore.synthesis.layouts.base import CaseLayout, Layout, Source, variant_name
+from DiffusionCore.synthesis.layouts.base import CaseLayout, Layout, Source
 from DiffusionCore.synthesis.layouts.bids import Bids
 from DiffusionCore.synthesis.layouts.nnunet import NnUNet
 from DiffusionCore.synthesis.layouts.published import PublishedDrdm
@@ -15,4 +15,4 @@ LAYOUTS: dict[str, type[Layout]] = {
     "review": Review,
 }
 
-__all__ = ["LAYOUTS", "CaseLayout", "Layout", "Source", "variant_name"]
+__all__ = ["LAYOUTS", "CaseLayout", "Layout", "Source"]

@@ -13,7 +13,7 @@ from DiffusionCore.space import Volume
 from DiffusionCore.storage.files import replacing
 from DiffusionCore.storage.label_names import LabelName
 from DiffusionCore.storage.volumes import write_volume
-from DiffusionCore.synthesis.subject import Subject
+from DiffusionCore.synthesis.subject import Subject, variant_name
 from DiffusionCore.synthesis.synthesizer import Variant
 
 ENDING = ".nii.gz"
@@ -88,11 +88,6 @@ class CaseLayout(Layout):
 
     def write(self, variant: Variant, source: Source) -> list[str]:
         return self.write_case(variant_name(source.name, variant.index), variant.subject)
-
-
-def variant_name(source: str, index: int) -> str:
-    """Return what variant ``index`` of the case ``source`` is called."""
-    return f"{source}_{index:04d}"
 
 
 def numbered(entity: str, number: int) -> str:

@@ -61,7 +61,7 @@ def under_a_transform(booth: Booth) -> None:
     _, moving = desk.choose_pair()
     own = desk.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Transform_3")
     moving.SetAndObserveTransformNodeID(own.GetID())
-    desk.panel._refresh()
+    desk.panel.refresh()
     booth.shoot("error-under-a-transform")
 
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from slicer.i18n import tr as _
+
+
+class Source(Enum):
+    """Where the images of a training come from."""
+
+    SYNTHETIC = "synthetic"
+    FOLDER = "folder"  # of the user
 
 
 @dataclass(frozen=True)
@@ -16,11 +24,18 @@ class Recipe:
         key: its name in the table of recipes of the core; saved with the scene.
         text: what the user reads.
         description: the gray line below: what it learns from what, and how long that takes.
+        source: of its images.
     """
 
     key: str
     text: str
     description: str
+    source: Source = Source.SYNTHETIC
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What its training needs beside the requirements: nilearn brings the template of the synthetic heads."""
+        return ("nilearn",) if self.source is Source.SYNTHETIC else ()
 
 
 def registration_recipes() -> list[Recipe]:
@@ -98,6 +113,63 @@ def registration_recipes() -> list[Recipe]:
     ]
 
 
+def synthesis_recipes() -> list[Recipe]:
+    """Return what a synthesis can learn, the most useful first."""
+    return [
+        Recipe(
+            "drdm",
+            _("Natural deformations (recovery)"),
+            _(
+                "Learns from your images, without labels, to take out of a random deformation what is unnatural. "
+                "400 steps took half an hour on a CPU core, all of them take days: set a time limit, or choose a GPU."
+            ),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "published-drdm",
+            _("Published DRDM"),
+            _(
+                "Learns from your images, without labels, to undo random deformations step by step, as published. "
+                "For a large GPU only."
+            ),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "small-image",
+            _("New images by diffusion, 4 mm"),
+            _(
+                "Learns from your images, and from their labels where there are any, to make new ones. About 3 hours "
+                "on a CPU core; the images must fit into memory."
+            ),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "image",
+            _("New images by diffusion, 2 mm"),
+            _("The same at twice the resolution, by a network four times as wide. For a GPU."),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "smoke-image",
+            _("New images by diffusion, a trial"),
+            _(
+                "The same at 8 mm, in a quarter of a minute: to see that all of it works. Its images are hardly more "
+                "than noise."
+            ),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "published-image",
+            _("Published BrainDiffusion"),
+            _(
+                "Learns to make new images from patches of yours, with the noise and the network as published. For a "
+                "large GPU only."
+            ),
+            Source.FOLDER,
+        ),
+    ]
+
+
 def default_training_folder() -> Path:
     """Return where trainings are kept unless the user chooses another folder: beside the models."""
     from DiffusionCore.models import models_folder
@@ -114,5 +186,8 @@ def purpose_of(kind: str) -> str:
         "published-diffusereg": _("Diffusion of the deformation"),
         "voxelmorph": _("Deformable registration in one look"),
         "published-voxelmorph": _("Published VoxelMorph"),
+        "drdm": _("Natural deformations"),
+        "published-drdm": _("Published DRDM"),
+        "image": _("New images"),
     }
     return known.get(kind, kind)

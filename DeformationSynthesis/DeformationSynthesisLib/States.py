@@ -1,0 +1,290 @@
+"""What the panel shows in every situation: from facts to buttons, lines and icons, without a widget."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from slicer.i18n import tr as _
+
+from DiffusionCore.mrml.panels.lines import Icon
+from DiffusionCore.mrml.panels.words import duration_text
+
+_PATIENCE = 5.0  # seconds after Stop until it can be forced
+
+
+class Task(Enum):
+    """What is being done, or was done last."""
+
+    NONE = "none"
+    PREVIEW = "preview"
+    GENERATE = "generate"
+    REDRAW = "redraw"
+    EXPORT = "export"
+
+
+class Phase(Enum):
+    IDLE = "idle"
+    INSTALLING = "installing"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class End(Enum):
+    """How the last task ended, as long as the user has not turned to the next one."""
+
+    NONE = "none"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Link(Enum):
+    """What the link in the status line leads to."""
+
+    NONE = "none"
+    SAMPLE = "sample"
+    CLEAR = "clear"
+    UNDO = "undo"
+    DETAILS = "details"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the appearance depends on.
+
+    Attributes:
+        phase: what is going on.
+        task: which task that is, or was.
+        anyVolume: there is a volume in the scene, or a folder is asked for.
+        problem: why no variant can be made; empty if one can.
+        exportProblem: the same for the export.
+        activity: what is being done, where no number says it.
+        done, of: of the task.
+        secondsLeft: None if nobody knows.
+        stopSeconds: how long ago Stop was pressed.
+        end: how the last task ended.
+        failure, hasDetails: why, if it failed, and whether the log tells more.
+        caution: what is missing; empty if nothing.
+        seconds: how long it took.
+        refusedDraws: draws that failed a check, in the last task.
+        count: how many variants Generate makes.
+        rows, kept: variants that there are, and those that are kept.
+        cleared: variants that Undo would bring back.
+        exported: what the last export wrote to.
+    """
+
+    phase: Phase = Phase.IDLE
+    task: Task = Task.NONE
+    anyVolume: bool = True
+    problem: str = ""
+    exportProblem: str = ""
+    activity: str = ""
+    done: int = 0
+    of: int = 0
+    secondsLeft: float | None = None
+    stopSeconds: float = 0.0
+    end: End = End.NONE
+    failure: str = ""
+    hasDetails: bool = False
+    caution: str = ""
+    seconds: float = 0.0
+    refusedDraws: int = 0
+    count: int = 1
+    rows: int = 0
+    kept: int = 0
+    cleared: int = 0
+    exported: str = ""
+
+    @property
+    def busy(self) -> bool:
+        return self.phase is not Phase.IDLE
+
+    def replaced(self, **changes) -> "Facts":
+        return replace(self, **changes)
+
+    @property
+    def rejected(self) -> int:
+        return self.rows - self.kept
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What the widgets show.
+
+    Attributes:
+        generate, generateEnabled, generateTip: of Generate, Stop, Force stop.
+        preview, inputs, redraw: enabled.
+        export, exportEnabled, exportTip: of Export.
+        bar: value and maximum, (0, 0) for busy; None hides it.
+        status, icon: the status line.
+        link: what its link leads to, under the text ``linkText``.
+        verdicts: the line below the table.
+    """
+
+    generate: str
+    generateEnabled: bool
+    generateTip: str
+    preview: bool
+    inputs: bool
+    redraw: bool
+    export: str
+    exportEnabled: bool
+    exportTip: str
+    bar: tuple[int, int] | None
+    status: str
+    icon: Icon
+    link: Link
+    linkText: str
+    verdicts: str
+
+
+@dataclass(frozen=True)
+class _Line:
+    text: str
+    icon: Icon = Icon.NONE
+    link: Link = Link.NONE
+    linkText: str = ""
+
+
+def appearance(facts: Facts) -> Appearance:
+    """Return what the panel shows when ``facts`` hold."""
+    generate, enabled, tip = _generateButton(facts)
+    line = _statusLine(facts)
+    ready = not facts.busy
+    return Appearance(
+        generate=generate,
+        generateEnabled=enabled,
+        generateTip=tip,
+        preview=ready and not facts.problem,
+        inputs=ready,
+        redraw=ready and facts.rejected > 0 and not facts.problem,
+        export=_exportText(facts),
+        exportEnabled=ready and facts.kept > 0 and not facts.exportProblem,
+        exportTip=_exportTip(facts),
+        bar=_bar(facts),
+        status=line.text,
+        icon=line.icon,
+        link=line.link,
+        linkText=line.linkText,
+        verdicts=_verdicts(facts),
+    )
+
+
+def _generateButton(facts: Facts) -> tuple[str, bool, str]:
+    stop = _("Stop after what is being made; what is finished stays.")
+    match facts.phase:
+        case Phase.INSTALLING:
+            return _("Installing..."), False, _("The Python packages are being installed.")
+        case Phase.STARTING | Phase.RUNNING:
+            return _("Stop"), True, stop
+        case Phase.STOPPING if facts.stopSeconds >= _PATIENCE:
+            return _("Force stop"), True, _("End the computation at once. What is finished stays.")
+        case Phase.STOPPING:
+            return _("Stopping..."), False, stop
+    start = _("Start. Each variant can be looked at as soon as it is finished; you can stop at any time.")
+    return _generateText(facts), not facts.problem, facts.problem or start
+
+
+def _generateText(facts: Facts) -> str:
+    if facts.rows:
+        return _("Generate {count} more").format(count=facts.count)
+    if facts.count == 1:
+        return _("Generate 1 variant")
+    return _("Generate {count} variants").format(count=facts.count)
+
+
+def _exportText(facts: Facts) -> str:
+    if facts.kept == 1:
+        return _("Export 1 kept variant")
+    return _("Export {count} kept variants").format(count=facts.kept) if facts.kept else _("Export kept variants")
+
+
+def _exportTip(facts: Facts) -> str:
+    if not facts.kept:
+        return _("Nothing kept.")
+    return facts.exportProblem or _("Writes kept variants; files that exist are never overwritten.")
+
+
+def _bar(facts: Facts) -> tuple[int, int] | None:
+    if not facts.busy:
+        return None
+    known = facts.phase is Phase.RUNNING and facts.of > 1 and not facts.activity
+    return (facts.done, facts.of) if known else (0, 0)
+
+
+def _statusLine(facts: Facts) -> _Line:
+    match facts.phase:
+        case Phase.INSTALLING:
+            return _Line(facts.activity)
+        case Phase.STARTING:
+            return _Line(facts.activity or _("Starting..."))
+        case Phase.RUNNING:
+            return _Line(_runningText(facts))
+        case Phase.STOPPING:
+            return _Line(_("Stopping..."))
+    return _idleLine(facts)
+
+
+def _runningText(facts: Facts) -> str:
+    if facts.activity:
+        return facts.activity
+    templates = {
+        Task.EXPORT: _("Writing {number} of {of}"),
+        Task.PREVIEW: _("Making the preview"),
+    }
+    text = templates.get(facts.task, _("Variant {number} of {of}"))
+    text = text.format(number=min(facts.done + 1, facts.of), of=facts.of)
+    if facts.secondsLeft is None:
+        return text
+    return text + ", " + _("{time} left").format(time=duration_text(facts.secondsLeft))
+
+
+def _idleLine(facts: Facts) -> _Line:
+    if facts.end is End.FAILED:
+        if facts.hasDetails:
+            return _Line(facts.failure, Icon.ERROR, Link.DETAILS, _("Details"))
+        return _Line(facts.failure, Icon.WARNING)
+    if facts.cleared:
+        text = _("Cleared {count} variants.").format(count=facts.cleared)
+        return _Line(text, Icon.NONE, Link.UNDO, _("Undo"))
+    if facts.end is not End.NONE:
+        return _endLine(facts)
+    return _readyLine(facts)
+
+
+def _endLine(facts: Facts) -> _Line:
+    stopped = facts.end is End.STOPPED
+    if facts.task is Task.EXPORT:
+        template = _("Stopped: {count} cases are in {place}.") if stopped else _("Wrote {count} cases to {place}.")
+        text = template.format(count=facts.done, place=facts.exported)
+        return _Line(text, Icon.NONE, Link.FOLDER, _("Open folder"))
+    if facts.task is Task.PREVIEW:
+        return _Line(_("Stopped.") if stopped else _("This is how a variant looks. It is not kept."))
+    template = _("Stopped after {count} of {of} variants.") if stopped else _("Made {count} variants in {time}.")
+    time = duration_text(facts.seconds)
+    parts = [template.format(count=facts.done, of=facts.of, time=time)]
+    if facts.refusedDraws:
+        parts.append(_("{count} draws failed a check and were made again.").format(count=facts.refusedDraws))
+    icon = Icon.NONE
+    if facts.caution:
+        parts.append(facts.caution)
+        icon = Icon.WARNING
+    return _Line(" ".join(parts), icon, Link.CLEAR, _("Clear"))
+
+
+def _readyLine(facts: Facts) -> _Line:
+    if not facts.anyVolume:
+        return _Line(_("Load a volume and a segmentation to start, or"), Icon.NONE, Link.SAMPLE, _("try the sample"))
+    if facts.problem:
+        return _Line(facts.problem)
+    if facts.rows:
+        text = _("Ready. There are {count} variants.").format(count=facts.rows)
+        return _Line(text, Icon.NONE, Link.CLEAR, _("Clear"))
+    return _Line(_("Ready."))
+
+
+def _verdicts(facts: Facts) -> str:
+    if not facts.rows:
+        return _("This is a preview; it is not kept.")
+    return _("{kept} kept, {rejected} rejected").format(kept=facts.kept, rejected=facts.rejected)
