@@ -29,7 +29,8 @@ class ExportSection:
         for widget in (ui.exportFolderEdit, ui.exportFolderEditLabel, ui.originalsCheckBox):
             widget.setVisible(kind != SCENE)
         for widget in (ui.datasetLabel, ui.datasetRow):
-            widget.setVisible(kind == _NNUNET)
+            widget.setVisible(kind != SCENE)
+        ui.datasetSpinBox.setVisible(kind == _NNUNET)
         ui.exportLabel.setText(self._text(parameters))
 
     def problem(self, parameters) -> str:
@@ -38,15 +39,16 @@ class ExportSection:
             return ""
         if not parameters.exportFolder.is_absolute():
             return _("Choose a folder.")
-        if parameters.exportFormat == _NNUNET and not parameters.datasetName.replace("_", "").isalnum():
+        if not parameters.datasetName.replace("_", "").isalnum():
             return _("The name of the data set can have letters, digits and _ only.")
         return ""
 
     def output(self, parameters) -> Path:
         """Return the folder that is written to."""
+        name = parameters.datasetName
         if parameters.exportFormat == _NNUNET:
-            return parameters.exportFolder / f"Dataset{parameters.datasetNumber:03d}_{parameters.datasetName}"
-        return parameters.exportFolder
+            name = f"Dataset{parameters.datasetNumber:03d}_{name}"
+        return parameters.exportFolder / name
 
     def _text(self, parameters) -> str:
         problem = self.problem(parameters)

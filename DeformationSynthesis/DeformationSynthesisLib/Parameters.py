@@ -38,7 +38,7 @@ class Parameters:
     inputVolume: vtkMRMLScalarVolumeNode
     # the wrapper of Slicer knows unions by this name only
     inputSegmentation: Union[slicer.vtkMRMLSegmentationNode, slicer.vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007
-    caseFolder: Path
+    caseFolder: Annotated[Path, Default(generator=Path.home)]
     method: str = "shapes"
     count: Annotated[int, WithinRange(1, 10000)] = 10
     strength: Annotated[float, WithinRange(0, 100)] = 60.0
@@ -48,7 +48,7 @@ class Parameters:
     grid: bool = False
     outlines: bool = False
     exportFormat: str = "nnunet"
-    exportFolder: Path
+    exportFolder: Annotated[Path, Default(generator=Path.home)]
     datasetNumber: Annotated[int, WithinRange(1, 999)] = 501
     datasetName: str = "Synthetic"
     includeOriginals: bool = True

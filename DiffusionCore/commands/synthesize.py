@@ -45,6 +45,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
     text = "a network (kind drdm) that makes the deformations more natural (default: none)"
     add("--model", metavar="NAME|PATH", help=text)
+    text = "a diffusion of images (kind image) that paints a new image into the deformed labels (default: none)"
+    add("--image-model", metavar="NAME|PATH", help=text)
     formats = ["nnunet", "pairs", "drdm", "bids"]
     add("--format", choices=formats, default="nnunet", help="of the set (default: %(default)s)")
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
@@ -93,6 +95,7 @@ def _order(options: argparse.Namespace) -> Order:
             translation=options.translation,
             intensity=options.intensity,
             model=options.model,
+            image_model=options.image_model,
         )
     except ValueError as error:
         raise ConfigError(f"The settings are refused: {error}.") from error

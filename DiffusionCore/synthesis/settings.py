@@ -55,6 +55,8 @@ class SynthesisSettings:
         translation: mm, deviation along each axis.
         intensity: probability that gamma, a smooth bias field and noise change each image.
         model: name or path of a network (kind "drdm") that recovers the random deformations; None for none.
+        image_model: name or path of a diffusion of images (kind "image") that paints a new image for the labels
+            of the first segmentation, once deformed; None for the image of the case.
         reference: of natural volumes of the labels of the first segmentation, to judge variants by.
         limits: what a variant has to pass.
 
@@ -70,6 +72,7 @@ class SynthesisSettings:
     translation: float = 0.0
     intensity: float = 0.0
     model: str | None = None
+    image_model: str | None = None
     reference: VolumeReference | None = None
     limits: Limits = field(default_factory=Limits)
 

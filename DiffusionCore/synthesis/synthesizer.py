@@ -18,6 +18,7 @@ from DiffusionCore.synthesis.checks import SampleChecks, check_sample
 from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields
 from DiffusionCore.synthesis.intensity import changed_intensities
 from DiffusionCore.synthesis.labels import LabelStatistics
+from DiffusionCore.synthesis.painting import Painter
 from DiffusionCore.synthesis.settings import SynthesisSettings
 from DiffusionCore.synthesis.subject import Segmentation, Subject
 from DiffusionCore.transforms import Affine, Displacement, Transform, resample
@@ -66,6 +67,8 @@ class Synthesizer:
 
     Raises:
         GeometryError: the image is too thin to be deformed.
+        CheckpointError: there is no such model, or it is of another kind.
+        VolumeError: the image model knows none of the labels, or not all.
     """
 
     def __init__(self, subject: Subject, settings: SynthesisSettings | None = None) -> None:
@@ -75,6 +78,7 @@ class Synthesizer:
         model = self.settings.model
         image = subject.images[0]
         self._fields: FieldSource = RandomFields(image.grid) if model is None else RecoveredFields(image, model)
+        self._painter = None if self.settings.image_model is None else Painter.of(subject, self.settings.image_model)
         self._background = [intensity_levels(image.values)[0] for image in subject.images]
 
     def variant(self, index: int, *, seed: int = 0) -> Variant:
@@ -90,7 +94,7 @@ class Synthesizer:
             if not draft.checks.refused:
                 made = Subject(
                     self.subject.name,
-                    self._images(draft.field, generator),
+                    self._images(draft, index, seed, generator),
                     draft.segmentations,
                     self._landmarks(draft.whole),
                 )
@@ -129,8 +133,11 @@ class Synthesizer:
             for image, background in zip(self.subject.images, self._background, strict=True)
         )
 
-    def _images(self, field: Displacement, generator: torch.Generator) -> tuple[Volume, ...]:
-        images = self._resampled(field)
+    def _images(self, draft: _Draft, index: int, seed: int, generator: torch.Generator) -> tuple[Volume, ...]:
+        if self._painter is None:
+            images = self._resampled(draft.field)
+        else:
+            images = (self._painter.image(draft.segmentations[0].volume, index, seed=seed),)
         if not self.settings.intensity:
             return images
         return tuple(changed_intensities(i, self.settings.intensity, generator=generator) for i in images)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from DiffusionCore.images.frame import ImageFrame, Intensities
+from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
 from DiffusionCore.space import Grid, Volume
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.training.image import ImageRecipeConfig
 from DiffusionCore.training.image_folder import ImageFolder
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import voxel_centers
 
 LABELS = (0, 3, 40)
+NETWORK = ImageDenoiserConfig(2, (8, 12), embedding=16, labels=3, classes=1)
+FRAME = ImageFrame((14, 16, 18), 4.0, Intensities(0.5, 0.4, 1.6), LABELS, ("late",))
 
 
 def ball(number: int) -> tuple[Volume, Volume]:
@@ -28,6 +34,18 @@ def ball(number: int) -> tuple[Volume, Volume]:
     inside, right = (points**2).sum(-1) < (24 + number) ** 2, points[..., 0] > 0
     image = np.where(inside, 100 + 50 * right, 0).astype(np.int16)
     return Volume(image, grid), Volume(np.where(inside, np.where(right, 40, 3), 0).astype(np.uint8), grid)
+
+
+def write_image_model(path: Path) -> Path:
+    """Write the weights of a network whose last layers are not zero any more, though it has learned nothing."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = ImageDenoiser(NETWORK)
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    config = ImageRecipeConfig(network=NETWORK, frame=FRAME)
+    save_checkpoint(path, Checkpoint("image", asdict(config), network.state_dict(), {}), half=True)
+    return path
 
 
 def write_balls(folder: Path, count: int = 3) -> Path:

@@ -10,20 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_world import LABELS, ball
+from image_world import FRAME, NETWORK, ball, write_image_model
 
 from DiffusionCore import generation
 from DiffusionCore.__main__ import main
 from DiffusionCore.generation import GenerationSettings, ImageModel, generate
-from DiffusionCore.images.frame import ImageFrame, Intensities, middle
-from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
+from DiffusionCore.images.frame import middle
+from DiffusionCore.networks.image_denoiser import ImageDenoiser
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.storage.volumes import read_volume, write_volume
 from DiffusionCore.training.image import ImageRecipeConfig
 
-NETWORK = ImageDenoiserConfig(2, (8, 12), embedding=16, labels=3, classes=1)
-FRAME = ImageFrame((14, 16, 18), 4.0, Intensities(0.5, 0.4, 1.6), LABELS, ("late",))
 KILLED = """
 import os, signal, sys
 from DiffusionCore.__main__ import main
@@ -40,16 +38,7 @@ main(sys.argv[1:])
 
 @pytest.fixture
 def weights(tmp_path):
-    """Return the file of a network whose last layers are not zero any more."""
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        network = ImageDenoiser(NETWORK)
-        for parameter in network.parameters():
-            torch.nn.init.normal_(parameter, std=0.1)
-    config = ImageRecipeConfig(network=NETWORK, frame=FRAME)
-    path = tmp_path / "image.safetensors"
-    save_checkpoint(path, Checkpoint("image", asdict(config), network.state_dict(), {}), half=True)
-    return path
+    return write_image_model(tmp_path / "image.safetensors")
 
 
 @pytest.fixture
