@@ -92,6 +92,10 @@ class SynthesisForm(ParameterPanel):
         if not self.running:
             self.set_value("method", keys[-1])
 
+    def refresh(self):
+        if not slicer.mrmlScene.IsBatchProcessing():  # half a scene has not all of the nodes that are shown
+            super().refresh()
+
     def show_all(self):
         chosen, ui = self.parameters, self.ui
         inFolder, method = chosen.source == "folder", self.method()

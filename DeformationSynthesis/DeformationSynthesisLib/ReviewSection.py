@@ -8,7 +8,6 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.texts import core_text
 from DiffusionCore.mrml.variant_nodes import VariantNodes
 from DiffusionCore.synthesis.stored_case import StoredCase
-from DiffusionCore.synthesis.subject import variant_name
 
 from . import VariantViews
 from .VariantsTable import VariantsTable
@@ -132,7 +131,8 @@ class ReviewSection:
             return _("{name} original").format(name=case.subject.name)
         if self._preview is not None:
             return _("{name} preview").format(name=case.subject.name)
-        return variant_name(case.subject.name, self._collection.rows[self._shown].record["index"])
+        number = self._collection.rows[self._shown].record["index"] + 1
+        return _("{name} variant {number}").format(name=case.subject.name, number=number)
 
     def _showStage(self, stage) -> None:
         slider = self._ui.stageSlider

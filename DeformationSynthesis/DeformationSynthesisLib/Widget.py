@@ -94,14 +94,17 @@ class SynthesisPanel(SynthesisForm):
         self.end_run()
         self._end, self._endSignature = Facts(), None
         self._forgetCleared()
+        if self.parameters is not None:
+            with self.at_once():  # the node of the parameters outlives the scene
+                self.parameters.collection, self.parameters.shown = "", 0
         super()._on_start_close(*arguments)
 
     def _useCollection(self):
         """Go on with the variants of the scene, or begin where nothing is yet."""
         chosen = self.parameters
         folder = Path(chosen.collection) if chosen.collection else self._newFolder()
-        chosen.collection = str(folder)
         self.logic.useCollection(folder)
+        chosen.collection = str(folder)
 
     def _newFolder(self):
         return Path(slicer.app.temporaryPath) / f"DeformationSynthesis-{uuid.uuid4().hex[:12]}"
