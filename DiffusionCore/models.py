@@ -127,6 +127,23 @@ def install_model(weights: str | Path, name: str, *, replace: bool = False) -> M
     return read_card(target)
 
 
+def delete_model(name: str) -> None:
+    """Delete the model ``name`` of ``models_folder()``, with its card.
+
+    Raises:
+        CheckpointError: there is none; a shipped one cannot be deleted.
+        StorageError: its file cannot be deleted.
+    """
+    weights = models_folder() / f"{name}{_SUFFIX}"
+    if not is_model_name(name) or not weights.is_file():
+        raise CheckpointError(f"There is no model '{name}' in '{models_folder()}'; others cannot be deleted.")
+    try:
+        weights.unlink()
+        weights.with_suffix(".md").unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"The model '{weights}' cannot be deleted ({error.strerror}).") from error
+
+
 def is_model_name(name: str) -> bool:
     """Return whether a model may be called so: a plain file name on every system, that is not a hidden file."""
     return re.fullmatch(r"[\w-](?:[\w. -]*[\w-])?", name) is not None

@@ -74,6 +74,7 @@ class TrainingRun:
         recipe: str,
         settings: Sequence[str] = (),
         *,
+        data: Path | None = None,
         device: str = "cpu",
         minutes: float | None = None,
         python: str | None = None,
@@ -85,6 +86,7 @@ class TrainingRun:
             folder: is made if it is not there.
             recipe: its name in the table of recipes.
             settings: "key=value" each.
+            data: the folder of images that it learns from; None where it needs none, or goes on.
             device: "auto", "cpu", "cuda" or "cuda:i".
             minutes: time limit; None for none.
             python: the interpreter; by default this one. Inside Slicer it is ``PythonSlicer``.
@@ -98,6 +100,7 @@ class TrainingRun:
         if is_in_use(folder):
             raise DiffusionCoreError(f"A training is running in '{folder}'. Stop it first, or choose another folder.")
         command = [python or sys.executable, "-m", "DiffusionCore", "train", recipe, "--output", str(folder)]
+        command += [] if data is None else ["--data", str(data)]
         command += ["--device", device, *([] if minutes is None else ["--minutes", str(minutes)]), *settings]
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -72,6 +72,24 @@ def is_in_use(folder: Path) -> bool:
         return False
 
 
+def delete_training(folder: Path) -> None:
+    """Delete the files of the training in ``folder``, and the folder if nothing else lies in it.
+
+    Raises:
+        DiffusionCoreError: a process trains there.
+        StorageError: a file cannot be deleted.
+    """
+    if is_in_use(folder):
+        raise DiffusionCoreError(f"A training is running in '{folder}'. Stop it first.")
+    try:
+        for name in (STATE, WEIGHTS, LOG, STOP, OUTPUT, RECORD):
+            (folder / name).unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise StorageError(f"The training in '{folder}' cannot be deleted ({error.strerror}).") from error
+
+
 class TrainingPlace:
     """``folder`` while this process trains in it, as ``record`` says; no other training can start there meanwhile.
 

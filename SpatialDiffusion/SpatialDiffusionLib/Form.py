@@ -95,13 +95,16 @@ class RegistrationForm(ParameterPanel):
         if self.parameters is not None:
             self.refresh()
 
+    def models_changed(self):
+        """Offer the models that there are now."""
+        self.listPresets()
+
     def use_model(self, name, kind):
-        """Offer the model ``name`` among the presets, and choose it unless a registration is under way.
+        """Choose the preset of the model ``name`` unless a registration is under way.
 
         Raises:
             DiffusionCoreError: a model of this ``kind`` registers nothing.
         """
-        self.listPresets()
         key = Presets.keyOf(name)
         if key not in self._known:
             text = _("Model '{name}' was made for another purpose than registration: {purpose}.")

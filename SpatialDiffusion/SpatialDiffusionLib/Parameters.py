@@ -30,6 +30,7 @@ class Parameters:
         fade: opacity of the moving volume over the fixed one.
         before, grid, colors, uncertainty, sideBySide: what the views show beside the result.
         trainingRecipe: the key of a recipe (DiffusionCore/mrml/panels/training/recipes.py).
+        trainingData: the folder of images that it learns from; empty for none.
         trainingFolder, trainingName: a training lies in the folder trainingFolder / trainingName.
         trainingMinutes: its time limit; 0 for none.
         trainingDevice: "auto", "cpu" or "cuda".
@@ -64,6 +65,7 @@ class Parameters:
     uncertainty: bool = False
     sideBySide: bool = False
     trainingRecipe: str = "affine"
+    trainingData: Path
     trainingFolder: Annotated[Path, Default(generator=default_training_folder)]
     trainingName: str = "my-affine-1"
     trainingMinutes: Annotated[int, WithinRange(0, 100000)] = 0

@@ -8,6 +8,7 @@ import torch
 from DiffusionCore import models
 from DiffusionCore.checks import CheckpointError, StorageError
 from DiffusionCore.models import (
+    delete_model,
     describe,
     find_model,
     install_model,
@@ -192,3 +193,18 @@ def test_everything_shipped_is_small_usable_and_has_its_card_beside_it():
         assert path.stat().st_size <= 16 * 2**20
         assert path.with_suffix(".md").read_text(encoding="utf-8") == markdown(read_card(path))
         assert "not stated" not in markdown(read_card(path))
+
+
+def test_a_model_is_deleted_with_its_card(folders, tmp_path):
+    install_model(add(tmp_path, "mine"), "mine")
+    delete_model("mine")
+    assert list(folders[1].iterdir()) == []
+    assert list_models() == ()
+
+
+@pytest.mark.parametrize("name", ["head", "missing", "../shipped/head"])
+def test_what_is_no_installed_model_is_not_deleted(folders, name):
+    shipped = add(folders[0], "head")
+    with pytest.raises(CheckpointError, match="no model"):
+        delete_model(name)
+    assert shipped.is_file()

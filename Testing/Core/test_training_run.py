@@ -17,7 +17,17 @@ from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.jobs.training import TrainingRun, TrainingState
 from DiffusionCore.jobs.training_log import best_check
 from DiffusionCore.storage.checkpoint import load_checkpoint
-from DiffusionCore.training.folder import LOG, OUTPUT, RECORD, STATE, STOP, WEIGHTS, TrainingPlace, TrainingRecord
+from DiffusionCore.training.folder import (
+    LOG,
+    OUTPUT,
+    RECORD,
+    STATE,
+    STOP,
+    WEIGHTS,
+    TrainingPlace,
+    TrainingRecord,
+    delete_training,
+)
 from DiffusionCore.training.loop import train
 
 TRAINER = Path(__file__).with_name("line_trainer.py")
@@ -268,6 +278,23 @@ def test_a_real_recipe_runs_under_the_interpreter_of_the_tests(tmp_path, monkeyp
     tiny = ["heads=1", "pairs=1", "network.size=8", "network.widths=[8,8,8]", "network.hidden=8", "steps=2"]
     run = follow(TrainingRun.start(tmp_path, "affine", tiny))
     assert (run.state, run.step) == (TrainingState.FINISHED, 2), run.message
+
+
+def test_the_folder_of_images_reaches_the_recipe(tmp_path, start):
+    run = follow(start("pause=0", data=tmp_path / "images"))
+    assert "data=" in run.message  # the recipe "line" knows no such setting
+    assert str(tmp_path / "images") in run.message
+
+
+def test_a_training_is_deleted_unless_it_runs(start):
+    run = after_step(5, start(*ENDLESS))
+    with pytest.raises(DiffusionCoreError, match="running"):
+        delete_training(run.folder)
+    run.stop()
+    follow(run)
+    assert run.weights is not None
+    delete_training(run.folder)
+    assert not run.folder.exists()
 
 
 def write_run(folder, *lines, outcome="stopped", minutes=None, of=100):

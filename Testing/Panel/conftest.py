@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 ROOT = Path(__file__).resolve().parents[2]
+TRAINER = ROOT / "Testing" / "Core" / "line_trainer.py"
 sys.path.insert(0, str(ROOT / "Testing" / "Host"))
 
 
@@ -111,3 +113,52 @@ def desk(panel_of, views, scene, warm_workers, monkeypatch):
     desk = Desk(panel_of, views, scene)
     yield desk
     desk.close()
+
+
+@pytest.fixture
+def python_slicer(tmp_path, warm_python, monkeypatch):
+    """Put a program PythonSlicer on the path, which trains a tiny recipe; give a function that changes its settings.
+
+    With ``script=None`` it is the plain one, and trains the real recipes.
+    """
+    from training_window import ENDLESS
+
+    program = tmp_path / "bin" / "PythonSlicer"
+    program.parent.mkdir()
+
+    def set_up(*settings, script=TRAINER):
+        started = " ".join(f"'{part}'" for part in (warm_python.program, script) if part is not None)
+        changed = " ".join(f"'{setting}'" for setting in settings)
+        program.write_text(f'#!/bin/sh\nexec {started} "$@" {changed}\n')
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SPATIALDIFFUSION_MODELS", str(tmp_path / "models"))
+    set_up(*ENDLESS)
+    return set_up
+
+
+@pytest.fixture
+def host_of(app, scene, python_slicer, monkeypatch):
+    """Give a function that opens the section Training in a window; its training ends with the test."""
+    monkeypatch.syspath_prepend(str(ROOT / "SpatialDiffusion"))
+    from training_window import TrainingWindow
+
+    hosts = []
+
+    def open_section(recipes=None):
+        hosts.append(TrainingWindow(scene, app, recipes))
+        return hosts[-1]
+
+    yield open_section
+    for host in hosts:
+        if host.section.running:
+            host.section.run.kill()
+        if host.window is not None:
+            host.close()
+
+
+@pytest.fixture
+def host(host_of):
+    return host_of()

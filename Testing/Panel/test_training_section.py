@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import stat
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,107 +10,11 @@ import numpy as np
 import pytest
 from clicking import choose, click, grab, type_text, wait_until
 from PySide6.QtCore import QPoint
+from training_window import ENDLESS, LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 FORM = ROOT / "DiffusionCore" / "mrml" / "panels" / "training" / "Training.ui"
-TRAINER = ROOT / "Testing" / "Core" / "line_trainer.py"
-ENDLESS = ("log_every=1", "pause=0.03", "steps=100000")  # runs until it is ended, however slow the machine is
-LIMIT = 60.0  # seconds; far more than anything here takes
 CHECKS = (191, 89, 0)  # RGB of the thick line
-
-
-@pytest.fixture
-def python_slicer(tmp_path, warm_python, monkeypatch):
-    """Put a program PythonSlicer on the path, which trains a tiny recipe; give a function that changes its settings."""
-    program = tmp_path / "bin" / "PythonSlicer"
-    program.parent.mkdir()
-
-    def set_up(*settings, script=TRAINER):
-        program.write_text(f'#!/bin/sh\nexec "{warm_python.program}" "{script}" "$@" {" ".join(settings)}\n')
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("SPATIALDIFFUSION_MODELS", str(tmp_path / "models"))
-    set_up(*ENDLESS)
-    return set_up
-
-
-class Host:
-    """What the section needs of a panel, with the panel's own parameters."""
-
-    def __init__(self, scene, app):
-        import qt
-        import slicer
-        from SpatialDiffusionLib.Parameters import Parameters
-
-        from DiffusionCore.mrml.panels.training.recipes import registration_recipes
-        from DiffusionCore.mrml.panels.training.section import TrainingSection
-
-        self.name, self.used, self.app = "SpatialDiffusion", [], app
-        node = slicer.mrmlScene.GetSingletonNode("Panel", "vtkMRMLScriptedModuleNode")
-        if node is None:
-            node = slicer.vtkMRMLScriptedModuleNode()
-            node.SetSingletonTag("Panel")
-            node = scene.AddNode(node)
-        self.node, self.wrapper = node, Parameters
-        self.parameters = Parameters(node)
-        self.window = qt.QWidget()
-        self.window.resize(460, 760)
-        self.section = TrainingSection(self.window, self, registration_recipes())
-        self.window.show()
-        app.processEvents()
-
-    def use_model(self, name, kind):
-        self.used.append((name, kind))
-
-    def __getattr__(self, name):
-        import qt
-
-        widget = self.window.findChild(qt.QWidget, f"training{name[:1].upper()}{name[1:]}")
-        if widget is None:
-            raise AttributeError(name)
-        return widget
-
-    @property
-    def status(self):
-        return self.statusLabel.text
-
-    @property
-    def models(self):
-        table = self.modelsTable
-        return [[table.item(row, column).text() for column in range(5)] for row in range(table.rowCount)]
-
-    def until(self, condition):
-        return wait_until(lambda: condition(self), LIMIT)
-
-    def close(self):
-        self.section.cleanup()
-        self.window.delete()
-        self.app.processEvents()
-
-
-@pytest.fixture
-def host_of(app, scene, python_slicer, monkeypatch):
-    """Give a function that opens the section; its trainings end with the test."""
-    monkeypatch.syspath_prepend(str(ROOT / "SpatialDiffusion"))
-    hosts = []
-
-    def open_section():
-        hosts.append(Host(scene, app))
-        return hosts[-1]
-
-    yield open_section
-    for host in hosts:
-        if host.section.running:
-            host.section.run.kill()
-        if host.window is not None:
-            host.close()
-
-
-@pytest.fixture
-def host(host_of):
-    return host_of()
 
 
 def started(host, step=3):
@@ -137,16 +40,25 @@ def share_of(picture, color):
 
 
 def test_what_is_offered_is_what_can_be_trained(host):
-    from DiffusionCore.mrml.panels.training.recipes import registration_recipes
+    from DiffusionCore.mrml.panels.training.recipes import registration_recipes, synthesis_recipes
     from DiffusionCore.training.recipes import RECIPES
 
-    needs_no_data = [name for name, entry in RECIPES.items() if not hasattr(entry.config, "data")]
-    assert sorted(recipe.key for recipe in registration_recipes()) == sorted(needs_no_data)
-    for recipe in registration_recipes():
+    offered = [recipe.key for recipe in (*registration_recipes(), *synthesis_recipes())]
+    assert sorted(offered) == sorted(RECIPES)
+    for recipe in host.recipes:
         choose(host.recipeSelector, recipe.text)
         assert host.parameters.trainingRecipe == recipe.key
         assert host.recipeLabel.text == recipe.description
-        assert "needs no data" in recipe.description.lower()
+
+
+def test_what_is_said_to_need_no_data_needs_none(host):
+    from DiffusionCore.mrml.panels.training.recipes import Source, registration_recipes, synthesis_recipes
+    from DiffusionCore.training.recipes import RECIPES
+
+    for recipe in (*registration_recipes(), *synthesis_recipes()):
+        needs = hasattr(RECIPES[recipe.key].config, "data")
+        assert (recipe.source is Source.FOLDER) == needs
+        assert ("needs no data" in recipe.description.lower()) == (not needs)
 
 
 def test_a_training_can_be_started_at_once(host, tmp_path):
@@ -189,7 +101,7 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     click(host.useButton)
     assert (tmp_path / "models" / "my-affine-1.safetensors").is_file()
     assert (tmp_path / "models" / "my-affine-1.md").is_file()
-    assert host.used == [("my-affine-1", "line")]
+    assert (host.used, host.changes) == ([("my-affine-1", "line")], 1)
     assert [row[4] for row in host.models if row[0] == "my-affine-1"] == ["Installed"]
 
 
@@ -216,7 +128,7 @@ def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path,
         click(host.useButton)
         assert read_card(installed).steps == steps
     assert asked == ["There is a model 'mine' already. Replace it?"] * 2
-    assert host.used == [("mine", "pose")]
+    assert (host.used, host.changes) == ([("mine", "pose")], 1)
 
 
 def test_no_model_is_selected_unless_by_the_user(host):
@@ -232,13 +144,14 @@ def test_no_model_is_selected_unless_by_the_user(host):
     assert {item.row() for item in host.modelsTable.selectedItems()} == {0}
 
 
-def test_shipped_models_are_listed_and_need_no_use(host):
+def test_shipped_models_are_listed_and_can_be_neither_used_nor_deleted(host):
     assert [(row[0], row[4]) for row in host.models] == [
         (name, "Shipped") for name in ("diffusereg", "pose", "voxelmorph")
     ]
     for row in range(3):
         host.modelsTable.selectRow(row)
         assert not host.useButton.isEnabled()
+        assert not host.deleteButton.isEnabled()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+_PIXELS = 180
 _MOST_POINTS = 1000  # of a line that is 500 pixels wide
 _SMOOTHED = 50  # rows of the log or more: each is then a running mean over _WINDOW of them
 _WINDOW = 5
@@ -16,23 +17,37 @@ Points = Sequence[tuple[int, float]]
 
 
 class TrainingCurve:
-    """Two lines in the plot widget ``view``: the loss of the training, thin, and that of the checks, thick.
+    """Two lines in a plot: the loss of the training, thin, and that of the checks, thick.
 
     Its nodes are there once, hidden, and never saved. Before a scene is closed, ``remove`` them; ``show`` makes them
     again.
 
     Args:
         owner: the name of the module, of whose curves there is one.
+        body: the widget that it comes into, at the top; hidden while there is nothing to be shown.
+
+    Attributes:
+        view: the plot widget; None until there has been something to be shown.
     """
 
-    def __init__(self, owner: str) -> None:
-        self._tag = f"{owner}Training"
-        self.view = slicer.qMRMLPlotView()
+    def __init__(self, owner: str, body: Any) -> None:
+        self._tag, self._body = f"{owner}Training", body
+        self.view: Any = None
         self._nodes: dict[str, Any] = {}
         self._shown: Any = None
 
     def show(self, losses: Points, checks: Points, *, logarithmic: bool) -> None:
         """Show (step, loss) pairs."""
+        self._body.setVisible(bool(losses))
+        if not losses:
+            return
+        if self.view is None:
+            self.view = slicer.qMRMLPlotView()
+            self.view.setFixedHeight(_PIXELS)
+            self.view.setToolTip(
+                _("The loss against the steps: thin in training, thick in checks on images that it never sees.")
+            )
+            self._body.layout().insertWidget(0, self.view)
         if not self._nodes:
             self._build()
         if (losses, checks) != self._shown:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.install import ensure_packages
+from DiffusionCore.mrml.panels.training.recipes import Recipe, Source
 from DiffusionCore.mrml.panels.training.states import TrainingFacts
 from DiffusionCore.mrml.panels.words import installing_text
 from DiffusionCore.mrml.texts import core_text
 
 _LOG_EVERY = 10  # steps: a row of the log is what moves the bar and the curve
-_NEEDED = ("nilearn",)  # brings the template that the synthetic heads are made from
 
 
 class FollowedTraining:
@@ -38,27 +40,41 @@ class FollowedTraining:
     def running(self) -> bool:
         return self.run is not None and self.run.running
 
-    def find(self, place) -> None:
+    def find(self, place: Path | None) -> None:
         """Follow the training in the folder ``place``, which may be None, and whatever becomes of it."""
         from DiffusionCore.jobs.training import TrainingRun
 
         self.run = None if place is None else TrainingRun.find(place)
         self.failure, self._stop_asked = "", None
 
+    def forget_deleted(self) -> None:
+        """Follow no training any more whose files are gone."""
+        from DiffusionCore.jobs.training import TrainingRun
+
+        if self.run is not None and TrainingRun.find(self.run.folder) is None:
+            self.run = None
+
     def poll(self) -> None:
         if self.run is not None:
             self.run.poll()
 
-    def start(self, chosen, place) -> None:
-        """Start a training in the folder ``place`` as the parameters ``chosen`` say."""
+    def start(self, recipe: Recipe, chosen: Any, place: Path) -> None:
+        """Start a training of ``recipe`` in the folder ``place`` as the parameters ``chosen`` say."""
         from DiffusionCore.jobs.training import TrainingRun
 
         settings = [f"log_every={_LOG_EVERY}"]
-        self._launch(lambda: TrainingRun.start(place, chosen.trainingRecipe, settings, **_options(chosen)))
+        data = chosen.trainingData if recipe.source is Source.FOLDER else None
+        options = _options(chosen)
+        self._launch(recipe.packages, lambda: TrainingRun.start(place, recipe.key, settings, data=data, **options))
 
-    def resume(self, chosen) -> None:
-        """Go on with the training, with the device and the time limit of the parameters ``chosen``."""
-        self._launch(lambda: self.run.resume(**_options(chosen)))
+    def resume(self, recipe: Recipe | None, chosen: Any) -> None:
+        """Go on with the training, with the device and the time limit of the parameters ``chosen``.
+
+        Args:
+            recipe: what is trained; None if that is not known here.
+            chosen: the wrapped parameter node.
+        """
+        self._launch(() if recipe is None else recipe.packages, lambda: self.run.resume(**_options(chosen)))
 
     def stop(self) -> None:
         """Ask the training to stop; asked again, end it."""
@@ -69,7 +85,7 @@ class FollowedTraining:
             self.run.kill()
         self.run.poll()
 
-    def attempt(self, action) -> None:
+    def attempt(self, action: Callable[[], Any]) -> None:
         """Call ``action()``; what goes wrong is said in ``failure``."""
         self.failure = ""
         try:
@@ -77,7 +93,7 @@ class FollowedTraining:
         except DiffusionCoreError as error:
             self.failure = core_text(str(error))
 
-    def facts(self, problem) -> TrainingFacts:
+    def facts(self, problem: str) -> TrainingFacts:
         """Return what holds now; ``problem`` is why no training can be started."""
         run = self.run
         known = {"problem": problem, "failure": self.failure, "installing": self._installing}
@@ -98,21 +114,21 @@ class FollowedTraining:
             message=core_text(run.message),
         )
 
-    def _launch(self, start) -> None:
+    def _launch(self, packages: Sequence[str], start: Callable[[], Any]) -> None:
         self._stop_asked = None
-        self.attempt(lambda: self._start_with_packages(start))
+        self.attempt(lambda: self._start_with(packages, start))
         self._installing = ""
 
-    def _start_with_packages(self, start) -> None:
-        ensure_packages(self._requester, also=_NEEDED, tell=self._say_installing, translate=core_text)
+    def _start_with(self, packages: Sequence[str], start: Callable[[], Any]) -> None:
+        ensure_packages(self._requester, also=packages, tell=self._say_installing, translate=core_text)
         self.run = start()
 
-    def _say_installing(self, name, number, of) -> None:
+    def _say_installing(self, name: str, number: int, of: int) -> None:
         self._installing = installing_text(name, number, of)
         self._on_installing()
 
 
-def _options(chosen) -> dict:
+def _options(chosen: Any) -> dict[str, Any]:
     """Return how a training is carried out; its Python is the one with the libraries of Slicer, where there is one."""
     minutes = chosen.trainingMinutes or None
     return {"device": chosen.trainingDevice, "minutes": minutes, "python": shutil.which("PythonSlicer")}

@@ -1,12 +1,16 @@
-"""The table of models in the section Training, and how a trained one comes among the presets."""
+"""The table of models in the section Training, and its buttons: use, import, delete."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from DiffusionCore.mrml.panels.training.models import model_rows
+from DiffusionCore.mrml.panels.training.models import ModelRow, model_rows
 
 _NARROW = (3, 4)  # columns: size, where
 
@@ -15,29 +19,33 @@ class TrainingModelsTable:
     """Lists the models in use and those that could be.
 
     Args:
-        ui: has trainingModelsTable and trainingUseButton.
-        on_use: called with the row that the user wants to use.
+        ui: has trainingModelsTable, trainingUseButton, trainingImportButton and trainingDeleteButton.
+        attempt: called with what a button does, which may raise DiffusionCoreError; it says so, and shows what is then.
+        panel: its ``models_changed()`` is called when there are other models, and its ``use_model(name, kind)`` when
+            the user wants to use one of them.
     """
 
-    def __init__(self, ui, on_use) -> None:
-        self._table, self._use_button = ui.trainingModelsTable, ui.trainingUseButton
-        self._rows = []
-        self._listed = None
-        self._on_use = on_use
+    def __init__(self, ui: Any, attempt: Callable[[Callable[[], None]], None], panel: Any) -> None:
+        self._ui, self._table = ui, ui.trainingModelsTable
+        self._rows: list[ModelRow] = []
+        self._listed: Any = None
+        self._attempt, self._panel = attempt, panel
         self._table.verticalHeader().hide()
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         for column in _NARROW:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         self._table.itemSelectionChanged.connect(self._on_selection)
-        self._use_button.clicked.connect(self._on_click)
+        ui.trainingUseButton.clicked.connect(self._on_use)
+        ui.trainingImportButton.clicked.connect(self._on_import)
+        ui.trainingDeleteButton.clicked.connect(self._on_delete)
 
     @property
     def shipped(self) -> set[str]:
         """The names of the models that came with the extension."""
         return {row.name for row in self._rows if row.shipped}
 
-    def follow(self, folder, run) -> None:
+    def follow(self, folder: Path | None, run: Any) -> None:
         """List the trainings in ``folder``; the table is filled again where ``run``, one of them, has new weights."""
         state = (folder, None) if run is None else (folder, run.folder, run.state, run.resumable)
         if state != self._listed:
@@ -48,22 +56,7 @@ class TrainingModelsTable:
         """Fill the table at the next ``follow``: the models are others."""
         self._listed = None
 
-    def install(self, row) -> bool:
-        """Put the model of ``row`` in use and return True, or False if the user keeps another one of its name.
-
-        Raises:
-            DiffusionCoreError: why it cannot be used.
-        """
-        from DiffusionCore.models import install_model
-
-        taken = any(other.in_use and other.name == row.name and not other.shipped for other in self._rows)
-        question = _("There is a model '{name}' already. Replace it?").format(name=row.name)
-        if taken and not slicer.util.confirmOkCancelDisplay(question):
-            return False
-        install_model(row.path, row.name, replace=taken)
-        return True
-
-    def _fill(self, rows) -> None:
+    def _fill(self, rows: list[ModelRow]) -> None:
         selected = self._selected()
         self._rows = rows
         self._table.setRowCount(len(rows))
@@ -77,14 +70,57 @@ class TrainingModelsTable:
             self._table.selectRow(names.index(selected.name))
         self._on_selection()
 
-    def _selected(self):
+    def _selected(self) -> ModelRow | None:
         # the current row is no choice of the user: a table that receives the focus makes its first row the current one
         chosen = self._table.selectedItems()
         return self._rows[chosen[0].row()] if chosen and chosen[0].row() < len(self._rows) else None
 
     def _on_selection(self) -> None:
         row = self._selected()
-        self._use_button.setEnabled(row is not None and not row.shipped)
+        for button in (self._ui.trainingUseButton, self._ui.trainingDeleteButton):
+            button.setEnabled(row is not None and not row.shipped)
 
-    def _on_click(self, *_arguments) -> None:
-        self._on_use(self._selected())
+    def _on_use(self, *_arguments: Any) -> None:
+        row = self._selected()
+
+        def use() -> None:
+            if row.in_use or self._install(row.path, row.name):
+                self._panel.use_model(row.name, row.kind)
+
+        self._attempt(use)
+
+    def _on_import(self, *_arguments: Any) -> None:
+        title, kind = _("Import a model"), _("Weights (*.safetensors)")
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kind)
+        if path:
+            self._attempt(lambda: self._install(Path(path), Path(path).stem))
+
+    def _on_delete(self, *_arguments: Any) -> None:
+        row = self._selected()
+        question = _("Delete the training '{name}', its checkpoints and its weights from disk?")
+        if row.in_use:
+            question = _("Delete the model '{name}' from disk?")
+        if slicer.util.confirmOkCancelDisplay(question.format(name=row.name)):
+            self._attempt(lambda: self._delete(row))
+
+    def _install(self, path: Path, name: str) -> bool:
+        """Put weights in use and return True, or False if the user keeps another model of their name."""
+        from DiffusionCore.models import install_model
+
+        taken = any(other.in_use and other.name == name and not other.shipped for other in self._rows)
+        question = _("There is a model '{name}' already. Replace it?").format(name=name)
+        if taken and not slicer.util.confirmOkCancelDisplay(question):
+            return False
+        install_model(path, name, replace=taken)
+        self._panel.models_changed()
+        return True
+
+    def _delete(self, row: ModelRow) -> None:
+        from DiffusionCore.models import delete_model
+        from DiffusionCore.training.folder import delete_training
+
+        if row.in_use:
+            delete_model(row.name)
+            self._panel.models_changed()
+        else:
+            delete_training(row.path.parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from DiffusionCore.mrml.panels.choices import Choice
+from DiffusionCore.mrml.panels.folder_line import FolderLine
 from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, show_icon
 from DiffusionCore.mrml.panels.training.curve import TrainingCurve
+from DiffusionCore.mrml.panels.training.data_folder import DataFolder
 from DiffusionCore.mrml.panels.training.followed import FollowedTraining
 from DiffusionCore.mrml.panels.training.models_table import TrainingModelsTable
-from DiffusionCore.mrml.panels.training.recipes import Recipe
+from DiffusionCore.mrml.panels.training.recipes import Recipe, Source
 from DiffusionCore.mrml.panels.training.states import training_appearance, training_problem
 
 _FORM = Path(__file__).resolve().with_name("Training.ui")
 _POLL_MS = 500
-_CURVE_PIXELS = 180
-_FIELDS = ("trainingRecipe", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
+_FIELDS = ("trainingRecipe", "trainingData", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
 
 
 class TrainingSection(VTKObservationMixin):
@@ -32,8 +33,8 @@ class TrainingSection(VTKObservationMixin):
 
     Args:
         container: an empty widget, which is filled.
-        panel: the panel that it belongs to. It calls ``bind`` when its parameters are others, and ``cleanup`` at the
-            end; its ``use_model(name, kind)`` is called when the user wants to use a model, which is installed by then.
+        panel: the panel that it belongs to, of which it needs ``name``, ``parameters``, and what the table of models
+            calls. The panel calls ``bind`` when its parameters are others, and ``cleanup`` at the end.
         recipes: what can be trained.
     """
 
@@ -43,8 +44,8 @@ class TrainingSection(VTKObservationMixin):
         self._parameters = None
         self._values = None  # of the parameters named _FIELDS, when they were last shown
         self._connection = None
+        self._data = DataFolder.look(Path())
         self._training = FollowedTraining(panel.name, self._on_installing)
-        self._curve = None
         self._updating = False
         self._recipes = {recipe.key: recipe for recipe in recipes}
         self._build_form(container)
@@ -81,8 +82,7 @@ class TrainingSection(VTKObservationMixin):
         self._timer.stop()
         self.bind(None)
         self.removeObservers()
-        if self._curve is not None:
-            self._curve.remove()
+        self._curve.remove()
 
     def _build_form(self, container) -> None:
         form = slicer.util.loadUI(str(_FORM))
@@ -94,9 +94,11 @@ class TrainingSection(VTKObservationMixin):
         self._recipe.fill([(recipe.key, recipe.text) for recipe in self._recipes.values()])
         self._device = Choice(ui.trainingDeviceSelector, lambda key: self._set("trainingDevice", key))
         self._device.fill([("auto", _("Automatic")), ("cpu", _("CPU")), ("cuda", _("CUDA GPU"))])
-        self._models = TrainingModelsTable(ui, self._on_use)
+        self._curve = TrainingCurve(self._panel.name, ui.trainingCurveBody)
+        self._models = TrainingModelsTable(ui, self._attempt, self._panel)
+        self._data_line = FolderLine(ui.trainingDataEdit, lambda folder: self._set("trainingData", folder))
         ui.trainingFolderEdit.filters = ctk.ctkPathLineEdit.Dirs | ctk.ctkPathLineEdit.Writable
-        self._quiet = QuietTexts(form, [ui.trainingRecipeLabel])
+        self._quiet = QuietTexts(form, [ui.trainingRecipeLabel, ui.trainingDataLabel])
         ui.trainingStartButton.clicked.connect(self._on_start)
         ui.trainingResumeButton.clicked.connect(self._on_resume)
         ui.trainingOpenButton.clicked.connect(self._on_open)
@@ -149,8 +151,15 @@ class TrainingSection(VTKObservationMixin):
         chosen = self._parameters
         for choice, key in ((self._recipe, chosen.trainingRecipe), (self._device, chosen.trainingDevice)):
             choice.show(key)
-        recipe = self._recipes.get(chosen.trainingRecipe)
-        self._ui.trainingRecipeLabel.setText("" if recipe is None else recipe.description)
+        recipe, ui = self._recipes.get(chosen.trainingRecipe), self._ui
+        ui.trainingRecipeLabel.setText("" if recipe is None else recipe.description)
+        learns = recipe is not None and recipe.source is Source.FOLDER
+        for widget in (ui.trainingDataEditLabel, ui.trainingDataEdit, ui.trainingDataLabel):
+            widget.setVisible(learns)
+        if learns:
+            self._data = DataFolder.look(chosen.trainingData)
+            self._data_line.show(chosen.trainingData)
+            ui.trainingDataLabel.setText(self._data.text)
 
     def _set(self, name: str, value: Any) -> None:
         if self._parameters is not None:
@@ -160,7 +169,8 @@ class TrainingSection(VTKObservationMixin):
         chosen = self._parameters
         if chosen is None:
             return ""
-        return training_problem(chosen, self._place, self.run, self._recipes, self._models.shipped)
+        recipe = self._recipes.get(chosen.trainingRecipe)
+        return training_problem(chosen, self._place, self.run, recipe, self._data, self._models.shipped)
 
     def _update(self) -> None:
         """Show what is."""
@@ -186,19 +196,9 @@ class TrainingSection(VTKObservationMixin):
             self._timer.stop()
 
     def _show_curve(self) -> None:
-        losses = [] if self.run is None else self.run.losses
-        self._ui.trainingCurveBody.setVisible(bool(losses))
-        if not losses:
-            return
-        if self._curve is None:
-            self._curve = TrainingCurve(self._panel.name)
-            self._curve.view.setFixedHeight(_CURVE_PIXELS)
-            self._curve.view.setToolTip(
-                _("The loss against the steps: thin in training, thick in checks on images that it never sees.")
-            )
-            self._ui.trainingCurveBody.layout().insertWidget(0, self._curve.view)
+        losses, checks = ([], []) if self.run is None else (self.run.losses, self.run.checks)
         logarithmic = self._parameters is not None and self._parameters.trainingLogAxis
-        self._curve.show(losses, self.run.checks, logarithmic=logarithmic)
+        self._curve.show(losses, checks, logarithmic=logarithmic)
 
     def _on_timer(self) -> None:
         self._training.poll()
@@ -208,25 +208,25 @@ class TrainingSection(VTKObservationMixin):
         if self.running:
             self._training.stop()
         else:
-            self._training.start(self._parameters, self._place)
+            self._training.start(self._recipes[self._parameters.trainingRecipe], self._parameters, self._place)
         self._update()
 
     def _on_resume(self, *_arguments: Any) -> None:
-        self._training.resume(self._parameters)
+        record = self.run.record
+        recipe = None if record is None else self._recipes.get(record.recipe)
+        self._training.resume(recipe, self._parameters)
         self._update()
 
     def _on_installing(self) -> None:
         self._update()
         slicer.app.processEvents()
 
-    def _on_use(self, row) -> None:
-        self._training.attempt(lambda: self._use(row))
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do what a button of the models does; a training that it has deleted is followed no longer."""
+        self._training.attempt(action)
+        self._training.forget_deleted()
         self._models.refresh()
         self._update()
-
-    def _use(self, row) -> None:
-        if row.in_use or self._models.install(row):
-            self._panel.use_model(row.name, row.kind)
 
     def _on_open(self, *_arguments: Any) -> None:
         folder = self.run.folder if self.run is not None else self._folder
@@ -238,5 +238,4 @@ class TrainingSection(VTKObservationMixin):
 
     def _on_start_close(self, *_arguments: Any) -> None:
         self.bind(None)
-        if self._curve is not None:
-            self._curve.remove()
+        self._curve.remove()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from slicer.i18n import tr as _
 
+from DiffusionCore.mrml.panels.training.data_folder import DataFolder
+from DiffusionCore.mrml.panels.training.recipes import Recipe, Source
 from DiffusionCore.mrml.panels.words import duration_text
 
 _PATIENCE = 5.0  # seconds after Stop until it can be forced
@@ -86,19 +90,24 @@ def training_appearance(facts: TrainingFacts) -> TrainingAppearance:
     )
 
 
-def training_problem(chosen, place, run, recipes, shipped) -> str:
+def training_problem(
+    chosen: Any, place: Path | None, run: Any, recipe: Recipe | None, data: DataFolder, shipped: set[str]
+) -> str:
     """Return why no training can start with the parameters ``chosen``; empty if one can.
 
     Args:
         chosen: the wrapped parameter node.
         place: the folder that it names; None if there can be no such folder.
         run: the training that is there; None if there is none.
-        recipes: the keys of the recipes.
+        recipe: what they choose to train; None if that is not known here.
+        data: what is known of the folder of images.
         shipped: the names of the shipped models.
     """
     name = chosen.trainingName
-    if chosen.trainingRecipe not in recipes:
+    if recipe is None:
         return _("Select what to train.")
+    if recipe.source is Source.FOLDER and not data.usable:
+        return _("Choose a folder with images to learn from.")
     if not name:
         return _("Enter a name for the model.")
     if not chosen.trainingFolder.is_absolute():
@@ -149,7 +158,7 @@ def _end_text(facts: TrainingFacts) -> str:
         case "stopped":
             return _stopped_text(facts)
         case "finished":
-            done = _("Done after {of} steps{best}. Use adds the model to the presets.")
+            done = _("Done after {of} steps{best}. Select the model below, and press Use.")
             return done.format(of=facts.of, best=_best_text(facts))
     return ""
 
@@ -158,7 +167,7 @@ def _running_text(facts: TrainingFacts) -> str:
     if facts.stop_seconds is not None:
         return _("Saving a checkpoint after this step...")
     if not facts.step:
-        return _("Drawing the synthetic images...")
+        return _("Preparing the images...")
     parts = [_counted(facts)]
     if facts.speed is not None:
         parts.append(_("{speed} per s").format(speed=_speed_text(facts.speed)))

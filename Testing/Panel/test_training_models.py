@@ -1,0 +1,116 @@
+"""The models below a training: imported, deleted; what is no model of ours is refused."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import qt
+import slicer
+import torch
+from clicking import click, type_text
+
+from DiffusionCore.models import read_card
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.training.folder import LOG, TrainingPlace, TrainingRecord
+
+
+def save(path, steps=3):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, Checkpoint("pose", {}, {"w": torch.ones(2)}, {"steps": steps}))
+    return path
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Give a function that decides which file is picked in the dialog, and what is said to questions; and these."""
+    asked = []
+
+    def answer(path="", confirms=True):
+        monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_arguments: str(path))
+        monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: asked.append(text) or confirms)
+        return asked
+
+    return answer
+
+
+def test_weights_of_somebody_else_are_imported_under_the_name_of_their_file(host, answers, tmp_path):
+    answers(save(tmp_path / "downloads" / "their heads.safetensors"))
+    click(host.importButton)
+    assert (host.models[-2][0], host.models[-2][4]) == ("their heads", "Installed")
+    assert (tmp_path / "models" / "their heads.safetensors").is_file()
+    assert (host.used, host.changes) == ([], 1)
+
+
+def test_an_import_that_was_cancelled_changes_nothing(host, answers, tmp_path):
+    answers("")
+    before = host.models
+    click(host.importButton)
+    assert (host.models, host.changes) == (before, 0)
+    assert not host.icon.isVisible()
+
+
+def test_an_import_replaces_a_model_only_after_asking(host, answers, tmp_path):
+    installed = save(tmp_path / "models" / "heads.safetensors", steps=1)
+    host.section._models.refresh()
+    host.section._update()
+    given = save(tmp_path / "downloads" / "heads.safetensors", steps=2)
+    for confirms, steps in ((False, "1"), (True, "2")):
+        asked = answers(given, confirms)
+        click(host.importButton)
+        assert read_card(installed).steps == steps
+    assert asked == ["There is a model 'heads' already. Replace it?"] * 2
+
+
+def test_a_file_that_is_no_safetensors_is_not_opened(host, answers, tmp_path):
+    bad = tmp_path / "weights.safetensors"
+    bad.write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
+    answers(bad)
+    click(host.importButton)
+    assert "weights.safetensors" in host.status
+    assert host.icon.isVisible()
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_model_is_deleted_only_after_asking(host, answers, tmp_path):
+    answers(save(tmp_path / "downloads" / "heads.safetensors"))
+    click(host.importButton)
+    host.select("heads")
+    answers(confirms=False)
+    click(host.deleteButton)
+    assert (tmp_path / "models" / "heads.safetensors").is_file()
+    asked = answers()
+    click(host.deleteButton)
+    assert asked == ["Delete the model 'heads' from disk?"] * 2
+    assert list((tmp_path / "models").iterdir()) == []
+    assert "heads" not in [row[0] for row in host.models]
+    assert host.changes == 2
+
+
+def test_a_training_is_deleted_with_its_files_and_nothing_else(host, answers, tmp_path):
+    answers()
+    place = tmp_path / "trainings" / "mine"
+    with TrainingPlace(place, TrainingRecord("line", (), "cpu", None, 3)):
+        save(place / "weights.safetensors")
+    (place / LOG).write_text("")
+    (place / "notes.txt").write_text("of the user")
+    type_text(host.nameEdit, "mine")
+    assert host.status.startswith("Done after 3 steps")
+    host.select("mine")
+    click(host.deleteButton)
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    assert "mine" not in [row[0] for row in host.models]
+    assert host.status.startswith("Ready.")
+    assert host.startButton.isEnabled()
+
+
+def test_a_training_that_runs_is_not_deleted(host, answers, tmp_path):
+    answers()
+    click(host.startButton)
+    host.until(lambda host: host.section.run.resumable is not None and host.section.run.weights is not None)
+    host.section._models.refresh()
+    host.section._update()
+    host.select("my-affine-1")
+    click(host.deleteButton)
+    assert (tmp_path / "trainings" / "my-affine-1" / "weights.safetensors").is_file()
+    assert host.section.running
