@@ -78,13 +78,16 @@ class SynthesisForm(ParameterPanel):
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
             self.addObserver(scene, event, self._onNodes)
 
+    def models_changed(self):
+        """Offer the models that there are now."""
+        self._listMethods()
+
     def use_model(self, name, kind):
-        """Offer the model ``name`` among the methods, and choose it unless something is under way.
+        """Choose a method by the model ``name`` unless something is under way.
 
         Raises:
             DiffusionCoreError: a model of this ``kind`` makes no variants.
         """
-        self._listMethods()
         keys = keysOf(name, kind)
         if not keys:
             text = _("Model '{name}' was made for another purpose than variants: {purpose}.")

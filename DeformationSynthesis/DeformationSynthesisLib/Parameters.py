@@ -29,6 +29,7 @@ class Parameters:
         rotation: degrees.
         intensity: percent.
         trainingRecipe: the key of a recipe.
+        trainingData: the folder of images that it learns from; empty for none.
         trainingFolder, trainingName: a training lies in the folder trainingFolder / trainingName.
         trainingMinutes: its time limit; 0 for none.
         trainingDevice: "auto", "cpu" or "cuda".
@@ -59,6 +60,7 @@ class Parameters:
     intensity: Annotated[float, WithinRange(0, 100)] = 0.0
     seed: Annotated[int, WithinRange(0, 999999)] = 0
     trainingRecipe: str = "drdm"
+    trainingData: Path
     trainingFolder: Annotated[Path, Default(generator=default_training_folder)]
     trainingName: str = "my-drdm-1"
     trainingMinutes: Annotated[int, WithinRange(0, 100000)] = 0

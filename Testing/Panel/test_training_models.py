@@ -114,3 +114,29 @@ def test_a_training_that_runs_is_not_deleted(host, answers, tmp_path):
     click(host.deleteButton)
     assert (tmp_path / "trainings" / "my-affine-1" / "weights.safetensors").is_file()
     assert host.section.running
+
+
+def test_in_the_panel_of_deformations_an_imported_model_is_a_method(panel_of, answers, python_slicer, tmp_path):
+    panel = panel_of("DeformationSynthesis", height=1600).self().panel
+    panel.ui.trainingSection.collapsed = False
+    form = panel.ui.trainingContainer
+
+    def press(name):
+        click(form.findChild(qt.QPushButton, f"training{name}Button"))
+
+    def methods():
+        return [panel.ui.methodSelector.itemText(row) for row in range(panel.ui.methodSelector.count)]
+
+    path = tmp_path / "downloads" / "bodies.safetensors"
+    path.parent.mkdir()
+    save_checkpoint(path, Checkpoint("drdm", {}, {"w": torch.ones(2)}, {}))
+    answers(path)
+    press("Import")
+    assert [text for text in methods() if "bodies" in text]
+    assert panel.parameters.method == "shapes"
+    table = form.findChild(qt.QTableWidget, "trainingModelsTable")
+    table.selectRow([table.item(row, 0).text() for row in range(table.rowCount)].index("bodies"))
+    press("Use")
+    assert panel.parameters.method == "recovered:bodies"
+    press("Delete")
+    assert not [text for text in methods() if "bodies" in text]
