@@ -39,7 +39,7 @@ class PublishedRecoveryRecipeConfig:
     """What is drawn.
 
     Attributes:
-        data: folder of images (files named *_seg.* and the like are left out).
+        data: folder of images, at any depth; label maps (NAME_seg) are left out.
         held_out: the last so many images, by name, are not used.
         batch: images in a batch.
         size: voxels of the cubes that the images are brought to, a multiple of 32.

@@ -23,10 +23,10 @@ from DiffusionCore.deformation.recovery import canonical_grid, seen_on
 from DiffusionCore.interpolation import pull_at
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.space import Grid
-from DiffusionCore.storage.files import suffix_of
-from DiffusionCore.storage.volumes import VOLUME_SUFFIXES, read_volume
+from DiffusionCore.storage.volumes import read_volume
 from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
 from DiffusionCore.training.image_batches import displaced, foreground
+from DiffusionCore.training.image_folder import image_files as find_images
 from DiffusionCore.transforms.affine import algebra_matrix, map_points
 from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.velocity import flow
@@ -48,7 +48,7 @@ class RecoveryRecipeConfig:
     """What is drawn.
 
     Attributes:
-        data: folder of images (files named *_seg.* and the like are left out).
+        data: folder of images, at any depth; label maps (NAME_seg) are left out.
         held_out: the last so many images, by name, are not used.
         batch: images in a batch.
         scales: mm, of the random velocities; the level is drawn log-uniform between those of the network.
@@ -144,7 +144,7 @@ class RecoveryRecipe:
 
 
 def image_files(folder: str, held_out: int) -> list[Path]:
-    """Return the images in ``folder`` by name, but for segmentations and the last ``held_out``.
+    """Return the images in ``folder``, at any depth and by name, but for label maps and the last ``held_out``.
 
     Raises:
         StorageError: the folder is not there, or holds no image to train on.
@@ -154,7 +154,7 @@ def image_files(folder: str, held_out: int) -> list[Path]:
         raise StorageError(
             f"The recipe drdm learns from a folder of images, but '{folder}' is none. Add --data FOLDER to the command."
         )
-    files = sorted(p for p in place.iterdir() if suffix_of(p) in VOLUME_SUFFIXES and "_seg" not in p.name)
+    files = find_images(place)
     kept = files[: len(files) - held_out]
     if not kept:
         raise StorageError(f"'{folder}' holds {len(files)} images, of which {held_out} are held out: none is left.")

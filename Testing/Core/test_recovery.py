@@ -132,7 +132,8 @@ def test_the_recipe_needs_a_folder_of_images_and_keeps_some_back(tmp_path):
     with pytest.raises(StorageError, match="--data FOLDER"):
         recipe.network()
     assert "Apache" not in card["license"]
-    for name in ("a", "b", "a_seg"):
+    (tmp_path / "others").mkdir()
+    for name in ("a", "others/b", "a_seg"):
         write_volume(tmp_path / f"{name}.nii.gz", smooth_volume(oblique_grid((30, 34, 28), (2.0, 2.0, 2.0)), seed=1))
     recipe, _, _ = configure("drdm", [f"data={tmp_path}", "held_out=1", "network.size=[16,16,16]"])
     assert recipe.images.shape == (1, 1, 16, 16, 16)
