@@ -22,6 +22,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import to_dict
 from DiffusionCore.report import versions
 from DiffusionCore.synthesis.inputs import SubjectFiles
+from DiffusionCore.synthesis.labels import PARTS_RULE
 from DiffusionCore.synthesis.layouts import LAYOUTS, Source
 from DiffusionCore.synthesis.manifest import Manifest
 from DiffusionCore.synthesis.settings import SynthesisSettings
@@ -125,7 +126,12 @@ def making(
             break
     layout.finish(len(manifest.samples))
     redrawn = sum(len(record["redrawn"]) for record in manifest.samples.values())
-    path = manifest.join(redrawn=redrawn, refused={str(n): text for n, text in refused.items()}, versions=versions())
+    path = manifest.join(
+        redrawn=redrawn,
+        refused={str(n): text for n, text in refused.items()},
+        parts_rule=PARTS_RULE,
+        versions=versions(),
+    )
     count = len(missing) - len(refused) if not stopped else sum(n in manifest.samples for n in missing)
     return Outcome(count, len(order.indices) - len(missing), redrawn, refused, stopped, path)
 

@@ -34,6 +34,8 @@ class SampleChecks:
         outside_percent: of the tissue, that left the field of view.
         largest_volume_change: the largest factor by which a label grew or shrank.
         volume_changes: the factor of every label, by segmentation.
+        part_changes: the labels whose parts are more or fewer than in the case, with both numbers, by segmentation: on
+            voxels that are about as coarse as the structure (``LabelStatistics``).
         scores: of the volumes of the labels against a reference, if there is one.
         refused: why the variant cannot be used; empty if it can.
     """
@@ -46,6 +48,7 @@ class SampleChecks:
     outside_percent: float
     largest_volume_change: float
     volume_changes: tuple[dict[int, float], ...]
+    part_changes: tuple[dict[int, tuple[int, int]], ...]
     scores: Scores | None
     refused: tuple[str, ...]
 
@@ -60,8 +63,9 @@ class SampleChecks:
             for name in ("wanted_displacement_mm", "outside_percent", "largest_volume_change")
         }
         changes = [{str(k): round(v, 3) for k, v in each.items()} for each in self.volume_changes]
+        parts = [{str(k): list(v) for k, v in each.items()} for each in self.part_changes]
         scores = {} if self.scores is None else {f"{k}_z": round(v, 3) for k, v in self.scores._asdict().items()}
-        return {**numbers, **rest, **scores, "volume_changes": changes}
+        return {**numbers, **rest, **scores, "volume_changes": changes, "part_changes": parts}
 
 
 def check_sample(
@@ -115,6 +119,7 @@ def check_sample(
         100 * outside,
         largest,
         changes,
+        tuple(a.recounted(b) for a, b in zip(anatomy.labels, labels, strict=True)),
         scores,
         tuple(text for text, wrong in found.items() if wrong),
     )

@@ -117,7 +117,9 @@ class Synthesizer:
         whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
         field = Displacement.of(whole, grid)
         segmentations = self._segmentations(field)
-        labels = [LabelStatistics.of(each.volume.values, settings.limits.counted) for each in segmentations]
+        limits = settings.limits
+        counted = limits.counted / limits.volume_change  # so that what shrank within the limits still has its parts
+        labels = [LabelStatistics.of(each.volume.values, counted) for each in segmentations]
         checks = check_sample(anatomy, deformation, whole, field, labels, settings)
         return _Draft(whole, field, tuple(stages), segmentations, checks)
 

@@ -122,10 +122,12 @@ def test_the_manifest_says_where_each_variant_comes_from_and_what_was_measured(o
     assert [source["name"] for source in manifest["made"]["sources"]] == ["anna", "bert"]
     assert manifest["made"]["settings"]["strength"] == 0.6
     assert "torch" in manifest["versions"]
+    assert "at most 2 voxels" in manifest["parts_rule"]
     assert [(s["index"], s["source"]) for s in manifest["samples"]] == [(0, "anna"), (1, "bert"), (2, "anna")]
     for sample in manifest["samples"]:
         assert sample["folding_percent"] == 0
         assert abs(sample["mean_displacement_mm"] / sample["wanted_displacement_mm"] - 1) < 0.15
+        assert set(sample["part_changes"][0]) <= {"3", "200"}
         assert all((order.output / name).is_file() for name in sample["files"])
     assert {p.name for p in order.output.iterdir()} == {
         "imagesTr",

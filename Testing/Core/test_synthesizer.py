@@ -143,15 +143,36 @@ def test_statistics_of_labels_count_volumes_and_parts():
     statistics = LabelStatistics.of(labels, counted=5)
     assert statistics.volumes == {2: 1, 500: 165}
     assert statistics.parts == {500: (120, 36)}
-    split = labels.copy()
-    split[5:8, 5:9, 5] = 0
-    other = LabelStatistics.of(split, counted=5)
-    assert statistics.broken(other) == [500]
+    cut = labels.copy()
+    cut[5:8, 5:9, 5] = 0
+    other = LabelStatistics.of(cut, counted=5)
     assert statistics.changes(other, 5) == {500: pytest.approx(153 / 165)}
     assert largest_factor({1: 0.5, 2: 1.2}) == pytest.approx(2)
     assert largest_factor({1: 0.0}) == math.inf
-    split[0, 0, 9] = 0
-    assert statistics.lost(LabelStatistics.of(split, counted=5)) == [2]
+    cut[0, 0, 9] = 0
+    assert statistics.lost(LabelStatistics.of(cut, counted=5)) == [2]
+
+
+@pytest.mark.parametrize(("gap", "broken"), [(1, []), (2, []), (3, [7])])
+def test_a_label_may_come_apart_by_two_voxels_but_not_by_more(gap, broken):
+    labels = np.zeros((6, 9, 20), np.uint16)
+    labels[1:4, 3:6, 1:19] = 7
+    cut = labels.copy()
+    cut[:, :, 9 : 9 + gap] = 0
+    whole, other = (LabelStatistics.of(each, counted=5) for each in (labels, cut))
+    assert whole.recounted(other) == {7: (1, 2)}
+    assert whole.broken(other) == other.broken(whole) == broken
+
+
+def test_a_label_that_shrinks_below_the_size_that_counts_is_not_taken_for_broken():
+    """Its size lies just at the limit, so that about half of the draws make it smaller."""
+    labels = case().segmentations[0].volume.values
+    counted = LabelStatistics.of(labels, 1).volumes[200]
+    made = Synthesizer(case(), replace(PLAIN, strength=1.0, limits=Limits(counted=counted)))
+    variants = [made.variant(index) for index in range(4)]
+    sizes = [LabelStatistics.of(each.subject.segmentations[0].volume.values, 1).volumes[200] for each in variants]
+    assert min(sizes) < counted
+    assert not any(each.redrawn for each in variants)
 
 
 def test_large_label_values_are_counted_like_small_ones():
