@@ -47,8 +47,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--model", metavar="NAME|PATH", help=text)
     text = "a diffusion of images (kind image) that paints a new image into the deformed labels (default: none)"
     add("--image-model", metavar="NAME|PATH", help=text)
-    formats = ["nnunet", "pairs", "drdm", "bids"]
-    add("--format", choices=formats, default="nnunet", help="of the set (default: %(default)s)")
+    formats = ["nnunet", "pairs", "drdm", "bids", "registration"]
+    text = "of the set (default: %(default)s); registration: fixed and moving images with the exact field, for evaluate"
+    add("--format", choices=formats, default="nnunet", help=text)
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
     parser.set_defaults(run=run)
@@ -62,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.synthesis.batch import make_set
 
     order = _order(options)
-    bar = tqdm(total=len(order.indices), unit="variant", file=sys.stderr, disable=None)
+    kind = "pair" if order.layout == "registration" else "variant"
+    bar = tqdm(total=len(order.indices), unit=kind, file=sys.stderr, disable=None)
 
     def show(record: dict[str, Any]) -> None:
         bar.update()
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     with PoliteStop() as stop, bar:
         outcome = make_set(order, workers=options.workers, on_sample=show, should_stop=stop)
     before = f", {outcome.before} were there" if outcome.before else ""
-    sys.stdout.write(f"{outcome.made} variants made{before}; {outcome.redrawn} draws failed a check.\n")
+    sys.stdout.write(f"{outcome.made} {kind}s made{before}; {outcome.redrawn} draws failed a check.\n")
     for text in outcome.refused.values():
         sys.stderr.write(f"left out: {text}\n")
     sys.stdout.write(f"Set: {options.output}\n")

@@ -182,15 +182,15 @@ class _Maker:
         """Return the record of variant ``index`` after it was written, or why it was refused."""
         source = self._layout.sources[index % len(self._order.subjects)]
         try:
-            variant = self._synthesizer(source.number).variant(index, seed=self._order.seed)
+            sample = self._layout.draw(self._synthesizer(source.number), index, self._order.seed)
         except SampleRefusedError as error:
             return str(error)
         record = {
             "index": index,
             "source": source.name,
-            "files": self._layout.write(variant, source),
-            **variant.checks.summary(),
-            "redrawn": list(variant.redrawn),
+            "files": self._layout.write(sample, source),
+            **sample.checks.summary(),
+            "redrawn": list(sample.redrawn),
         }
         Manifest.record(self._order.output, self._made, record)
         return record

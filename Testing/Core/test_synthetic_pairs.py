@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import torch
-from synthesis_world import GRID, case
+from synthesis_world import GRID, case, write_cases
 
+from DiffusionCore.__main__ import main
 from DiffusionCore.commands.inputs import read_list
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.metrics import dice
@@ -34,6 +37,22 @@ def test_the_truth_takes_the_moving_image_to_the_fixed_one():
     assert np.abs(pair.moving.images[0].values - pair.fixed.images[0].values)[inner].mean() > 1
     labels = resample(pair.moving.segmentations[0].volume, GRID, pair.truth, interpolation=Interpolation.NEAREST)
     assert dice(labels.values, pair.fixed.segmentations[0].volume.values)[3] > 0.88
+
+
+def test_the_shell_makes_pairs_of_several_cases_that_evaluate_reads(tmp_path, capsys):
+    cases = write_cases(tmp_path / "cases")
+    arguments = ["synthesize", "--input", cases, "--output", tmp_path / "out", "--format", "registration"]
+    arguments += ["--count", 3, "--seed", 3, "--symmetry", "off", "--strength", "strong", "--workers", 1]
+    assert main(list(map(str, arguments))) == 0
+    assert "3 pairs made" in capsys.readouterr().out
+    rows = read_list(tmp_path / "out" / "pairs.csv")
+    assert [row["name"] for row in rows] == ["anna_0000", "bert_0001", "anna_0002"]
+    pair = registration_pair(Synthesizer(case("bert", 1), SETTINGS), 1, seed=3)
+    np.testing.assert_array_equal(read_volume(tmp_path / "out" / rows[1]["fixed"]).values, pair.fixed.images[0].values)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [sample["folding_percent"] for sample in manifest["samples"]] == [0, 0, 0]
+    for sample in manifest["samples"]:
+        assert all((tmp_path / "out" / name).is_file() for name in sample["files"])
 
 
 def test_pairs_on_disk_are_a_list_that_evaluate_reads_and_are_gone_on_with(tmp_path):

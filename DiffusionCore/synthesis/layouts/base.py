@@ -7,14 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.files import replacing
 from DiffusionCore.storage.label_names import LabelName
 from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.synthesis.checks import SampleChecks
 from DiffusionCore.synthesis.subject import Subject, variant_name
-from DiffusionCore.synthesis.synthesizer import Variant
+from DiffusionCore.synthesis.synthesizer import Synthesizer, Variant
 
 ENDING = ".nii.gz"
 
@@ -34,20 +35,45 @@ class Source:
         return cls(number, subject.name, len(subject.images), tuple(s.names for s in subject.segmentations))
 
 
-class Layout(ABC):
-    """Writes variants into ``folder``, each file whole or not at all."""
+class Sample(Protocol):
+    """What a set consists of: a variant, or a pair of them."""
+
+    @property
+    def checks(self) -> SampleChecks:
+        """What was measured of it."""
+        ...
+
+    @property
+    def redrawn(self) -> tuple[str, ...]:
+        """Why each earlier draw was refused."""
+        ...
+
+
+Drawn = TypeVar("Drawn", bound=Sample)
+
+
+class Layout(ABC, Generic[Drawn]):
+    """Draws samples of cases and writes them into ``folder``, each file whole or not at all."""
 
     def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
         self.folder = folder
         self.sources = sources
 
     @abstractmethod
-    def write(self, variant: Variant, source: Source) -> list[str]:
-        """Write the files of ``variant`` and return their paths in the folder."""
+    def draw(self, synthesizer: Synthesizer, index: int, seed: int) -> Drawn:
+        """Return sample ``index`` of ``seed``.
+
+        Raises:
+            SampleRefusedError: no draw passed its checks.
+        """
+
+    @abstractmethod
+    def write(self, sample: Drawn, source: Source) -> list[str]:
+        """Write the files of ``sample`` and return their paths in the folder."""
 
     @abstractmethod
     def finish(self, cases: int) -> None:
-        """Write what describes the whole set, of ``cases`` variants."""
+        """Write what describes the whole set, of ``cases`` samples."""
 
     def path(self, name: str) -> Path:
         """Return the path of ``name`` in the folder, whose own folder is made."""
@@ -79,15 +105,22 @@ class Layout(ABC):
             unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-class CaseLayout(Layout):
+class VariantLayout(Layout[Variant]):
+    """A layout whose samples are variants."""
+
+    def draw(self, synthesizer: Synthesizer, index: int, seed: int) -> Variant:
+        return synthesizer.variant(index, seed=seed)
+
+
+class CaseLayout(VariantLayout):
     """A layout that needs nothing but the case itself, so that originals can lie among their variants."""
 
     @abstractmethod
     def write_case(self, name: str, subject: Subject) -> list[str]:
         """Write the files of ``subject`` under ``name`` and return their paths in the folder."""
 
-    def write(self, variant: Variant, source: Source) -> list[str]:
-        return self.write_case(variant_name(source.name, variant.index), variant.subject)
+    def write(self, sample: Variant, source: Source) -> list[str]:
+        return self.write_case(variant_name(source.name, sample.index), sample.subject)
 
 
 def numbered(entity: str, number: int) -> str:

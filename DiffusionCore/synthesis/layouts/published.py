@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from DiffusionCore.storage.label_names import write_label_names
 from DiffusionCore.storage.transforms import write_transform
-from DiffusionCore.synthesis.layouts.base import ENDING, Layout, Source, numbered
+from DiffusionCore.synthesis.layouts.base import ENDING, Source, VariantLayout, numbered
 from DiffusionCore.synthesis.synthesizer import Variant
 
 
-class PublishedDrdm(Layout):
+class PublishedDrdm(VariantLayout):
     """img/, msk/ and ddf/ with the names of the published program.
 
     PatientNNNN_SliceNNNNNN_AugImgNNNN_NoiseStepNNNN, with _GT behind the name of a mask; Patient is the number of the
@@ -16,10 +16,10 @@ class PublishedDrdm(Layout):
     from the points of the variant to those of the case, LPS mm, for ITK (.nrrd).
     """
 
-    def write(self, variant: Variant, source: Source) -> list[str]:
-        level = round(10 * variant.checks.wanted_displacement_mm)
-        case = f"Patient{source.number:04d}_Slice000000_AugImg{variant.index:04d}_NoiseStep{level:04d}"
-        subject = variant.subject
+    def write(self, sample: Variant, source: Source) -> list[str]:
+        level = round(10 * sample.checks.wanted_displacement_mm)
+        case = f"Patient{source.number:04d}_Slice000000_AugImg{sample.index:04d}_NoiseStep{level:04d}"
+        subject = sample.subject
         written = self.write_volumes(
             (f"img/{case}{numbered('_', channel)}{ENDING}", image) for channel, image in enumerate(subject.images)
         )
@@ -27,7 +27,7 @@ class PublishedDrdm(Layout):
             (f"msk/{case}{numbered('_', number)}_GT{ENDING}", each.volume)
             for number, each in enumerate(subject.segmentations)
         )
-        write_transform(self.path(f"ddf/{case}.nrrd"), variant.field, variant.field.grid)
+        write_transform(self.path(f"ddf/{case}.nrrd"), sample.field, sample.field.grid)
         return [*written, f"ddf/{case}.nrrd", *self.write_points(f"pts/{case}.csv", subject)]
 
     def finish(self, cases: int) -> None:
