@@ -26,6 +26,7 @@ from DiffusionCore.losses import gradient_penalty, structural_similarity
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.diffusereg import DiffuseReg, DiffuseRegConfig
 from DiffusionCore.storage.checkpoint import load_checkpoint
+from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.field_pairs import (
     FieldPairs,
     FieldPairsConfig,
@@ -48,6 +49,7 @@ class DiffuseRegRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads, shapes: synthetic heads, and random shapes, in the pool.
+        data: folder of labeled cases, of which ``heads`` random variants are in the pool instead; None for none.
         teacher: name or path of a VoxelMorph whose fields are learned, as published; None for the exact ones.
         similarity: weight of 1 - the structural similarity of the warped moving and the fixed image.
         smoothness: weight of the mean squared difference of neighboring vectors, in voxels.
@@ -64,6 +66,7 @@ class DiffuseRegRecipeConfig:
     batch: int = 1
     heads: int = 120
     shapes: int = 60
+    data: str | None = None
     teacher: str | None = None
     similarity: float = 1.0
     smoothness: float = 0.1
@@ -120,7 +123,7 @@ class DiffuseRegRecipe:
         self,
         config: DiffuseRegRecipeConfig,
         *,
-        pool: TissuePool | None = None,
+        pool: TissuePool | CasePool | None = None,
         teacher: FieldTeacher | None = None,
         seed: int = 0,
     ) -> None:
@@ -141,11 +144,12 @@ class DiffuseRegRecipe:
         return replace(given, diffusion=replace(given.diffusion, statistics=FieldStatistics.of(fields)))
 
     @functools.cached_property
-    def pool(self) -> TissuePool:
+    def pool(self) -> TissuePool | CasePool:
         """The objects, drawn at first use (about a minute)."""
         if self._pool is not None:
             return self._pool
-        return draw_objects(self._given.heads, self._given.shapes, seed=self._seed)
+        config = self._given
+        return draw_objects(config.heads, config.shapes, seed=self._seed, data=config.data, config=config.pairs)
 
     @functools.cached_property
     def teacher(self) -> FieldTeacher:

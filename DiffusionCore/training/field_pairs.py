@@ -9,6 +9,7 @@ v are those measured between brains of two people.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.training.anatomy import CENTER
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence, draw_remap
+from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.corruption import Corruptions, corrupt
 from DiffusionCore.training.folding import draw_folds, folded
 from DiffusionCore.training.head_pool import draw_head_pool
@@ -46,7 +48,7 @@ class FieldPairsConfig:
             small ones, and makes one pair in thirteen need no more than a tenth of a voxel of 4 mm if it is 0 to 6 mm.
         nodes: a side, of the random control grids whose weighted sum the velocity is.
         unknown: mm, the largest root mean square of a component of the fine deformation of either image.
-        folded: share of the pairs whose images have folds of their own.
+        folded: share of the pairs whose images have folds of their own, if they show synthetic objects.
         rotation: rad, deviation of each entry of the rotation vector of the pose.
         same_contrast: share of the pairs whose images have one contrast.
         remapped: share of the images whose intensities a random curve changes.
@@ -100,32 +102,43 @@ class FieldPairs(NamedTuple):
     mask: Tensor
 
 
-def draw_objects(heads: int, shapes: int, *, seed: int) -> TissuePool:
-    """Return a pool of so many synthetic heads and random shapes (about a minute)."""
+def draw_objects(
+    heads: int, shapes: int, *, seed: int, data: str | None = None, config: FieldPairsConfig | None = None
+) -> TissuePool | CasePool:
+    """Return a pool of so many synthetic heads and random shapes (about a minute).
+
+    With ``data``, a folder of labeled cases, it is one of ``heads`` variants of these, for images as in ``config``.
+
+    Raises:
+        DiffusionCoreError: there are no labeled cases in the folder, or one cannot be read or deformed.
+    """
+    if data is not None:
+        config = config or FieldPairsConfig()
+        return CasePool.read(data, heads, config.size, config.spacing, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     drawn = draw_head_pool(heads, generator=generator)
     return drawn.joined(draw_shape_pool(shapes, generator=generator))
 
 
 def draw_field_pairs(
-    pool: TissuePool, config: FieldPairsConfig, batch: int, *, generator: torch.Generator
+    pool: TissuePool | CasePool, config: FieldPairsConfig, batch: int, *, generator: torch.Generator
 ) -> FieldPairs:
     """Return ``batch`` random pairs of objects of ``pool``."""
-    chosen = torch.randint(len(pool.shares), (batch,), generator=generator)
-    contrasts = _draw_contrast_pairs(batch, config.same_contrast, generator)
-    shares = pool.shares[chosen].flatten(2).to(torch.bfloat16)
-    volumes = torch.bmm(contrasts / 255, shares).float().view(batch, 2, *pool.grid.shape)
-    volumes = _with_folds(volumes, pool.shares[chosen], contrasts, config.folded, generator)
+    if isinstance(pool, CasePool):
+        volumes = pool.appearances(batch, config.same_contrast, generator=generator)
+    else:
+        volumes = _painted(pool, config, batch, generator)
+    center = tuple(pool.grid.center) if isinstance(pool, CasePool) else CENTER
     poses = _draw_poses(batch, config.rotation, generator)
     points = voxel_centers(config.grid, dtype=torch.float32).expand(batch, -1, -1, -1, -1)
 
     still = _fine_deformation(points, config, generator)
-    fixed = _render(volumes[:, :1], pool.grid, poses, points + still)
+    fixed = _render(volumes[:, :1], pool.grid, center, poses, points + still)
     mask = F.avg_pool3d(foreground(fixed).float(), 2)
     velocities = _draw_velocities(mask, config, generator)
     moved = config.spacing * displacements(-velocities, config.grid.shape).movedim(1, -1)
     still = _fine_deformation(points, config, generator)
-    moving = _render(volumes[:, 1:], pool.grid, poses, points + moved + still)
+    moving = _render(volumes[:, 1:], pool.grid, center, poses, points + moved + still)
 
     images = _degraded(torch.cat([fixed, moving]), config, generator)
     return FieldPairs(images[:batch], images[batch:], velocities, mask)
@@ -156,6 +169,15 @@ def _draw_velocities(mask: Tensor, config: FieldPairsConfig, generator: torch.Ge
     deviation = (inside * total.square()).sum((1, 2, 3, 4), keepdim=True).div(3).sqrt()
     near = F.avg_pool3d(F.max_pool3d(mask, 3, 1, 1), 3, 1, 1, count_include_pad=False)
     return near * total * wanted / (2 * config.spacing) / deviation.clamp_min(1e-6)
+
+
+def _painted(pool: TissuePool, config: FieldPairsConfig, batch: int, generator: torch.Generator) -> Tensor:
+    """Return random objects of ``pool`` in two contrasts each, some with folds of their own: (batch, 2, K, J, I)."""
+    chosen = torch.randint(len(pool.shares), (batch,), generator=generator)
+    contrasts = _draw_contrast_pairs(batch, config.same_contrast, generator)
+    shares = pool.shares[chosen].flatten(2).to(torch.bfloat16)
+    volumes = torch.bmm(contrasts / 255, shares).float().view(batch, 2, *pool.grid.shape)
+    return _with_folds(volumes, pool.shares[chosen], contrasts, config.folded, generator)
 
 
 def _draw_contrast_pairs(batch: int, same: float, generator: torch.Generator) -> Tensor:
@@ -198,11 +220,11 @@ def _fine_deformation(points: Tensor, config: FieldPairsConfig, generator: torch
     return (strength * noise).movedim(1, -1)
 
 
-def _render(volumes: Tensor, grid: Grid, poses: Tensor, points: Tensor) -> Tensor:
-    """Return what ``poses`` show of ``volumes`` (B, 1, ...) on ``grid`` at ``points`` (B, K, J, I, 3), mm."""
+def _render(volumes: Tensor, grid: Grid, center: Sequence[float], poses: Tensor, points: Tensor) -> Tensor:
+    """Return what ``poses`` about ``center`` show of ``volumes`` (B, 1, ...) on ``grid`` at ``points`` (B, ..., 3)."""
     matrix = torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)).float()
     shift = torch.eye(4)
-    shift[:3, 3] = torch.tensor(CENTER)
+    shift[:3, 3] = torch.tensor(center)
     coordinates = map_points(matrix @ shift @ poses, points.flatten(1, 3)).view(points.shape)
     return pull(volumes, coordinates)
 

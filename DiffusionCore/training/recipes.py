@@ -168,7 +168,8 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
             raise DiffusionCoreError(f"'{change}' changes nothing; write key=value with one of the keys: {known}.")
         _set(owner, key, text)
     loop = from_dict(LoopSettings, settings)
-    card = {"data": entry.data, "license": entry.license}
+    own = config.get("data") and entry.data != _IMAGES  # the user's cases in place of synthetic objects
+    card = {"data": _IMAGES if own else entry.data, "license": _THEIRS if own else entry.license}
     return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, card
 
 

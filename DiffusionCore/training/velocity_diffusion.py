@@ -24,6 +24,7 @@ from DiffusionCore.diffusion.gaussian import draw_times, noised
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser, LoopDenoiserConfig, LoopEstimate
 from DiffusionCore.storage.checkpoint import load_checkpoint
+from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, draw_field_pairs, draw_objects
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
@@ -42,6 +43,7 @@ class VelocityDiffusionRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads, shapes: synthetic heads, and random shapes, in the pool.
+        data: folder of labeled cases, of which ``heads`` random variants are in the pool instead; None for none.
         passes: estimates with a loss, each a correction of the one before.
         ahead: the most estimates before these, without a loss: a random number in every batch, so that the network
             knows what it makes in more passes.
@@ -59,6 +61,7 @@ class VelocityDiffusionRecipeConfig:
     batch: int = 4
     heads: int = 120
     shapes: int = 40
+    data: str | None = None
     passes: int = 2
     ahead: int = 2
     blind: float = 0.5
@@ -78,7 +81,9 @@ class VelocityDiffusionRecipe:
 
     kind = KIND
 
-    def __init__(self, config: VelocityDiffusionRecipeConfig, *, pool: TissuePool | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, config: VelocityDiffusionRecipeConfig, *, pool: TissuePool | CasePool | None = None, seed: int = 0
+    ) -> None:
         self.batch = config.batch
         self._given = config
         self._pool = pool
@@ -97,11 +102,12 @@ class VelocityDiffusionRecipe:
         return replace(given, diffusion=replace(given.diffusion, deviation=deviation))
 
     @functools.cached_property
-    def pool(self) -> TissuePool:
+    def pool(self) -> TissuePool | CasePool:
         """The objects, drawn at first use (about a minute)."""
         if self._pool is not None:
             return self._pool
-        return draw_objects(self._given.heads, self._given.shapes, seed=self._seed)
+        config = self._given
+        return draw_objects(config.heads, config.shapes, seed=self._seed, data=config.data, config=config.pairs)
 
     def network(self) -> LoopDenoiser:
         """Return the network to begin with.

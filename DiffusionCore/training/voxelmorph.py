@@ -22,6 +22,7 @@ from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.losses import gradient_penalty, local_correlation
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorph, PublishedVoxelMorphConfig
 from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
+from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.field_pairs import (
     FieldPairs,
     FieldPairsConfig,
@@ -44,6 +45,7 @@ class VoxelMorphRecipeConfig:
     Attributes:
         batch: pairs in a batch.
         heads, shapes: synthetic heads, and random shapes, in the pool.
+        data: folder of labeled cases, of which ``heads`` random variants are in the pool instead; None for none.
         loss: "field", the mean distance in mm from the known velocity; or without it, the unlikeness of the warped
             moving and the fixed image, "correlation" (local, 9 voxels a side) or "squares", plus ``smoothness`` times
             the mean squared gradient of the velocity.
@@ -61,6 +63,7 @@ class VoxelMorphRecipeConfig:
     batch: int = 4
     heads: int = 120
     shapes: int = 40
+    data: str | None = None
     loss: Literal["field", "correlation", "squares"] = "field"
     smoothness: float = 1.0
     both_ways: bool = False
@@ -76,7 +79,9 @@ class VoxelMorphRecipeConfig:
 class VoxelMorphRecipe:
     """Train a VoxelMorph, or a published one, on pairs of synthetic objects (see the module docstring)."""
 
-    def __init__(self, config: VoxelMorphRecipeConfig, *, pool: TissuePool | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, config: VoxelMorphRecipeConfig, *, pool: TissuePool | CasePool | None = None, seed: int = 0
+    ) -> None:
         published = isinstance(config.network, PublishedVoxelMorphConfig)
         self.kind = "published-voxelmorph" if published else "voxelmorph"
         self.config = config
@@ -85,11 +90,12 @@ class VoxelMorphRecipe:
         self._seed = seed
 
     @functools.cached_property
-    def pool(self) -> TissuePool:
+    def pool(self) -> TissuePool | CasePool:
         """The objects, drawn at first use (about a minute)."""
         if self._given is not None:
             return self._given
-        return draw_objects(self.config.heads, self.config.shapes, seed=self._seed)
+        config = self.config
+        return draw_objects(config.heads, config.shapes, seed=self._seed, data=config.data, config=config.pairs)
 
     def network(self) -> VoxelMorph | PublishedVoxelMorph:
         """Return an untrained network."""
