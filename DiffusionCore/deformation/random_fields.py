@@ -57,12 +57,19 @@ class MultiScale:
     def grid_for(self, grid: Grid) -> Grid:
         """Return the grid to hold such fields over ``grid``: two voxels for the smallest scale, not finer than its own.
 
+        Over a single slice it is a single slice.
+
         Raises:
             GeometryError: the grid is so thin that what moves would leave it.
         """
-        if min(grid.size) < _THINNEST:
-            raise GeometryError(f"A deformation needs at least {_THINNEST} voxels along every axis, got {grid.size}.")
-        i, j, k = (max(self.scales[0] / 2, spacing) for spacing in grid.spacing)
+        across = grid.slice_axis
+        if min(n for axis, n in enumerate(grid.size) if axis != across) < _THINNEST:
+            raise GeometryError(
+                f"A deformation needs at least {_THINNEST} voxels along every axis, or one slice, got {grid.size}."
+            )
+        i, j, k = (
+            spacing if axis == across else max(self.scales[0] / 2, spacing) for axis, spacing in enumerate(grid.spacing)
+        )
         return grid.with_spacing((i, j, k))
 
     def draw(self, grid: Grid, *, generator: torch.Generator) -> Tensor:
@@ -85,7 +92,7 @@ def sealed(vectors: Tensor, grid: Grid, margin: float) -> Tensor:
 
     Towards each face the component across it comes to rest over ``margin`` mm (at most a quarter of the side); what
     runs along it stays. So the flow takes the field of view onto itself: nothing is pushed out of it, and nothing
-    unknown comes in. Source: our own.
+    unknown comes in. In a single slice nothing moves across it. Source: our own.
     """
     axes = torch.tensor(grid.direction, dtype=vectors.dtype, device=vectors.device)
     across = torch.einsum("xa,xkji->akji", axes, vectors)
@@ -94,7 +101,7 @@ def sealed(vectors: Tensor, grid: Grid, margin: float) -> Tensor:
         depth = (torch.minimum(voxel, voxel.flip(0)) + 0.5) * spacing / min(margin, n * spacing / 4)
         shape = [1, 1, 1]
         shape[2 - axis] = n
-        across[axis] *= torch.sin(math.pi / 2 * depth.clamp(max=1)).view(shape)
+        across[axis] *= torch.sin(math.pi / 2 * depth.clamp(max=1)).view(shape) if n > 1 else 0.0
     return torch.einsum("xa,akji->xkji", axes, across)
 
 

@@ -45,6 +45,15 @@ class MidPlane:
         matrix[:3, 3] = 2 * normal * (normal @ point)
         return Affine(torch.from_numpy(matrix))
 
+    def within(self, grid: Grid) -> MidPlane | None:
+        """Return the plane turned to be across ``grid``, if that is a single slice; None if it lies along it."""
+        if grid.slice_axis is None:
+            return self
+        across = np.array(grid.direction)[:, grid.slice_axis]
+        x, y, z = (np.array(self.normal) - across * (across @ self.normal)).tolist()
+        length = math.hypot(x, y, z)
+        return None if length < 0.5 else MidPlane(self.point, (x / length, y / length, z / length))
+
     def mirrored(self, vectors: Tensor, grid: Grid) -> Tensor:
         """Return the mirror image of the field ``vectors`` (3, K, J, I), RAS mm: R v(R x), for the reflection R.
 

@@ -76,6 +76,11 @@ class Grid:
         return k, j, i
 
     @property
+    def slice_axis(self) -> int | None:
+        """The axis (0, 1, 2 for i, j, k) across the grid if it is a single slice: of one voxel along it alone."""
+        return self.size.index(1) if self.size.count(1) == 1 else None
+
+    @property
     def extent(self) -> Triple:
         """The lengths in mm along (i, j, k), from outer border to outer border."""
         return _triple(n * s for n, s in zip(self.size, self.spacing, strict=True))

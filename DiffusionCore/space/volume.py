@@ -27,9 +27,13 @@ class Volume:
     def __post_init__(self) -> None:
         check_shape(self.values, " ".join(map(str, self.grid.shape)), name="values")
 
-    def require_registrable(self, name: str) -> None:
-        """Raise VolumeError if the image holds nothing that could be aligned; ``name`` is what the user calls it."""
-        if min(self.grid.size) < 4:
+    def require_registrable(self, name: str, *, slice_too: bool = False) -> None:
+        """Raise VolumeError if the image holds nothing that could be aligned; ``name`` is what the user calls it.
+
+        With ``slice_too``, a single slice will do.
+        """
+        flat = slice_too and self.grid.slice_axis is not None
+        if sorted(self.grid.size)[int(flat)] < 4:
             raise VolumeError(
                 f"The {name} image has the size {self.grid.size}; a 3D image of at least 4 voxels a side is needed."
             )

@@ -49,15 +49,18 @@ def require_suffix(path: Path, known: Collection[str], what: str) -> str:
     return suffix
 
 
-def require_three_axes(path: Path, size: tuple[int, ...]) -> None:
-    """Raise StorageError unless ``size`` (i, j, k, ...) is that of a 3D image of more than one slice."""
+def require_three_axes(path: Path, size: tuple[int, ...], *, slices: int = 2) -> None:
+    """Raise StorageError unless ``size`` (i, j, k, ...) is that of a 3D image of at least so many ``slices``.
+
+    With 1, a 2D image will do, too.
+    """
     shown = " x ".join(map(str, size))
     if len(size) > 3:
         raise StorageError(
             f"'{path}' has {len(size)} axes ({shown}), a time series or a stack; one 3D image is needed. "
             "Save one of its volumes to a file of its own."
         )
-    if len(size) < 3 or min(size) < 2:
+    if slices > 1 and (len(size) < 3 or min(size) < slices):
         kind = "a 2D image" if len(size) < 3 else "a single slice"
         raise StorageError(f"'{path}' is {kind} ({shown}); a 3D image is needed. Combine the slices into one volume.")
 

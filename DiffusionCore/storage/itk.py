@@ -39,8 +39,10 @@ def quiet() -> Iterator[None]:
         os.close(sink)
 
 
-def read_image(path: Path, suffix: str) -> sitk.Image:
+def read_image(path: Path, suffix: str, *, slices: int = 2) -> sitk.Image:
     """Return the 3D image in a file of one of the READERS, with any number of components.
+
+    With ``slices`` 1, a 2D image comes as one slice of 1 mm.
 
     Raises:
         StorageError: not such a file, truncated, without its data file, not 3D, or without spacing.
@@ -55,7 +57,7 @@ def read_image(path: Path, suffix: str) -> sitk.Image:
         raise StorageError(
             f"'{path}' cannot be read as {suffix}{_reason(error)}. It is damaged or of another format; export it again."
         ) from error
-    require_three_axes(path, reader.GetSize())
+    require_three_axes(path, reader.GetSize(), slices=slices)
     if not all(spacing > 0 for spacing in reader.GetSpacing()):
         raise StorageError(
             f"'{path}' has the spacing {reader.GetSpacing()} mm; all three must be positive. Correct its header, "
@@ -63,7 +65,8 @@ def read_image(path: Path, suffix: str) -> sitk.Image:
         )
     try:
         with quiet():
-            return reader.Execute()
+            image = reader.Execute()
+            return image if image.GetDimension() == 3 else sitk.JoinSeries(image)
     except RuntimeError as error:
         raise StorageError(
             f"The voxels of '{path}' cannot be read: the file is truncated or damaged, or its data file is missing"

@@ -45,8 +45,8 @@ class Nifti:
     intent: int
 
 
-def read_nifti(path: Path) -> Nifti:
-    """Return the content of a NIfTI-1 or NIfTI-2 file.
+def read_nifti(path: Path, *, slices: int = 2) -> Nifti:
+    """Return the content of a NIfTI-1 or NIfTI-2 file of at least so many ``slices`` (1: a 2D image, too).
 
     A slope and intercept in the header are applied (giving float32, or float64 for float64 voxels); without them
     the type is that of the file, in the byte order of the machine.
@@ -69,8 +69,9 @@ def read_nifti(path: Path) -> Nifti:
                 )
             # the axes of a NIfTI file are x, y, z, time, component; a time axis of one point is only a way of writing
             times, components = (*image.shape[3:5], 1, 1)[:2]
-            require_three_axes(path, (*image.shape[:3], times) if times > 1 else image.shape[:3])
-            values = _scaled(cast(ArrayProxy, image.dataobj)).reshape((*image.shape[:3], components), order="F")
+            require_three_axes(path, (*image.shape[:3], times) if times > 1 else image.shape[:3], slices=slices)
+            i, j, k = (*image.shape, 1)[:3]
+            values = _scaled(cast(ArrayProxy, image.dataobj)).reshape((i, j, k, components), order="F")
             matrix = _matrix(image.header, path)
     except _DAMAGE as error:
         raise StorageError(

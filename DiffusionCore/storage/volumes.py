@@ -18,11 +18,12 @@ VOLUME_SUFFIXES = (".nii.gz", ".nii", *READERS)
 _WIDENED = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32, np.dtype(np.longdouble): np.float64}
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, *, slices: int = 2) -> Volume:
     """Return the 3D image in a file: values (K, J, I) in the type of the file, on a RAS grid in mm.
 
     NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) and MetaImage (.mha, .mhd). Headers whose axes are orthogonal up to
-    rounding (1e-3) are made exactly orthogonal.
+    rounding (1e-3) are made exactly orthogonal. It must have at least 2 ``slices``; with 1, a single one or a 2D image
+    (which becomes a slice, of 1 mm where the file does not say) is read, too.
 
     Raises:
         StorageError: no such file, a folder, another format, truncated, 2D, one slice, a time series, several
@@ -31,11 +32,11 @@ def read_volume(path: str | Path) -> Volume:
     path = require_file(path, "a 3D image")
     suffix = require_suffix(path, VOLUME_SUFFIXES, "an image")
     if suffix in READERS:
-        image = read_image(path, suffix)
+        image = read_image(path, suffix, slices=slices)
         values, grid = sitk.GetArrayFromImage(image), grid_of(image, path)
         _require_numbers(path, values.dtype, image.GetNumberOfComponentsPerPixel())
         return Volume(values, grid)
-    nifti = read_nifti(path)
+    nifti = read_nifti(path, slices=slices)
     _require_numbers(path, nifti.values.dtype, nifti.values.shape[3])
     grid = grid_from_header(nifti.voxel_to_ras, nifti.values.shape, path)
     return Volume(nifti.values[..., 0].T, grid)

@@ -52,16 +52,18 @@ class Anatomy:
         image = subject.images[0]
         points = _tissue(image)
         low, high = np.percentile(points @ np.array(image.grid.direction), [_TAIL, 100 - _TAIL], axis=0)
-        extent = float((high - low).max()) + max(image.grid.spacing)
+        within = [axis for axis in range(3) if axis != image.grid.slice_axis]
+        extent = max(high[axis] - low[axis] for axis in within) + max(image.grid.spacing[axis] for axis in within)
         wanted = settings.displacement
         if wanted is None:
             wanted = mean_displacement(settings.strength, extent)
         plane, likeness = (None, None) if settings.symmetry == "off" else find_mid_plane(image)
         if settings.symmetry == "auto" and likeness is not None and likeness < BILATERAL:
             plane = None
+        plane = None if plane is None else plane.within(image.grid)
         labels = tuple(LabelStatistics.of(s.volume.values, settings.limits.counted) for s in subject.segmentations)
         region = torch.from_numpy(points)
-        return cls(region, points.mean(0), extent, wanted, law_for(extent), plane, likeness, labels)
+        return cls(region, points.mean(0), float(extent), wanted, law_for(extent), plane, likeness, labels)
 
 
 def _tissue(image: Volume) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from DiffusionCore.build import build_network
+from DiffusionCore.checks import GeometryError
 from DiffusionCore.deformation.random_fields import MultiScale, sealed
 from DiffusionCore.deformation.recovery import Recovery, canonical_grid, seen_on
 from DiffusionCore.deformation.strength import SYMMETRIC, random_velocity
@@ -58,9 +59,14 @@ class RecoveredFields(FieldSource):
 
     Raises:
         CheckpointError: there is no such model, or it is of another kind.
+        GeometryError: the image is a single slice.
     """
 
     def __init__(self, image: Volume, model: str) -> None:
+        if image.grid.slice_axis is not None:
+            raise GeometryError(
+                "A model recovers deformations of volumes only, and this is a single slice. Leave it out."
+            )
         network = build_network(load_model(model, "drdm"))
         assert isinstance(network, RecoveryNetwork)  # the kind says so
         config = network.config

@@ -35,7 +35,7 @@ class SubjectFiles:
         Raises:
             DiffusionCoreError: a file cannot be read, or does not fit the others; the text names it.
         """
-        images = tuple(read_volume(path) for path in self.images)
+        images = tuple(read_volume(path, slices=1) for path in self.images)
         segmentations = tuple(_read_segmentation(path) for path in self.segmentations)
         points = None if self.landmarks is None else read_points(self.landmarks)
         return Subject(self.name, images, segmentations, points)
@@ -112,7 +112,7 @@ def _side_by_side(folder: Path) -> Iterator[SubjectFiles]:
 
 
 def _read_segmentation(path: Path) -> Segmentation:
-    volume = read_volume(path)
+    volume = read_volume(path, slices=1)
     try:
         return Segmentation(volume, read_label_names(path))
     except DiffusionCoreError as error:

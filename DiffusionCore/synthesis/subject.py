@@ -40,7 +40,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A case with everything that shares its space.
+    """A case with everything that shares its space: a volume, or a single slice, which is deformed within its plane.
 
     Attributes:
         name: what the user calls it.
@@ -61,7 +61,7 @@ class Subject:
     def __post_init__(self) -> None:
         if not self.images:
             raise VolumeError(f"The case '{self.name}' has no image.")
-        self.images[0].require_registrable(f"'{self.name}'")
+        self.images[0].require_registrable(f"'{self.name}'", slice_too=True)
         grid = self.images[0].grid
         for what, others in (("image", self.images[1:]), ("segmentation", [s.volume for s in self.segmentations])):
             for other in others:

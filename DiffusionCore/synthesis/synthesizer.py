@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.space import Volume
+from DiffusionCore.space import Grid, Volume
 from DiffusionCore.synthesis.anatomy import Anatomy
 from DiffusionCore.synthesis.checks import SampleChecks, check_sample
 from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields
@@ -114,7 +114,9 @@ class Synthesizer:
         anatomy, settings = self.anatomy, self.settings
         stages = self._fields.draw(anatomy, generator=generator)
         deformation = stages[-1]
-        whole = _random_affine(settings, anatomy.center, generator) @ deformation if _moves(settings) else deformation
+        whole = (
+            _random_affine(settings, grid, anatomy.center, generator) @ deformation if _moves(settings) else deformation
+        )
         field = Displacement.of(whole, grid)
         segmentations = self._segmentations(field)
         limits = settings.limits
@@ -160,7 +162,17 @@ def _moves(settings: SynthesisSettings) -> bool:
     return any((settings.rotation, settings.scale, settings.translation))
 
 
-def _random_affine(settings: SynthesisSettings, center: NDArray, generator: torch.Generator) -> Affine:
+def _random_affine(settings: SynthesisSettings, grid: Grid, center: NDArray, generator: torch.Generator) -> Affine:
+    """Return a random affine map about ``center``; that of a single slice turns, scales and moves it in its plane."""
     deviations = [math.radians(settings.rotation)] * 3 + [settings.translation] * 3 + [settings.scale] * 3
     numbers = torch.randn(9, generator=generator, dtype=torch.float64) * torch.tensor(deviations, dtype=torch.float64)
-    return Affine.exponential(torch.cat([numbers, torch.zeros(3, dtype=torch.float64)]), center)
+    parameters = torch.cat([numbers, torch.zeros(3, dtype=torch.float64)])
+    if grid.slice_axis is None:
+        return Affine.exponential(parameters, center)
+    turns, shifts, scales = parameters[:9].view(3, 3)  # about and along the axes of the image
+    turns *= torch.arange(3) == grid.slice_axis
+    for part in (shifts, scales):
+        part[grid.slice_axis] = 0
+    axes = torch.eye(4, dtype=torch.float64)
+    axes[:3, :3] = torch.tensor(grid.direction)
+    return Affine(axes @ Affine.exponential(parameters).matrix @ axes.T).about(center)

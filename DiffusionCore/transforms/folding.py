@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,11 +16,14 @@ def folded_cells(field: Displacement) -> Tensor:
     """Return which cells between the voxel centers of ``field`` fold at one corner or more: (K-1, J-1, I-1), bool.
 
     At a corner of its cell a trilinear map has the Jacobian determinant of the three edges that meet there. Central
-    differences, which average two cells, miss a fold that is one cell wide.
+    differences, which average two cells, miss a fold that is one cell wide. An axis of one voxel is taken for two that
+    move alike, so the cells of a single slice are (1, J-1, I-1), for example.
     """
     shift = voxel_vectors(field.vectors, field.grid)
-    folded = torch.zeros([n - 1 for n in field.grid.shape], dtype=torch.bool, device=shift.device)
-    for slab in k_slabs(field.grid, SLAB_VOXELS):
+    shift = shift.expand(3, *(max(n, 2) for n in field.grid.shape))
+    k, j, i = shift.shape[1:]
+    folded = torch.zeros((k - 1, j - 1, i - 1), dtype=torch.bool, device=shift.device)
+    for slab in k_slabs(replace(field.grid, size=(i, j, k)), SLAB_VOXELS):
         cells = folded[slab]
         if not cells.numel():
             continue
@@ -51,6 +55,5 @@ def _bent(edges: list[Tensor]) -> Tensor:
 
 
 def folded_share(field: Displacement) -> float:
-    """Return the share, 0..1, of the cells of ``field`` that fold; 0 where an axis has one voxel only."""
-    cells = folded_cells(field)
-    return float(cells.float().mean()) if cells.numel() else 0.0
+    """Return the share, 0..1, of the cells of ``field`` that fold."""
+    return float(folded_cells(field).float().mean())

@@ -167,9 +167,12 @@ def test_scales_that_do_not_grow_are_refused(scales):
         MultiScale(scales)
 
 
-def test_a_single_slice_is_refused():
+def test_a_thin_slab_is_refused_but_a_single_slice_moves_within_itself():
     with pytest.raises(GeometryError, match="4 voxels"):
-        draw(3.0, seed=1, grid=Grid((40, 30, 1)))
+        draw(3.0, seed=1, grid=Grid((40, 30, 2)))
+    moved = draw(3.0, seed=1, grid=Grid((40, 30, 1))).displacement.vectors
+    assert moved[2].abs().max() == 0
+    assert moved.norm(dim=0).mean() == pytest.approx(3, rel=0.05)
 
 
 def test_the_same_unit_field_serves_every_strength():
