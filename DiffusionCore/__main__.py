@@ -16,6 +16,7 @@ from DiffusionCore.commands import (
     evaluate_images,
     generate,
     models,
+    reference,
     register,
     sample,
     synthesize,
@@ -69,6 +70,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     for command in (
         register,
         synthesize,
+        reference,
         generate,
         sample,
         evaluate,

@@ -47,6 +47,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--model", metavar="NAME|PATH", help=text)
     text = "a diffusion of images (kind image) that paints a new image into the deformed labels (default: none)"
     add("--image-model", metavar="NAME|PATH", help=text)
+    text = "file of the command reference: variants of unusual volumes of labels are redrawn (default: that of --model)"
+    add("--reference", type=Path, metavar="FILE", help=text)
     formats = ["nnunet", "pairs", "drdm", "bids", "registration"]
     text = "of the set (default: %(default)s); registration: fixed and moving images with the exact field, for evaluate"
     add("--format", choices=formats, default="nnunet", help=text)
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
 def _order(options: argparse.Namespace) -> Order:
     from DiffusionCore.checks import ConfigError
     from DiffusionCore.synthesis.batch import Order
+    from DiffusionCore.synthesis.reference import read_reference
     from DiffusionCore.synthesis.settings import SynthesisSettings
 
     subjects = _subjects(options)
@@ -97,6 +100,7 @@ def _order(options: argparse.Namespace) -> Order:
             translation=options.translation,
             intensity=options.intensity,
             model=options.model,
+            reference=None if options.reference is None else read_reference(options.reference),
             image_model=options.image_model,
         )
     except ValueError as error:

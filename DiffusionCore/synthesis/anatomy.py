@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import foreground_mask
+from DiffusionCore.checks import VolumeError
 from DiffusionCore.deformation.random_fields import MultiScale
 from DiffusionCore.deformation.strength import law_for, mean_displacement
 from DiffusionCore.deformation.symmetry import BILATERAL, MidPlane, find_mid_plane
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.synthesis.labels import LabelStatistics
+from DiffusionCore.synthesis.plausibility import VolumeReference
+from DiffusionCore.synthesis.reference import RealVolumes, reference_of_model
 from DiffusionCore.synthesis.settings import SynthesisSettings
 from DiffusionCore.synthesis.subject import Subject
 
@@ -35,6 +39,7 @@ class Anatomy:
         plane: of symmetry, if both sides are to deform alike.
         likeness: of both sides, -1..1; None if nobody looked.
         labels: of each segmentation.
+        reference: of natural volumes of the labels of the first one, without those of this case.
     """
 
     region: Tensor
@@ -45,10 +50,15 @@ class Anatomy:
     plane: MidPlane | None
     likeness: float | None
     labels: tuple[LabelStatistics, ...]
+    reference: VolumeReference | None
 
     @classmethod
     def of(cls, subject: Subject, settings: SynthesisSettings) -> Anatomy:
-        """Return what is to be known of ``subject``."""
+        """Return what is to be known of ``subject``.
+
+        Raises:
+            VolumeError: the reference in ``settings`` has labels that the case lacks.
+        """
         image = subject.images[0]
         points = _tissue(image)
         low, high = np.percentile(points @ np.array(image.grid.direction), [_TAIL, 100 - _TAIL], axis=0)
@@ -63,7 +73,33 @@ class Anatomy:
         plane = None if plane is None else plane.within(image.grid)
         labels = tuple(LabelStatistics.of(s.volume.values, settings.limits.counted) for s in subject.segmentations)
         region = torch.from_numpy(points)
-        return cls(region, points.mean(0), float(extent), wanted, law_for(extent), plane, likeness, labels)
+        return cls(
+            region,
+            points.mean(0),
+            float(extent),
+            wanted,
+            law_for(extent),
+            plane,
+            likeness,
+            labels,
+            _reference(labels, settings),
+        )
+
+
+def _reference(labels: Sequence[LabelStatistics], settings: SynthesisSettings) -> VolumeReference | None:
+    """Return what the volumes of the first segmentation are judged by; None if there is nothing."""
+    if not labels:
+        return None
+    given, volumes = settings.reference, labels[0].volumes
+    if isinstance(given, RealVolumes):
+        return given.for_case(volumes)
+    if given is not None or settings.model is None:
+        return given
+    found = reference_of_model(settings.model)
+    try:
+        return None if found is None else found.for_case(volumes)
+    except (ValueError, VolumeError):  # nobody asked for it: labels of another kind are not judged
+        return None
 
 
 def _tissue(image: Volume) -> NDArray[np.float64]:

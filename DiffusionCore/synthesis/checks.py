@@ -98,15 +98,19 @@ def check_sample(
     largest = max((largest_factor(each) for each in changes), default=1.0)
     lost = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.lost(b)})
     broken = sorted({value for a, b in zip(anatomy.labels, labels, strict=True) for value in a.broken(b)})
-    scores = settings.reference.scores(labels[0].volumes) if settings.reference is not None and labels else None
-    asymmetry, shares = (0.0, 0.0) if scores is None else scores
+    scores, own = (
+        None if anatomy.reference is None else anatomy.reference.scores(each[0].volumes)
+        for each in (labels, anatomy.labels)
+    )
+    asymmetry, shares = scores or (0.0, 0.0)
+    most = own or (limits.asymmetry, limits.shares)
     found = {
         f"{folding:.3g} % of the field folds": folding > 0 or jacobian.minimum <= 0,
         f"the mean displacement is {moved:.2f} mm": abs(moved - anatomy.wanted) > _NEAR * anatomy.wanted,
         f"{100 * outside:.2g} % of the tissue left the field of view": outside > limits.outside,
         f"a label changed its volume by a factor of {largest:.2f}": largest > limits.volume_change,
-        f"both sides differ (z {asymmetry:.1f})": asymmetry > limits.asymmetry,
-        f"the volumes of the labels are unusual (z {shares:.1f})": shares > limits.shares,
+        f"both sides differ (z {asymmetry:.1f})": asymmetry > max(limits.asymmetry, most[0]),
+        f"the volumes of the labels are unusual (z {shares:.1f})": shares > max(limits.shares, most[1]),
         f"lost labels {_listed(lost)}": bool(lost),
         f"other parts of labels {_listed(broken)}": bool(broken),
     }

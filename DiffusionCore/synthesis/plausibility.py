@@ -27,7 +27,7 @@ class VolumeReference:
 
     Attributes:
         labels: those compared; the others do not count.
-        shares: mean of ln(volume / volume of all labels together) of each.
+        shares: mean of ln(volume / volume of these labels together) of each.
         share_deviations: its deviations.
         pairs: labels of the left and of the right side.
         ratios: mean of ln(left / right) of each pair.
@@ -81,7 +81,7 @@ class VolumeReference:
 
 
 def _shares(volumes: Mapping[int, int], labels: Sequence[int]) -> list[float]:
-    total = sum(volumes.values())
+    total = sum(volumes[label] for label in labels)
     return [math.log(volumes[label] / total) for label in labels]
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from DiffusionCore.checks import check_range
 from DiffusionCore.deformation.strength import Strength
 from DiffusionCore.synthesis.plausibility import VolumeReference
+from DiffusionCore.synthesis.reference import RealVolumes
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Limits:
         counted: voxels, the smallest label whose volume and parts are checked; smaller ones must only be left over.
         outside: the largest share of the tissue that leaves the field of view.
         asymmetry, shares: the largest z-scores of the volumes of labels, where there is a reference
-            (``plausibility``): those of 14 or 15 of 15 real brains stay below.
+            (``plausibility``): those of 14 or 15 of 15 real brains stay below. Those of the case itself, if they are
+            larger: a variant need not be less unusual.
         attempts: draws before a sample is given up.
 
     Raises:
@@ -57,7 +59,8 @@ class SynthesisSettings:
         model: name or path of a network (kind "drdm") that recovers the random deformations; None for none.
         image_model: name or path of a diffusion of images (kind "image") that paints a new image for the labels
             of the first segmentation, once deformed; None for the image of the case.
-        reference: of natural volumes of the labels of the first segmentation, to judge variants by.
+        reference: of natural volumes of the labels of the first segmentation, to judge variants by; None for that of
+            the model, if it has one that knows the labels.
         limits: what a variant has to pass.
 
     Raises:
@@ -73,7 +76,7 @@ class SynthesisSettings:
     intensity: float = 0.0
     model: str | None = None
     image_model: str | None = None
-    reference: VolumeReference | None = None
+    reference: VolumeReference | RealVolumes | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ import torch
 
 from DiffusionCore.deformation.strength import mean_displacement
 from DiffusionCore.synthesis.inputs import find_subjects
+from DiffusionCore.synthesis.reference import read_reference
 from DiffusionCore.synthesis.settings import Limits, SynthesisSettings
 from DiffusionCore.synthesis.synthesizer import SampleRefusedError, Synthesizer
 
@@ -29,10 +30,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=5)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.6, 1.0])
+    parser.add_argument("--reference", type=Path, help="of the command reference")
     options = parser.parse_args()
     torch.set_num_threads(1)
     files = find_subjects(options.folder)[: options.cases]
-    settings = SynthesisSettings(symmetry="on", limits=Limits(attempts=1))
+    reference = None if options.reference is None else read_reference(options.reference)
+    settings = SynthesisSettings(symmetry="on", reference=reference, limits=Limits(attempts=1))
     made = [Synthesizer(each.read(), settings) for each in files]
     for strength in options.strengths:
         for symmetry in ("off", "on"):
