@@ -18,21 +18,48 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from DiffusionCore.affine.climb import Pace
 from DiffusionCore.affine.foreground import extent, working_volume
+from DiffusionCore.affine.pair import WorkingPair
+from DiffusionCore.affine.polish import InformationStage, PolishSettings, polish
+from DiffusionCore.deformation.demons import registered
 from DiffusionCore.interpolation import pull, pull_at
+from DiffusionCore.networks.recovery import RecoveryNetwork
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms import Displacement, voxel_centers
+from DiffusionCore.transforms.affine import Group
 from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
 from DiffusionCore.transforms.velocity import flow
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
-"""From images (1, 1, K, J, I) and levels (1,), mm, to unit velocities on a coarser lattice, RAS mm."""
+"""From images (1, 1, K, J, I) and levels (1,), mm, to unit velocities on a coarser lattice, mm along (i, j, k)."""
+
+_POSING = PolishSettings(
+    Group.RIGID, (InformationStage(0, Pace(40, 0.6, 0.15)), InformationStage(1, Pace(40, 0.3, 0.05)))
+)
 
 
-def canonical_grid(image: Volume, size: tuple[int, int, int], spacing: float) -> Grid:
-    """Return the grid along R, A, S about the foreground of ``image`` on which a network sees it."""
+def centered_grid(image: Volume, size: tuple[int, int, int], spacing: float) -> Grid:
+    """Return the grid along R, A, S about the foreground of ``image``."""
     x, y, z = extent(image).center.tolist()
     return Grid(size, (spacing, spacing, spacing)).with_center((x, y, z))
+
+
+def template_volume(template: Tensor, spacing: float) -> Volume:
+    """Return the ``template`` (1, 1, K, J, I) of a network as an image along R, A, S about 0."""
+    size = (template.shape[4], template.shape[3], template.shape[2])
+    return Volume(template[0, 0].numpy(), Grid(size, (spacing, spacing, spacing)).with_center((0.0, 0.0, 0.0)))
+
+
+def posed_grid(image: Volume, template: Volume) -> Grid:
+    """Return the grid of ``template``, turned and shifted so that ``image`` lies in it as the template does.
+
+    It is sought from the centers and the axes of the body on, so the image should not lie far askew.
+    """
+    pair = WorkingPair(template, image, (8.0, 4.0))
+    *_, last = polish(pair, pair.centered(), _POSING, generator=torch.Generator().manual_seed(0))
+    to_ras = template.grid.matrix(Frame.VOXEL, Frame.RAS)
+    return Grid.from_matrix(last.transform.nearest(Group.RIGID).matrix.numpy() @ to_ras, template.grid.size)
 
 
 def seen_on(image: Volume, grid: Grid) -> Tensor:
@@ -44,7 +71,7 @@ def seen_on(image: Volume, grid: Grid) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """Recovers deformations of one image, ``seen`` (1, 1, K, J, I) on ``grid``, by a network.
+    """Recovers deformations of one image, ``seen`` (1, 1, K, J, I) on ``grid`` (isotropic), by a network.
 
     Attributes:
         estimate: the network.
@@ -57,6 +84,16 @@ class Recovery:
     seen: Tensor
     grid: Grid
     smallest: float
+
+    @classmethod
+    def of(cls, network: RecoveryNetwork, image: Volume) -> Recovery:
+        """Return the recovery of deformations of ``image`` by ``network``, in the pose of its template."""
+
+        def estimate(images: Tensor, levels: Tensor) -> Tensor:
+            return network(images, *registered(images, network.template), levels)
+
+        grid = posed_grid(image, template_volume(network.template, network.config.spacing))
+        return cls(estimate, seen_on(image, grid), grid, network.config.smallest)
 
     @torch.no_grad()
     def steps(self, unit: Tensor, level: float, count: int) -> Iterator[Displacement]:
@@ -73,7 +110,7 @@ class Recovery:
         for step in range(count):
             told = torch.tensor([max(level - step * stride, self.smallest)])
             coarse = self.estimate(pull_at(self.seen, total), told).float()
-            found = F.interpolate(coarse, self.grid.shape, mode="trilinear")[0]
-            undo = flow(-stride * voxel_vectors(found, self.grid)[None])
+            found = F.interpolate(coarse, self.grid.shape, mode="trilinear")
+            undo = flow(-stride / self.grid.spacing[0] * found)
             total = undo + pull_at(total, undo)
             yield Displacement(ras_vectors(total[0], self.grid), self.grid)

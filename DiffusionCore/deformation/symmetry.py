@@ -71,9 +71,13 @@ class MidPlane:
         A field that is the same everywhere in law keeps its variance. 1 is a mirror image of itself; 0.5 leaves an
         independent field as it is.
         """
-        other = self.mirrored(vectors, grid)
-        alike, opposite = (vectors + other) / math.sqrt(2), (vectors - other) / math.sqrt(2)
-        return math.sqrt(share) * alike + math.sqrt(1 - share) * opposite
+        return symmetrized(vectors, self.mirrored(vectors, grid), share)
+
+
+def symmetrized(vectors: Tensor, mirrored: Tensor, share: float) -> Tensor:
+    """Return ``vectors`` with the ``share`` of their variance as in the ``mirrored`` ones, and the rest opposite."""
+    alike, opposite = (vectors + mirrored) / math.sqrt(2), (vectors - mirrored) / math.sqrt(2)
+    return math.sqrt(share) * alike + math.sqrt(1 - share) * opposite
 
 
 def find_mid_plane(image: Volume) -> tuple[MidPlane, float]:

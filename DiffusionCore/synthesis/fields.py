@@ -10,7 +10,7 @@ import torch
 from DiffusionCore.build import build_network
 from DiffusionCore.checks import GeometryError
 from DiffusionCore.deformation.random_fields import MultiScale, sealed
-from DiffusionCore.deformation.recovery import Recovery, canonical_grid, seen_on
+from DiffusionCore.deformation.recovery import Recovery
 from DiffusionCore.deformation.strength import SYMMETRIC, random_velocity
 from DiffusionCore.models import load_model
 from DiffusionCore.networks.recovery import RecoveryNetwork
@@ -69,9 +69,7 @@ class RecoveredFields(FieldSource):
             )
         network = build_network(load_model(model, "drdm"))
         assert isinstance(network, RecoveryNetwork)  # the kind says so
-        config = network.config
-        grid = canonical_grid(image, config.size, config.spacing)
-        self._recovery = Recovery(network, seen_on(image, grid), grid, config.smallest)
+        self._recovery = Recovery.of(network, image)
 
     def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> list[Transform]:
         grid = self._recovery.grid

@@ -18,10 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.checks import StorageError, check_range
+from DiffusionCore.deformation.demons import demons, registered
 from DiffusionCore.deformation.random_fields import MultiScale
-from DiffusionCore.deformation.recovery import canonical_grid, seen_on
+from DiffusionCore.deformation.recovery import centered_grid, posed_grid, seen_on, template_volume
+from DiffusionCore.deformation.strength import SYMMETRIC
+from DiffusionCore.deformation.symmetry import symmetrized
 from DiffusionCore.interpolation import pull_at
-from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
+from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork, mirrored_field
 from DiffusionCore.space import Grid
 from DiffusionCore.storage.volumes import read_volume
 from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
@@ -31,13 +34,18 @@ from DiffusionCore.transforms.affine import algebra_matrix, map_points
 from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.velocity import flow
 
+_POSED = 2  # times
+_CHOOSY = 2.0  # deviation of the logarithms of the shares in a mixture
 _OUTSIDE = 0.1  # weight of the velocity where there is no tissue, beside 1 inside
 
 
 class DeformedImages(NamedTuple):
-    """A batch: ``images`` (B, 1, K, J, I), ``levels`` (B,) mm, ``units`` and ``mask`` on the lattice of the network."""
+    """A batch: ``images`` (B, 1, K, J, I), ``warped`` and ``shifts`` of their first registration, ``levels`` (B,) mm,
+    ``units`` and ``mask`` on the lattice of the network."""
 
     images: Tensor
+    warped: Tensor
+    shifts: Tensor
     levels: Tensor
     units: Tensor
     mask: Tensor
@@ -52,6 +60,9 @@ class RecoveryRecipeConfig:
         held_out: the last so many images, by name, are not used.
         batch: images in a batch.
         scales: mm, of the random velocities; the level is drawn log-uniform between those of the network.
+        symmetric: share of the velocities that are nearly alike on both sides.
+        mixed: largest share of the way that a natural image is led towards a mixture of the others, so that a few
+            anatomies become many; by demons (``deformation/demons.py``).
         rotation, scale, translation: rad, log, mm: deviations of a small random affine map of the natural image. A
             large one hides the coarsest part of a deformation, which is nearly affine.
         network: the network.
@@ -62,16 +73,19 @@ class RecoveryRecipeConfig:
 
     data: str = ""
     held_out: int = 0
-    batch: int = 2
+    batch: int = 4
     scales: tuple[float, ...] = (8.0, 16.0, 32.0, 64.0)
-    rotation: float = 0.06
-    scale: float = 0.04
-    translation: float = 3.0
+    symmetric: float = 0.5
+    mixed: float = 0.9
+    rotation: float = 0.03
+    scale: float = 0.03
+    translation: float = 1.0
     network: RecoveryConfig = field(default_factory=RecoveryConfig)
 
     def __post_init__(self) -> None:
         check_range(self, 1, math.inf, "batch")
         check_range(self, 0, math.inf, "held_out", "rotation", "scale", "translation")
+        check_range(self, 0, 1, "symmetric", "mixed")
 
 
 class RecoveryRecipe:
@@ -86,10 +100,15 @@ class RecoveryRecipe:
 
     @functools.cached_property
     def images(self) -> Tensor:
-        """The natural images (N, 1, K, J, I), each about its own center, read at first use."""
+        """The natural images (N, 1, K, J, I), posed like their mean, read at first use."""
         if self._given is not None:
             return self._given
         return read_images(image_files(self.config.data, self.config.held_out), self.config.network)
+
+    @functools.cached_property
+    def template(self) -> Tensor:
+        """The mean of all images and their mirror images (1, 1, K, J, I)."""
+        return symmetric_mean(self.images)
 
     @functools.cached_property
     def _grid(self) -> Grid:
@@ -97,41 +116,67 @@ class RecoveryRecipe:
         return Grid(self.config.network.size, (spacing, spacing, spacing)).with_center((0.0, 0.0, 0.0))
 
     def network(self) -> RecoveryNetwork:
-        """Return an untrained network that carries the template: the mean of all images and their mirror images."""
+        """Return an untrained network that carries the template."""
         network = RecoveryNetwork(self.config.network)
-        mean = self.images.mean(0, keepdim=True)
-        network.template.copy_((mean + mean.flip(-1)) / 2)
+        network.template.copy_(self.template)
         return network
 
     def draw(self, generator: torch.Generator) -> DeformedImages:
         """Return deformed images with the velocities that deformed them."""
         config = self.config
-        chosen = torch.randint(len(self.images), (config.batch,), generator=generator)
-        mirrored = torch.rand(config.batch, 1, 1, 1, 1, generator=generator) < 0.5
-        natural = torch.where(mirrored, self.images[chosen].flip(-1), self.images[chosen])
+        natural, other = self._anatomies(generator)
         low, high = config.network.smallest, config.network.largest
         levels = low * (high / low) ** torch.rand(config.batch, generator=generator)
-        law = MultiScale(config.scales)
-        units = torch.stack([law.draw(self._grid, generator=generator) for _ in range(config.batch)])
+        units = self._velocities(generator)
         shifts = flow(levels.view(-1, 1, 1, 1, 1) * units / config.network.spacing)
-        posed = self._affine_offsets(generator)
-        images = displaced(natural, shifts + pull_at(posed, shifts))
+        images = displaced(natural, shifts + pull_at(other + self._affine_offsets(generator), shifts))
         images = draw_gamma(images, spread=0.15, generator=generator)
         images = draw_noise(draw_bias(images, spread=0.1, generator=generator), generator=generator)
         inside = foreground(images)
         images = images / ((images * inside).sum((1, 2, 3, 4)) / inside.sum((1, 2, 3, 4))).view(-1, 1, 1, 1, 1)
         block = config.network.block
         mask = F.avg_pool3d(inside.float(), block)
-        return DeformedImages(images, levels, F.avg_pool3d(units, block), mask)
+        return DeformedImages(images, *registered(images, self.template), levels, F.avg_pool3d(units, block), mask)
 
     def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the weighted mean squared error of the unit velocity, and the share of its variance that is found."""
         drawn = DeformedImages(*batch)
-        found = network(drawn.images, drawn.levels).float()
+        found = network(drawn.images, drawn.warped, drawn.shifts, drawn.levels).float()
         weights = _OUTSIDE + (1 - _OUTSIDE) * drawn.mask
         error = (weights * (found - drawn.units).square()).sum() / (3 * weights.sum())
         within = (drawn.mask * (found - drawn.units).square()).sum() / (drawn.mask * drawn.units.square()).sum()
         return error, {"found": 1 - within.item()}
+
+    @functools.cached_property
+    def _towards(self) -> Tensor:
+        """How each image is to be displaced (voxels) to look like each: (N, N, 3, K, J, I)."""
+        every = self.images
+        fields = [demons(one.expand_as(every), every) for one in every.split(1)]
+        return torch.stack([2 * F.interpolate(field, every.shape[2:], mode="trilinear") for field in fields])
+
+    def _anatomies(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return images (B, 1, K, J, I), and displacements (B, 3, K, J, I), voxels, that mix the others into them.
+
+        Half of them are mirrored.
+        """
+        batch, count = self.config.batch, len(self.images)
+        chosen = torch.randint(count, (batch,), generator=generator)
+        way = self.config.mixed * torch.rand(batch, 1, generator=generator)
+        weights = way * torch.softmax(_CHOOSY * torch.randn(batch, count, generator=generator), 1)
+        images = self.images[chosen]
+        shifts = torch.stack(
+            [torch.einsum("n,n...->...", w, self._towards[a]) for w, a in zip(weights, chosen, strict=True)]
+        )
+        mirrored = torch.rand(batch, 1, 1, 1, 1, generator=generator) < 0.5
+        return torch.where(mirrored, images.flip(-1), images), torch.where(mirrored, mirrored_field(shifts), shifts)
+
+    def _velocities(self, generator: torch.Generator) -> Tensor:
+        """Return random velocities of unit variance (B, 3, K, J, I)."""
+        config = self.config
+        law = MultiScale(config.scales)
+        drawn = torch.stack([law.draw(self._grid, generator=generator) for _ in range(config.batch)])
+        chosen = torch.rand(config.batch, 1, 1, 1, 1, generator=generator) < config.symmetric
+        return torch.where(chosen, symmetrized(drawn, mirrored_field(drawn), SYMMETRIC), drawn)
 
     def _affine_offsets(self, generator: torch.Generator) -> Tensor:
         """Return the displacements (B, 3, K, J, I), voxels, of small random affine maps about the center."""
@@ -162,9 +207,21 @@ def image_files(folder: str, held_out: int) -> list[Path]:
 
 
 def read_images(files: list[Path], network: RecoveryConfig) -> Tensor:
-    """Return the images as a network sees them: (N, 1, K, J, I), float32."""
+    """Return the images as a network sees them: (N, 1, K, J, I), float32.
+
+    Each is posed like the mean of all, which becomes sharper by it, so twice.
+    """
     volumes = [read_volume(path) for path in files]
     for path, volume in zip(files, volumes, strict=True):
         volume.require_registrable(path.name)
-    seen = [seen_on(volume, canonical_grid(volume, network.size, network.spacing)) for volume in volumes]
-    return torch.cat(seen)
+    seen = torch.cat([seen_on(volume, centered_grid(volume, network.size, network.spacing)) for volume in volumes])
+    for _ in range(_POSED):
+        template = template_volume(symmetric_mean(seen), network.spacing)
+        seen = torch.cat([seen_on(volume, posed_grid(volume, template)) for volume in volumes])
+    return seen
+
+
+def symmetric_mean(images: Tensor) -> Tensor:
+    """Return the mean of ``images`` (N, 1, K, J, I) and their mirror images: (1, 1, K, J, I)."""
+    mean = images.mean(0, keepdim=True)
+    return (mean + mean.flip(-1)) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from strategies import oblique_grid, smooth_volume
@@ -9,6 +10,7 @@ from strategies import oblique_grid, smooth_volume
 from DiffusionCore.build import build_network
 from DiffusionCore.checks import StorageError
 from DiffusionCore.config import to_dict
+from DiffusionCore.deformation.demons import demons, registered
 from DiffusionCore.deformation.published_recovery import (
     angle_loss,
     displaced,
@@ -18,14 +20,16 @@ from DiffusionCore.deformation.published_recovery import (
     regularity_loss,
 )
 from DiffusionCore.deformation.random_fields import MultiScale, sealed
-from DiffusionCore.deformation.recovery import Recovery, canonical_grid, seen_on
+from DiffusionCore.deformation.recovery import Recovery, centered_grid, posed_grid, seen_on, template_volume
+from DiffusionCore.interpolation import pull_at
 from DiffusionCore.networks.published_recovery import PublishedRecovery, PublishedRecoveryConfig
-from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
+from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork, mirrored_field
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.storage.checkpoint import Checkpoint
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.training.recipes import configure
 from DiffusionCore.training.recovery import RecoveryRecipe, RecoveryRecipeConfig
+from DiffusionCore.transforms import Affine, resample
 
 GRID = Grid((16, 24, 20), (4.0, 4.0, 4.0)).with_center((5.0, -3.0, 8.0))
 SMALL = RecoveryConfig(size=(16, 24, 20), channels=16, blocks=1, embedding=16)
@@ -37,6 +41,14 @@ def seeded(seed):
 
 def unit():
     return sealed(MultiScale((32.0, 64.0)).draw(GRID, generator=seeded(2)), GRID, 16.0)
+
+
+def anatomy(seed=3):
+    """Return an image (K, J, I) on GRID: smooth blobs in an ellipsoid, background 0."""
+    k, j, i = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in GRID.shape), indexing="ij")
+    inside = torch.sigmoid((0.75 - (i**2 + j**2 + k**2).sqrt()) * 20)
+    texture = 1 + 0.4 * MultiScale((24.0,)).draw(GRID, generator=seeded(seed))[0].clamp(-2, 2)
+    return inside * texture * (inside > 0.05)
 
 
 @pytest.mark.parametrize("count", [1, 5, 20])
@@ -66,7 +78,7 @@ def test_a_network_that_sees_nothing_changes_nothing_and_the_level_falls():
 def test_the_network_sees_any_image_about_its_own_center_with_the_axes_of_the_body():
     grid = oblique_grid((40, 44, 36), (2.5, 2.2, 2.8))
     image = smooth_volume(grid, seed=1)
-    canonical = canonical_grid(image, (16, 24, 20), 4.0)
+    canonical = centered_grid(image, (16, 24, 20), 4.0)
     seen = seen_on(image, canonical)
     assert seen.shape == (1, 1, 20, 24, 16)
     assert float(seen[seen > 0].mean()) == pytest.approx(1, abs=0.3)
@@ -75,23 +87,46 @@ def test_the_network_sees_any_image_about_its_own_center_with_the_axes_of_the_bo
     assert abs(voxel - (19.5, 21.5, 17.5)).max() < 4
 
 
+def test_an_image_is_seen_in_the_pose_of_the_template():
+    template = template_volume(anatomy()[None, None], 4.0)
+    turn = Affine.exponential([0.1, -0.15, 0.12, 20.0, -30.0, 10.0])
+    grid = oblique_grid((40, 44, 42), (3.0, 2.9, 2.8)).with_center((20.0, -30.0, 10.0))
+    image = resample(template, grid, turn.inverse())
+    posed = posed_grid(image, template)
+    expected = turn.map(torch.from_numpy(template.grid.corners()))
+    assert np.abs(posed.corners() - expected.numpy()).max() < 3
+
+
+def test_demons_undo_a_smooth_displacement_and_respect_the_mirror():
+    template = anatomy()[None, None]
+    shifts = MultiScale((48.0,)).draw(GRID, generator=seeded(4))[None]  # about one voxel
+    images = pull_at(template, shifts)
+    found = demons(images, template)
+    fine = 2 * torch.nn.functional.interpolate(found, images.shape[2:], mode="trilinear")
+    inner = template > 0.5
+    left, before = ((pull_at(images, u) - template).square()[inner].mean() for u in (fine, 0 * fine))
+    assert left < 0.25 * before
+    mirrored = demons(images.flip(-1), template.flip(-1))
+    torch.testing.assert_close(mirrored, mirrored_field(found), atol=1e-4, rtol=1e-3)
+
+
 def test_the_recovery_network_comes_back_from_a_checkpoint_with_its_template():
     network = RecoveryNetwork(SMALL)
     network.template.uniform_(generator=seeded(1))
-    images, levels = torch.rand(2, 1, 20, 24, 16), torch.tensor([2.0, 9.0])
-    assert network(images, levels).shape == (2, 3, 5, 6, 4)
-    assert not network(images, levels).any()  # it starts as one that sees nothing
+    images, levels = torch.rand(2, 1, 20, 24, 16, generator=seeded(2)), torch.tensor([2.0, 9.0])
+    looked = (images, *registered(images, network.template))
+    assert network(*looked, levels).shape == (2, 3, 5, 6, 4)
+    assert not network(*looked, levels).any()  # it starts as one that sees nothing
     for layer in (network.leave, network.blocks[0].film):
         torch.nn.init.normal_(layer.weight)
     again = build_network(Checkpoint("drdm", {"network": to_dict(SMALL)}, network.state_dict(), {}))
-    torch.testing.assert_close(again(images, levels), network(images, levels))
-    assert not torch.allclose(again(images, levels)[0], again(images, levels * 2)[0])
+    torch.testing.assert_close(again(*looked, levels), network(*looked, levels))
+    assert not torch.allclose(again(*looked, levels)[0], again(*looked, levels * 2)[0])
 
 
 @pytest.fixture(scope="module")
 def recipe():
-    images = torch.zeros(3, 1, 20, 24, 16)
-    images[:, :, 4:-4, 5:-5, 3:-3] = 1 + torch.rand(3, 1, 12, 14, 10, generator=seeded(3))
+    images = torch.stack([anatomy(seed)[None] for seed in (3, 4, 5)])
     config = RecoveryRecipeConfig(network=SMALL)
     return RecoveryRecipe(config, images=images)
 
@@ -100,16 +135,33 @@ def test_the_recipe_draws_the_same_batch_for_the_same_generator(recipe):
     first, again, other = (recipe.draw(seeded(n)) for n in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first.images, other.images)
-    assert first.images.shape == (2, 1, 20, 24, 16)
-    assert first.units.shape == (2, 3, 5, 6, 4)
-    assert all(2 <= level <= 12 for level in first.levels.tolist())
+    assert first.images.shape == (4, 1, 20, 24, 16)
+    assert first.units.shape == (4, 3, 5, 6, 4)
+    assert all(2 <= level <= 16 for level in first.levels.tolist())
+
+
+def test_an_anatomy_is_mixed_with_others_and_the_mixture_of_one_is_itself(recipe):
+    _, shifts = recipe._anatomies(seeded(1))
+    assert 0.2 < float(shifts.abs().mean()) < 3  # voxels
+    lonely = RecoveryRecipe(recipe.config, images=recipe.images[:1])
+    assert float(lonely._anatomies(seeded(1))[1].abs().mean()) < 1e-3
+
+
+def test_half_of_the_velocities_are_nearly_alike_on_both_sides():
+    config = RecoveryRecipeConfig(batch=8, network=SMALL)
+    units = RecoveryRecipe(config, images=torch.zeros(1, 1, *GRID.shape))._velocities(seeded(1))
+    other = mirrored_field(units)
+    likeness = (units * other).mean((1, 2, 3, 4)) / units.square().mean((1, 2, 3, 4))
+    alike = likeness > 0.6  # 0.8 of those, 0 of the others, but for chance
+    assert 1 <= int(alike.sum()) <= 7
+    assert likeness[alike].min() > likeness[~alike].max() + 0.1
 
 
 def test_the_loss_is_least_for_the_velocity_that_was_drawn(recipe):
     batch = recipe.draw(seeded(1))
-    loss, metrics = recipe.loss(lambda images, levels: batch.units, *batch)
+    loss, metrics = recipe.loss(lambda *looked: batch.units, *batch)
     assert (loss.item(), metrics["found"]) == (0.0, 1.0)
-    loss, metrics = recipe.loss(lambda images, levels: 0 * batch.units, *batch)
+    loss, metrics = recipe.loss(lambda *looked: 0 * batch.units, *batch)
     assert loss > 0.3
     assert metrics["found"] == pytest.approx(0, abs=1e-6)
 

@@ -12,6 +12,7 @@ from synthesis_world import GRID, LANDMARKS, NAMES, case
 
 from DiffusionCore.checks import CheckpointError, GeometryError, VolumeError
 from DiffusionCore.config import to_dict
+from DiffusionCore.deformation.recovery import centered_grid, seen_on
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.space import Frame, Grid, Volume
@@ -206,6 +207,7 @@ def test_a_variant_of_unusual_volumes_is_drawn_again():
 
 def test_a_network_that_sees_nothing_leaves_random_fields_as_strong_as_asked(tmp_path):
     network = RecoveryNetwork(RecoveryConfig(size=(24, 24, 24), channels=8, blocks=1, embedding=8))
+    network.template[:] = seen_on(case().images[0], centered_grid(case().images[0], (24, 24, 24), 4.0))
     path = tmp_path / "blind.safetensors"
     save_checkpoint(path, Checkpoint("drdm", {"network": to_dict(network.config)}, network.state_dict(), {}))
     made = Synthesizer(case(), replace(PLAIN, model=str(path))).variant(1)
