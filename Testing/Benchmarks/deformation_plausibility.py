@@ -1,22 +1,26 @@
 """How natural deformed brains look: plain, symmetric, recovered fields at equal displacement, against real brains.
 
-    python Testing/Benchmarks/deformation_plausibility.py FOLDER --sources 5 --samples 3
+    python Testing/Benchmarks/deformation_plausibility.py FOLDER --model drdm --output DIR --sources 5 --samples 6
 
 FOLDER holds brains NAME.nii.gz with Neuromorphometrics labels NAME_seg.nii.gz. The last --sources of them by name are
-deformed; the others are the reference. Prints, as means over all variants, the asymmetry and volume z-scores of 11
-paired structures and 13 structures (synthesis/plausibility.py), the correlation of the image with its mirror image
-across the mid-plane, and the standard deviation of ln J. Draws are not selected by their labels.
+deformed; the others are the reference. Prints, as means over all variants with their standard errors, the asymmetry and
+volume z-scores of 11 paired structures and 24 structures (synthesis/plausibility.py), the correlation of the image with
+its mirror image across the mid-plane, the standard deviation of ln J, and the distance from the fields of real
+registrations between the sources (field_likeness.py; DIR keeps them). Draws are not selected by their labels.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from field_likeness import NAMES, distance, real_statistics, statistics
 
 from DiffusionCore.deformation.strength import mean_displacement
 from DiffusionCore.deformation.symmetry import find_mid_plane
@@ -41,46 +45,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sources", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=3)
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0.3, 0.6, 1.0])
-    parser.add_argument("--model", metavar="NAME|PATH", help="of kind drdm: recovers the fields before they are judged")
+    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.6, 1.0])
+    parser.add_argument("--model", metavar="NAME|PATH", help="of kind drdm: its recovered fields, too")
+    parser.add_argument("--output", type=Path, required=True, help="folder that keeps the real fields")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    options.output.mkdir(parents=True, exist_ok=True)
     files = find_subjects(options.folder)
-    known = [volumes(each.read().segmentations[0].volume.values) for each in files]
+    cases = {each.name: each.read() for each in files}
+    known = [volumes(case.segmentations[0].volume.values) for case in cases.values()]
     reference = VolumeReference.of(known[: -options.sources], PAIRS)
-    rows = [
-        ("real, held out", *reference.scores(known[-n]), np.nan, np.nan, np.nan) for n in range(options.sources, 0, -1)
-    ]
-    print("fields, strength            mm   asymmetry z  volume z  mirror cc  SD ln J")  # noqa: T201
-    _print("real, held out", rows)
-    settings = SynthesisSettings(symmetry="on", model=options.model, limits=Limits(math.inf, 10**9))
-    made = [Synthesizer(each.read(), settings) for each in files[-options.sources :]]
+    sources = dict(list(cases.items())[-options.sources :])
+    settings = SynthesisSettings(symmetry="on", limits=Limits(math.inf, 10**9))
+    kinds = {"": [Synthesizer(case, settings) for case in sources.values()]}
+    if options.model:
+        learned = replace(settings, model=options.model)
+        kinds["recovered "] = [Synthesizer(case, learned) for case in sources.values()]
+    images = {name: case.images[0] for name, case in sources.items()}
+    planes = dict(zip(sources, (find_mid_plane(image)[0] for image in images.values()), strict=True))
+    real = real_statistics(images, planes, options.output / "real_fields.json")
+    heads = ("mm", "asymmetry z", "volume z", "mirror", "SD ln J", "distance", *NAMES)
+    print(" " * 24 + "".join(f"{head:>18}" for head in heads))  # noqa: T201
+    scores = [(0.0, *reference.scores(one)) for one in known[-options.sources :]]
+    likeness = [find_mid_plane(image)[1] for image in images.values()]
+    _print("the brains themselves", [(*one, alike) for one, alike in zip(scores, likeness, strict=True)])
+    blank = (math.nan,) * 5
+    _print("real fields", [(*blank, distance(one, np.delete(real, n, 0)), *one) for n, one in enumerate(real)])
     for strength in options.strengths:
-        for symmetry in ("off", "on"):
+        for kind, symmetric in itertools.product(kinds, (False, True)):
             rows = []
-            for source in made:
+            for source in kinds[kind]:
                 anatomy = source.anatomy
-                plane = anatomy.plane if symmetry == "on" else None
                 wanted = mean_displacement(strength, anatomy.extent)
-                source.anatomy = replace(anatomy, wanted=wanted, plane=plane)
+                source.anatomy = replace(anatomy, wanted=wanted, plane=anatomy.plane if symmetric else None)
                 for index in range(options.samples):
                     variant = source.variant(index)
-                    scores = reference.scores(volumes(variant.subject.segmentations[0].volume.values))
-                    checks = variant.checks
-                    likeness = find_mid_plane(variant.subject.images[0])[1]
-                    rows.append(("", *scores, likeness, checks.log_jacobian_deviation, checks.mean_displacement_mm))
+                    image = variant.subject.images[0]
+                    numbers = statistics(variant.transform, image, planes[source.subject.name])
+                    rows.append(
+                        (
+                            variant.checks.mean_displacement_mm,
+                            *reference.scores(volumes(variant.subject.segmentations[0].volume.values)),
+                            find_mid_plane(image)[1],
+                            variant.checks.log_jacobian_deviation,
+                            distance(numbers, real),
+                            *numbers,
+                        )
+                    )
                 source.anatomy = anatomy
-            kind = "symmetric" if symmetry == "on" else "plain"
-            _print(f"{kind}{', recovered' if options.model else ''} {strength:g}", rows)
+            _print(f"{kind}{'symmetric' if symmetric else 'plain'} {strength:g}", rows)
 
 
-def _print(name: str, rows: list[tuple]) -> None:
-    asymmetry, volume, mirror, deviation, moved = np.array([row[1:] for row in rows], float).mean(0)
-    print(  # noqa: T201
-        f"{name:24} {moved:6.2f} {asymmetry:10.2f} {volume:10.2f} {mirror:10.3f} {deviation:8.3f}",
-        flush=True,
-    )
+def _print(name: str, rows: Sequence[Sequence[float]]) -> None:
+    means, errors = np.mean(rows, 0), np.std(rows, 0, ddof=1) / math.sqrt(len(rows))
+    cells = (f"{mean:10.3f} +-{error:.3f}" for mean, error in zip(means, errors, strict=True))
+    print(f"{name:24}" + "".join(f"{cell:>18}" for cell in cells), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
