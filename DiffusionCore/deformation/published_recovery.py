@@ -9,7 +9,7 @@ Source: Zheng et al., DRDM (Medical Image Analysis 110, 2026), and its published
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,28 @@ def recurrent(network: Callable[[Tensor, Tensor], Tensor], images: Tensor, times
         found = network(displaced(images, total, fill=0.0), times)
         total = found + displaced(total, found)
     return total
+
+
+@torch.no_grad()
+def published_steps(
+    network: Callable[[Tensor, Tensor], Tensor], images: Tensor, start: Tensor, time: int
+) -> Iterator[Tensor]:
+    """Yield what is left of the displacement ``start`` of ``images`` after each of the times from ``time`` down to 1.
+
+    phi <- phi(x + p) + p, where p is what two looks at the original, as phi warps it, find. The published program
+    begins at its last time whatever the start was; this begins where the start is. Time 0 has nothing to undo.
+
+    Raises:
+        ValueError: ``time`` is negative.
+    """
+    if time < 0:
+        raise ValueError(f"'time' must be at least 0, got {time}")
+    total = start
+    for now in range(time, 0, -1):
+        times = torch.full((len(images),), now, device=images.device)
+        found = recurrent(network, displaced(images, total, fill=0.0), times)
+        total = found + displaced(total, found)
+        yield total
 
 
 def published_loss(found: Tensor, increment: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from DiffusionCore.transforms import Transform
 _STEPS = 5  # measured: 80 end where 5 do
 _MARGIN = 16.0  # mm, over which a recovered deformation comes to rest at the border of the network's grid
 _PER_LEVEL = 1.4  # mean length of a vector whose components have deviation 1, nearly
+_LEFT = 0.6  # of a deformation, nearly, after its recovery
 _CLOSE = 0.05  # of the wanted mean displacement
 _TRIES = 4
 
@@ -77,7 +78,7 @@ class RecoveredFields(FieldSource):
         if anatomy.plane is not None:
             unit = anatomy.plane.symmetrized(unit, grid, SYMMETRIC)
         unit = sealed(unit, grid, _MARGIN)
-        level = anatomy.wanted / _PER_LEVEL
+        level = anatomy.wanted / (_PER_LEVEL * _LEFT)
         stages: list[Transform] = []
         for _ in range(_TRIES):
             stages = list(self._recovery.steps(unit, level, _STEPS))

@@ -6,13 +6,15 @@ FOLDER holds brains NAME.nii.gz with Neuromorphometrics labels NAME_seg.nii.gz. 
 deformed; the others are the reference. Prints, as means over all variants with their standard errors, the asymmetry and
 volume z-scores of 11 paired structures and 24 structures (synthesis/plausibility.py), the correlation of the image with
 its mirror image across the mid-plane, the standard deviation of ln J, and the distance from the fields of real
-registrations between the sources (field_likeness.py; DIR keeps them). Draws are not selected by their labels.
+registrations between the sources (field_likeness.py). Draws are not selected by their labels. DIR keeps what was
+measured of one model: the same command goes on where it was stopped, and --samples may grow.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,11 +25,12 @@ import torch
 from field_likeness import NAMES, distance, real_statistics, statistics
 
 from DiffusionCore.deformation.strength import mean_displacement
-from DiffusionCore.deformation.symmetry import find_mid_plane
+from DiffusionCore.deformation.symmetry import MidPlane, find_mid_plane
+from DiffusionCore.storage.files import replacing
 from DiffusionCore.synthesis.inputs import find_subjects
 from DiffusionCore.synthesis.plausibility import VolumeReference
 from DiffusionCore.synthesis.settings import Limits, SynthesisSettings
-from DiffusionCore.synthesis.synthesizer import Synthesizer
+from DiffusionCore.synthesis.synthesizer import Synthesizer, Variant
 
 PAIRS = ((30, 23), (32, 31), (37, 36), (39, 38), (41, 40), (45, 44), (48, 47), (52, 51), (56, 55), (58, 57), (60, 59))
 STRUCTURES = {label for pair in PAIRS for label in pair} | {11, 35}  # 4th ventricle, brain stem
@@ -57,7 +60,7 @@ def main() -> None:
     known = [volumes(case.segmentations[0].volume.values) for case in cases.values()]
     reference = VolumeReference.of(known[: -options.sources], PAIRS)
     sources = dict(list(cases.items())[-options.sources :])
-    settings = SynthesisSettings(symmetry="on", limits=Limits(math.inf, 10**9))
+    settings = SynthesisSettings(symmetry="off", limits=Limits(math.inf, 10**9))
     kinds = {"": [Synthesizer(case, settings) for case in sources.values()]}
     if options.model:
         learned = replace(settings, model=options.model)
@@ -72,29 +75,32 @@ def main() -> None:
     _print("the brains themselves", [(*one, alike) for one, alike in zip(scores, likeness, strict=True)])
     blank = (math.nan,) * 5
     _print("real fields", [(*blank, distance(one, np.delete(real, n, 0)), *one) for n, one in enumerate(real)])
-    for strength in options.strengths:
-        for kind, symmetric in itertools.product(kinds, (False, True)):
-            rows = []
-            for source in kinds[kind]:
-                anatomy = source.anatomy
-                wanted = mean_displacement(strength, anatomy.extent)
-                source.anatomy = replace(anatomy, wanted=wanted, plane=anatomy.plane if symmetric else None)
-                for index in range(options.samples):
-                    variant = source.variant(index)
-                    image = variant.subject.images[0]
-                    numbers = statistics(variant.transform, image, planes[source.subject.name])
-                    rows.append(
-                        (
-                            variant.checks.mean_displacement_mm,
-                            *reference.scores(volumes(variant.subject.segmentations[0].volume.values)),
-                            find_mid_plane(image)[1],
-                            variant.checks.log_jacobian_deviation,
-                            distance(numbers, real),
-                            *numbers,
-                        )
-                    )
-                source.anatomy = anatomy
-            _print(f"{kind}{'symmetric' if symmetric else 'plain'} {strength:g}", rows)
+    store = options.output / "variants.json"
+    rows = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    names = [f"{kind}{side} {x:g}" for x in options.strengths for kind in kinds for side in ("plain", "symmetric")]
+    for index, name, number in itertools.product(range(options.samples), names, range(len(sources))):
+        *_, side, strength = name.split()
+        source = kinds["recovered " if name.startswith("recovered") else ""][number]
+        key = f"{source.subject.name} {index} {name}"
+        if key not in rows:
+            known_plane = planes[source.subject.name]
+            plane = known_plane if side == "symmetric" else None
+            wanted = mean_displacement(float(strength), source.anatomy.extent)
+            source.anatomy = replace(source.anatomy, wanted=wanted, plane=plane)
+            rows[key] = _judged(source.variant(index), reference, known_plane)
+            with replacing(store) as unfinished:
+                unfinished.write_text(json.dumps(rows), encoding="utf-8")
+    for name in names:
+        found = [row for key, row in rows.items() if key.split(" ", 2)[2] == name]
+        _print(name, [(*row[:5], distance(row[5:], real), *row[5:]) for row in found])
+
+
+def _judged(variant: Variant, reference: VolumeReference, plane: MidPlane) -> tuple[float, ...]:
+    """Return the mean displacement, both z-scores, how alike both sides are, SD ln J, and the numbers of the field."""
+    image, checks = variant.subject.images[0], variant.checks
+    scores = reference.scores(volumes(variant.subject.segmentations[0].volume.values))
+    numbers = statistics(variant.transform, image, plane)
+    return checks.mean_displacement_mm, *scores, find_mid_plane(image)[1], checks.log_jacobian_deviation, *numbers
 
 
 def _print(name: str, rows: Sequence[Sequence[float]]) -> None:

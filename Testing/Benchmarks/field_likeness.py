@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +60,17 @@ def statistics(transform: Transform, image: Volume, plane: MidPlane) -> tuple[fl
 def real_statistics(images: dict[str, Volume], planes: dict[str, MidPlane], store: Path) -> NDArray[np.float64]:
     """Return the numbers of all registrations between two of the ``images``, kept in the file ``store``."""
     known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
-    for fixed, moving in itertools.permutations(images, 2):
+    pairs = list(itertools.combinations(images, 2))
+    for fixed, moving in pairs:
         if (key := f"{moving} to {fixed}") not in known:
             found = register(images[fixed], images[moving], DeformableSettings(), device="cpu").transform
             known[key] = statistics(found, images[fixed], planes[fixed])
             with replacing(store) as unfinished:
                 unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return np.array([known[f"{moving} to {fixed}"] for fixed, moving in itertools.permutations(images, 2)])
+    return np.array([known[f"{moving} to {fixed}"] for fixed, moving in pairs])
 
 
-def distance(numbers: tuple[float, ...], real: NDArray[np.float64]) -> float:
+def distance(numbers: Sequence[float], real: NDArray[np.float64]) -> float:
     """Return the rms z-score of the ``numbers`` of a field against those of the ``real`` ones (N, 5)."""
     return float(np.sqrt(np.mean(((np.array(numbers) - real.mean(0)) / real.std(0, ddof=1)) ** 2)))
 

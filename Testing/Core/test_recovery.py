@@ -11,11 +11,13 @@ from DiffusionCore.build import build_network
 from DiffusionCore.checks import StorageError
 from DiffusionCore.config import to_dict
 from DiffusionCore.deformation.demons import demons, registered
+from DiffusionCore.deformation.published import compositions
 from DiffusionCore.deformation.published_recovery import (
     angle_loss,
     displaced,
     distance_loss,
     published_loss,
+    published_steps,
     recurrent,
     regularity_loss,
 )
@@ -30,6 +32,7 @@ from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.training.recipes import configure
 from DiffusionCore.training.recovery import RecoveryRecipe, RecoveryRecipeConfig
 from DiffusionCore.transforms import Affine, resample
+from DiffusionCore.transforms.velocity import flow
 
 GRID = Grid((16, 24, 20), (4.0, 4.0, 4.0)).with_center((5.0, -3.0, 8.0))
 SMALL = RecoveryConfig(size=(16, 24, 20), channels=16, blocks=1, embedding=16)
@@ -214,6 +217,31 @@ def test_the_published_network_looks_twice_at_images_of_any_multiple_of_8(size):
     assert found.shape == (2, len(size), *size)
     assert len(calls) == 2
     torch.testing.assert_close(calls[1], displaced(images, network(images, torch.tensor([3, 70])), fill=0.0))
+
+
+def test_the_published_steps_lead_back_with_a_perfect_network_and_always_read_the_original():
+    velocity = MultiScale((10.0,)).draw(Grid((16, 16, 16)), generator=seeded(2))[None] / 15  # voxels per composition
+    images = torch.rand(1, 1, 16, 16, 16, generator=seeded(3))
+    time, left, seen = 12, 25, []  # compositions of the start
+
+    def perfect(looked, times):
+        nonlocal left
+        seen.append(looked)
+        if len(seen) % 2 == 0:  # the second look finds nothing more
+            return 0 * velocity
+        last = min(compositions(int(times))[1], left)
+        left -= last
+        return flow(-last * velocity)
+
+    start = flow(left * velocity)
+    states = list(published_steps(perfect, images, start, time))
+    assert (len(states), len(seen), left) == (time, 2 * time, 0)
+    inner = (..., *[slice(3, -3)] * 3)
+    assert start[inner].abs().mean() > 1
+    assert states[-1][inner].abs().mean() < 0.05 * start[inner].abs().mean()
+    torch.testing.assert_close(seen[2], displaced(images, states[0], fill=0.0))
+    with pytest.raises(ValueError, match="time"):
+        next(published_steps(perfect, images, start, -1))
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
