@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 
 class PoliteStop:
-    """A ``should_stop`` that the first Ctrl-C makes true; the second one interrupts as usual."""
+    """A ``should_stop`` that the first Ctrl-C makes true, or another of ``signals``; the second one acts as usual."""
 
-    def __init__(self) -> None:
+    def __init__(self, *signals: signal.Signals) -> None:
         self.requested = False
-        self._previous: Any = None
+        self._signals = signals or (signal.SIGINT,)
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
         return self.requested
 
     def __enter__(self) -> PoliteStop:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+            self._previous = {number: signal.signal(number, self._interrupt) for number in self._signals}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -36,9 +37,9 @@ class PoliteStop:
         sys.stderr.write("\nStopping after this step; what is there is kept. Press Ctrl-C again to give it up.\n")
 
     def _restore(self) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
 
 class StepBar:

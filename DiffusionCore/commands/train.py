@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from DiffusionCore.training.loop import Recipe
+    from DiffusionCore.training.ranks import Ranks
+    from DiffusionCore.training.recipe import Recipe
+    from DiffusionCore.training.settings import LoopSettings
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -19,7 +23,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="train a model, or go on with it",
         description="Train a model, on synthetic images or on your own. The same command again resumes a training that "
         "was stopped (Ctrl-C, or a file named stop in RUN) or killed. RUN receives the state, weights.safetensors (for "
-        "register or generate --model), log.jsonl with the losses, and run.json, which says who trains there.",
+        "register or generate --model), best.safetensors (those of the best validation), log.jsonl with the losses, "
+        "and run.json, which says who trains there. Several processes: torchrun --nproc-per-node N -m DiffusionCore "
+        "train ...",
         epilog="Settings are those of the loop (steps, learning_rate, seed, ...) and of the recipe; those of a part "
         "are written with a dot, e.g. network.hidden=128. An unknown one is answered with the list of the known ones.",
     )
@@ -35,14 +41,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and return 0, or 130 if the user stopped it."""
-    import time
-
-    from tqdm import tqdm
-
     from DiffusionCore.build import choose_device
-    from DiffusionCore.commands.progress import PoliteStop
-    from DiffusionCore.training.folder import TrainingPlace, TrainingRecord
-    from DiffusionCore.training.loop import train
+    from DiffusionCore.training.ranks import joined
     from DiffusionCore.training.recipes import configure
 
     if options.data is not None:
@@ -50,31 +50,60 @@ def run(options: argparse.Namespace) -> int:
     recipe, settings, card = configure(options.recipe, options.settings)
     _require_network(recipe)
     choose_device(options.device)
+    with joined(options.device) as ranks:
+        return _train(options, recipe, settings, card, ranks)
+
+
+def _train(
+    options: argparse.Namespace, recipe: Recipe, settings: LoopSettings, card: dict[str, str], ranks: Ranks
+) -> int:
+    import time
+
+    from tqdm import tqdm
+
+    from DiffusionCore.commands.progress import PoliteStop
+    from DiffusionCore.training.folder import BEST, TrainingPlace, TrainingRecord
+    from DiffusionCore.training.loop import train
+
     deadline = time.monotonic() + 60 * options.minutes if options.minutes is not None else float("inf")
     record = TrainingRecord(options.recipe, tuple(options.settings), options.device, options.minutes, settings.steps)
     with (
-        TrainingPlace(options.output, record) as place,
-        PoliteStop() as stop,
-        tqdm(total=settings.steps, unit="step", file=sys.stderr) as bar,
+        TrainingPlace(options.output, record) if ranks.first else nullcontext() as place,
+        PoliteStop(signal.SIGINT, signal.SIGTERM) as stop,  # a cluster ends jobs by SIGTERM
+        tqdm(total=settings.steps, unit="step", file=sys.stderr, disable=not ranks.first) as bar,
     ):
-        done = settings.steps  # a training that was over already logs nothing
+        last: dict[str, float] = {"step": settings.steps}  # a training that was over already logs nothing
 
         def show(row: dict[str, float]) -> None:
-            nonlocal done
-            done = int(row["step"])
-            bar.set_postfix({"loss": row["loss"]}, refresh=False)
-            bar.update(done - bar.n)
+            nonlocal last
+            last = row
+            bar.set_postfix({"loss": row.get("loss")}, refresh=False)
+            bar.update(int(row["step"]) - bar.n)
 
         def over() -> bool:
-            return stop() or place.stop_asked() or time.monotonic() > deadline
+            return stop() or (place is not None and place.stop_asked()) or time.monotonic() > deadline
 
         weights = train(
-            recipe, options.output, settings, device=options.device, card=card, should_stop=over, on_log=show
+            recipe,
+            options.output,
+            settings,
+            device=options.device,
+            card=card,
+            should_stop=over,
+            on_log=show,
+            say=lambda text: bar.write(text, file=sys.stderr),
+            ranks=ranks,
         )
-        place.unfinished = done < settings.steps
-    sys.stdout.write(f"Weights: {weights}\n")
-    if place.unfinished:
-        sys.stderr.write("Stopped early. The same command goes on from here.\n")
+        early = last["step"] < settings.steps
+        exhausted = 0 < settings.patience <= last.get("since_best", 0)
+        if place is not None:
+            place.unfinished = early and not exhausted
+    if ranks.first:
+        sys.stdout.write(f"Weights: {weights}\n")
+        if early and exhausted:
+            sys.stderr.write(f"{settings.patience} validations were no better; '{BEST}' has the best weights.\n")
+        elif early:
+            sys.stderr.write("Stopped early. The same command goes on from here.\n")
     return 130 if stop.requested else 0
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from DiffusionCore.checks import StorageError
+
+_UNFINISHED = ".writing-"
 
 
 def suffix_of(path: Path) -> str:
@@ -81,7 +84,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     if not path.parent.is_dir():
         raise StorageError(f"Cannot write '{path}': the folder '{path.parent}' does not exist. Create it first.")
     try:
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=path.parent, ignore_cleanup_errors=True) as folder:
             yield Path(folder) / path.name
             written = sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name)
             for file in written:  # the header comes last: it must not point to data that are not there yet
@@ -90,6 +93,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise StorageError(
             f"Cannot write '{path}': {last_line(error)}. Check that the folder may be written and the disk has space."
         ) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed left of files that they were writing into ``folder``."""
+    for left in folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def last_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from typing import IO, Literal
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 
 STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
+BEST, BOARD = "best.safetensors", "tensorboard"
 RECORD, STOP, OUTPUT = "run.json", "stop", "output.txt"
 _PATIENCE = 1.0  # seconds; whoever asks whether a folder is in use holds its lock for an instant
 _FAR = 2**30  # Windows locks bytes, and nobody can read those: one behind the end of the file

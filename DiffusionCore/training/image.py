@@ -25,7 +25,6 @@ from DiffusionCore.training.image_batches import smooth_noise, voxel_indices
 from DiffusionCore.training.image_folder import ImageFolder
 
 _NODES = 6  # a side, of the random displacements: some 3 cm apart in a head
-_NARROWEST = 3  # voxels at the coarsest resolution: with 2, gradients in bfloat16 are random on CPUs (torch 2.13)
 _MOST = 2.0  # deviations that a displacement can have: below folding
 
 
@@ -102,13 +101,8 @@ class ImageRecipe:
 
     @functools.cached_property
     def config(self) -> ImageRecipeConfig:
-        """The configuration with all that was measured in the images, and without the place where they lie.
-
-        Raises:
-            ConfigError: the images, or the patches of them, are too small for the network.
-        """
+        """The configuration with all that was measured in the images, and without the place where they lie."""
         frame = self.images.frame
-        _require_room(frame.size, self._given)
         network = replace(self._given.network, labels=len(frame.labels), classes=len(frame.classes))
         return replace(self._given, data=None, frame=frame, network=network)
 
@@ -156,16 +150,6 @@ class ImageRecipe:
 
     def _forgotten(self, generator: torch.Generator) -> Tensor:
         return torch.rand(self.batch, generator=generator) < self._given.forgotten
-
-
-def _require_room(size: tuple[int, int, int], config: ImageRecipeConfig) -> None:
-    seen = tuple(min(pair) for pair in zip(size, config.patch or size, strict=True))
-    least = _NARROWEST * config.network.stride
-    if min(seen) < least:
-        raise ConfigError(
-            f"This network needs at least {least} voxels along each axis, got {seen}. Use fewer 'network.widths', a "
-            "smaller 'spacing', or a larger 'size' or 'patch'."
-        )
 
 
 def _patches(volumes: tuple[Tensor, ...], size: tuple[int, int, int], generator: torch.Generator) -> tuple[Tensor, ...]:

@@ -1,100 +1,38 @@
 """The training loop of every recipe: top to bottom, resumed by running it again.
 
-The batch of a step depends on (seed, step) alone, so on the CPU a run that was stopped, or killed, and started again
+The batches of a step depend on (seed, step) alone, so on the CPU a run that was stopped, or killed, and started again
 ends with the very weights of a run that went through.
 """
 
 from __future__ import annotations
 
-import copy
-import json
-import math
+import logging
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from DiffusionCore.build import choose_device
-from DiffusionCore.checks import DiffusionCoreError, check_range
+from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-from DiffusionCore.training.folder import LOG, STATE, WEIGHTS
-from DiffusionCore.training.state import TrainingState, cut_log, restore_state, save_state
+from DiffusionCore.storage.files import remove_unfinished
+from DiffusionCore.training.batches import Batch, drawn_batches, validation_batches
+from DiffusionCore.training.folder import BEST, STATE, WEIGHTS
+from DiffusionCore.training.forecast import forecast, free_memory, size_text
+from DiffusionCore.training.half_precision import refuse_random_gradients
+from DiffusionCore.training.log import Row, RunLog, Window
+from DiffusionCore.training.ranks import Ranks
+from DiffusionCore.training.recipe import Recipe
+from DiffusionCore.training.settings import LoopSettings
+from DiffusionCore.training.state import TrainingState, restore_state, save_state
+from DiffusionCore.training.update import batch_loss, compute_gradients, update
 
-_APART = 0x9E3779B1  # 2^32 over the golden ratio: its multiples keep the batches of different seeds apart
-_VALIDATION = 2**31  # added to the number of a batch; far from every training step
+_CHECKED = 8  # batches of a validation
 
-
-class Recipe(Protocol):
-    """What is trained: a network, and how one batch gives a loss.
-
-    Attributes:
-        kind: what the weights are for, e.g. "pose".
-        config: a frozen dataclass; it is stored with the weights.
-        batch: samples in a batch, for the samples per second in the log.
-    """
-
-    kind: str
-    config: Any
-    batch: int
-
-    def network(self) -> nn.Module:
-        """Return the untrained network."""
-        ...
-
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Return a random batch on the CPU; it runs in a thread of its own, one step ahead."""
-        ...
-
-    def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss of a batch that lies on the device of ``network``, and metrics to log."""
-        ...
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """How long and how fast. The learning rate warms up linearly and falls as a cosine to 0 at ``steps``.
-
-    Attributes:
-        steps: of the optimizer (AdamW), one batch each.
-        learning_rate: the largest one.
-        warm_up: steps until it is reached.
-        weight_decay: of AdamW.
-        clip: the largest norm of the gradient.
-        average: decay per step of the running mean of the weights, in the end.
-        average_power, average_gamma: how the decay grows to it (``average_decay``).
-        bfloat16: whether the network computes in bfloat16; weights and optimizer stay in float32.
-        seed: of the initial weights and of all batches.
-        log_every, validate_every, save_every: steps between two rows of the log, validations, and saved states.
-
-    Raises:
-        ValueError: a number is out of its range.
-    """
-
-    steps: int = 10_000
-    learning_rate: float = 1e-3
-    warm_up: int = 200
-    weight_decay: float = 0.01
-    clip: float = 50.0
-    average: float = 0.999
-    average_power: float = 1.0
-    average_gamma: float = 9.0
-    bfloat16: bool = True
-    seed: int = 0
-    log_every: int = 50
-    validate_every: int = 1000
-    save_every: int = 500
-
-    def __post_init__(self) -> None:
-        check_range(self, 1, math.inf, "steps", "log_every", "validate_every", "save_every")
-        check_range(self, 0, math.inf, "warm_up", "weight_decay")
-        check_range(self, 1e-9, math.inf, "learning_rate", "clip", "average_power", "average_gamma")
-        check_range(self, 0, 1, "average")
-        check_range(self, 0, 2**32 - 1, "seed")
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -105,148 +43,141 @@ def train(
     device: str = "cpu",
     card: dict[str, Any] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-    on_log: Callable[[dict[str, float]], None] = lambda row: None,
+    on_log: Callable[[Row], None] = lambda row: None,
+    say: Callable[[str], None] = _log.info,
+    ranks: Ranks | None = None,
 ) -> Path:
-    """Train until ``settings.steps`` or ``should_stop()``, and return the path of the averaged weights.
+    """Train until ``settings.steps``, ``should_stop()``, or no better validation; return the path of the weights.
 
-    The folder ``output`` holds the state to go on from, the weights, and a log of JSON lines. If it holds a state
-    already, training goes on from there. Batches are drawn on the CPU; the network is on ``device`` (as for
-    ``build.choose_device``), and only on the CPU are two runs the same to the last bit.
+    The folder ``output`` holds the state to go on from, the averaged weights, those of the best validation, and a log
+    of JSON lines. If it holds a state already, training goes on from there. Batches are drawn on the CPU; the network
+    is on ``device`` (as for ``build.choose_device``), and only on the CPU are two runs the same to the last bit.
+    ``say`` gets a sentence about the memory before the first step. ``ranks`` is the place of this process among several
+    (``ranks.joined``); by default it is alone.
 
     Raises:
         CheckpointError: the state in ``output`` belongs to another recipe, configuration or seed.
+        ConfigError: the processes cannot share the batches of a step evenly.
         DeviceError: the device is not there.
-        DiffusionCoreError: the loss is not finite.
+        DiffusionCoreError: too many steps in a row were not finite, or another process has ended.
     """
-    place = choose_device(device)
+    ranks = ranks or Ranks()
+    ranks.require_shares(settings.accumulate)
+    place = ranks.device(device)
     output.mkdir(parents=True, exist_ok=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)  # networks draw their initial weights from the global generator
-        network = recipe.network().to(place)
-    average = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
-    )
-    state = TrainingState(network, average, optimizer)
-    run = {"kind": recipe.kind, "config": recipe.config, "seed": settings.seed}
-    restore_state(output / STATE, state, **run)
-    cut_log(output / LOG, state.step)
-    began, window, since = time.monotonic() - state.seconds, [], time.monotonic()
-    for step, batch in _batches(recipe, settings, state.step):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * learning_rate_factor(step, settings)
-        loss, metrics = _loss(recipe, network, batch, settings)
-        if not torch.isfinite(loss):
-            raise DiffusionCoreError(
-                f"The loss became {loss.item()} at step {step}. Resume with a lower learning_rate."
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        optimizer.step()
-        _follow(average, network, average_decay(step + 1, settings))
-        window.append({"loss": loss.item(), **metrics})
-        done = step + 1
-        stopping = should_stop() or done == settings.steps
-        validating = done % settings.validate_every == 0
-        if done % settings.log_every == 0 or validating or stopping:
-            row = {"step": done, "of": settings.steps, "seconds": time.monotonic() - began, **_means(window)}
-            row["samples_per_second"] = _rate(window, recipe, since)
-            if validating:
-                row["validation"] = validate(recipe, average, settings)
-            window, since = [], time.monotonic()
-            with (output / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps({key: round(value, 5) for key, value in row.items()}) + "\n")
+    run = _Run(recipe, output, settings, card or {})
+    state = TrainingState.beginning(recipe, settings, place)
+    if not restore_state(output / STATE, state, **run.identity) and settings.begin is not None:
+        state.begin_with(settings.begin, recipe.kind)
+    if state.step >= settings.steps or run.exhausted(state):
+        return output / WEIGHTS
+    refuse_random_gradients(state.network, place, settings)
+    if ranks.first:
+        say(run.needs(state, place))
+    log = run.log(state.step) if ranks.first else None
+    began, window = time.monotonic() - state.seconds, Window()
+    for batches, waited in drawn_batches(recipe, settings, state.step, rank=ranks.rank, ranks=ranks.count):
+        shares = compute_gradients(recipe, state, batches, settings)
+        values, stopping = ranks.combined(state.network, shares, should_stop())
+        made = update(state, values["loss"], settings)
+        if state.skipped_in_a_row > settings.skips:
+            run.give_up(batches, state, ranks)
+        window.add(values, waited, made=made)
+        state.seconds = time.monotonic() - began
+        stopping = stopping or state.step == settings.steps
+        checks: Row = {}
+        if state.step % settings.validate_every == 0:
+            if ranks.first:
+                checks = run.check(state)
+            stopping = ranks.any(stopping or run.exhausted(state), place)
+        if log is not None and (checks or stopping or state.step % settings.log_every == 0):
+            row = {"step": state.step, "of": settings.steps, "seconds": state.seconds, "skipped": state.skipped}
+            row |= window.row(recipe.batch * settings.accumulate) | checks
+            window = Window()
+            log.write(row)
             on_log(row)
-        if done % settings.save_every == 0 or stopping:
-            state.step, state.seconds = done, time.monotonic() - began
-            # the state comes last: a run that is killed in between makes these weights again
-            _save_weights(output / WEIGHTS, recipe, state, settings, card or {})
-            save_state(output / STATE, state, **run)
+        if ranks.first and (stopping or state.step % settings.save_every == 0):
+            run.save(state)
         if stopping:
             break
+    if log is not None:
+        log.close()
     return output / WEIGHTS
 
 
-def learning_rate_factor(step: int, settings: LoopSettings) -> float:
-    """Return the share of the full learning rate at ``step``."""
-    if step < settings.warm_up:
-        return (step + 1) / settings.warm_up
-    share = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-
-
-def average_decay(step: int, settings: LoopSettings) -> float:
-    """Return the decay of the running mean at ``step``, from 1 on: 1 - (1 + step / gamma)^-power, at most ``average``.
-
-    It is short at first, to forget the beginning. Source: the power law of the exponential mean in the published
-    spatial diffusion system (ema_pytorch).
-    """
-    return min(settings.average, 1 - (1 + step / settings.average_gamma) ** -settings.average_power)
-
-
 @torch.no_grad()
-def validate(recipe: Recipe, network: nn.Module, settings: LoopSettings, batches: int = 8) -> float:
-    """Return the mean loss of ``network`` over batches that are the same at every call, and of no training step."""
-    drawn = (recipe.draw(batch_generator(settings.seed, _VALIDATION + n)) for n in range(batches))
-    return sum(_loss(recipe, network, batch, settings)[0].item() for batch in drawn) / batches
+def validate(recipe: Recipe, network: nn.Module, settings: LoopSettings) -> Row:
+    """Return means of "validation", the loss, and "validation_<metric>" over batches that are always the same."""
+    rows = []
+    for batch in validation_batches(recipe, settings, _CHECKED):
+        loss, metrics = batch_loss(recipe, network, batch, settings)
+        rows.append({"validation": loss.item(), **{f"validation_{name}": value for name, value in metrics.items()}})
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
-def batch_generator(seed: int, number: int) -> torch.Generator:
-    """Return the generator of batch ``number`` of the runs with ``seed``.
+@dataclass(frozen=True)
+class _Run:
+    """A run and its files."""
 
-    torch keeps the low 32 bits of a generator's seed, so seed and number must share them.
-    """
-    return torch.Generator().manual_seed((seed * _APART + number) % 2**32)
+    recipe: Recipe
+    folder: Path
+    settings: LoopSettings
+    card: dict[str, Any]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a state must agree in to be gone on with."""
+        return {"kind": self.recipe.kind, "config": self.recipe.config, "seed": self.settings.seed}
 
-def _batches(recipe: Recipe, settings: LoopSettings, first: int) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-    """Yield (step, batch), the next batch being drawn while the network works on this one."""
+    def log(self, step: int) -> RunLog:
+        """Return the log to go on with after ``step``, in a folder without remains of a process that was killed."""
+        remove_unfinished(self.folder)
+        return RunLog(self.folder, step)
 
-    def draw(step: int) -> tuple[Tensor, ...]:
-        return recipe.draw(batch_generator(settings.seed, step))
+    def needs(self, state: TrainingState, device: torch.device) -> str:
+        """Return sentences about the memory that the training needs."""
+        batch = next(validation_batches(self.recipe, self.settings, 1))
+        needed, free = forecast(self.recipe, state.network, batch, self.settings), free_memory(device)
+        if free is None or needed.total <= free:
+            return f"Memory: {needed}."
+        return (
+            f"Memory: {needed}, but only {size_text(free)} are free. Take a smaller batch or network, or close "
+            "other programs."
+        )
 
-    if first >= settings.steps:
-        return
-    with ThreadPoolExecutor(1) as executor:
-        ahead = executor.submit(draw, first)
-        for step in range(first, settings.steps):
-            batch = ahead.result()
-            if step + 1 < settings.steps:
-                ahead = executor.submit(draw, step + 1)
-            yield step, batch
+    def exhausted(self, state: TrainingState) -> bool:
+        """Return whether the validations have not become better for too long."""
+        return 0 < self.settings.patience <= state.since_best
 
+    def check(self, state: TrainingState) -> Row:
+        """Validate the averaged weights, keep them if they are the best ones so far, and return what was found."""
+        found = validate(self.recipe, state.average, self.settings)
+        if state.checked(found["validation"]):
+            self._save_weights(self.folder / BEST, state)
+        return {**found, "since_best": state.since_best}
 
-def _loss(
-    recipe: Recipe, network: nn.Module, batch: tuple[Tensor, ...], settings: LoopSettings
-) -> tuple[Tensor, dict[str, float]]:
-    device = next(network.parameters()).device
+    def save(self, state: TrainingState) -> None:
+        """Write weights and state; the state comes last: a run that is killed in between makes these weights again."""
+        self._save_weights(self.folder / WEIGHTS, state)
+        if self.settings.keep:
+            self._save_weights(self.folder / f"weights-{state.step:07d}.safetensors", state)
+            for old in sorted(self.folder.glob("weights-*.safetensors"))[: -self.settings.keep]:
+                old.unlink()
+        save_state(self.folder / STATE, state, **self.identity)
 
-    def computed(*inputs: Tensor) -> Tensor:
-        # the network alone: in bfloat16 a point 60 mm away is known to a quarter of a millimeter
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.bfloat16):
-            return network(*inputs)
+    def give_up(self, batches: Sequence[Batch], state: TrainingState, ranks: Ranks) -> NoReturn:
+        """Write ``batches`` for a look at them, and raise DiffusionCoreError."""
+        path = self.folder / f"bad-batch-{ranks.rank}.safetensors"
+        tensors = {f"{n}.{m}": tensor for n, batch in enumerate(batches) for m, tensor in enumerate(batch)}
+        card = {"step": state.step - 1, "seed": self.settings.seed}
+        save_checkpoint(path, Checkpoint(f"{self.recipe.kind}-batch", {}, tensors, card))
+        raise DiffusionCoreError(
+            f"Loss or gradient was not finite in {state.skipped_in_a_row} steps in a row, up to step {state.step}; "
+            f"the last batch is kept in '{path.name}'. Resume with a lower learning_rate or precision=float32."
+        )
 
-    return recipe.loss(computed, *(tensor.to(device) for tensor in batch))
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, current in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
-
-
-def _means(window: list[dict[str, float]]) -> dict[str, float]:
-    return {key: sum(row[key] for row in window) / len(window) for key in window[0]}
-
-
-def _rate(window: list[dict[str, float]], recipe: Recipe, since: float) -> float:
-    return len(window) * recipe.batch / (time.monotonic() - since)
-
-
-def _save_weights(
-    path: Path, recipe: Recipe, state: TrainingState, settings: LoopSettings, card: dict[str, Any]
-) -> None:
-    made = {"steps": state.step, "seed": settings.seed, "seconds": round(state.seconds), "settings": asdict(settings)}
-    checkpoint = Checkpoint(recipe.kind, asdict(recipe.config), state.average.state_dict(), {**made, **card})
-    save_checkpoint(path, checkpoint, half=True)
+    def _save_weights(self, path: Path, state: TrainingState) -> None:
+        made = {"steps": state.step, "seed": self.settings.seed, "seconds": round(state.seconds)}
+        card = {**made, "settings": asdict(self.settings), **self.card}
+        weights = state.average.state_dict()
+        save_checkpoint(path, Checkpoint(self.recipe.kind, asdict(self.recipe.config), weights, card), half=True)

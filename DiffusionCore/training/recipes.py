@@ -20,11 +20,12 @@ from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.field_pairs import FieldPairsConfig
 from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
-from DiffusionCore.training.loop import LoopSettings, Recipe
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
 from DiffusionCore.training.published_recovery import PublishedRecoveryRecipe, PublishedRecoveryRecipeConfig
+from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.recovery import RecoveryRecipe, RecoveryRecipeConfig
+from DiffusionCore.training.settings import LoopSettings
 from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, VelocityDiffusionRecipeConfig
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
 
@@ -90,7 +91,7 @@ RECIPES = {
     "published-voxelmorph": Entry(
         VoxelMorphRecipe,
         _PUBLISHED_VOXELMORPH,
-        LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
+        LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, precision="float32"),
         f"{_HEADS}; {_SHAPES}",
     ),
     "diffusereg": Entry(VelocityDiffusionRecipe, _DIFFUSEREG, _DIFFUSEREG_SETTINGS, f"{_HEADS}; {_SHAPES}; {_FOLDS}"),
@@ -104,7 +105,7 @@ RECIPES = {
     "published-drdm": Entry(
         PublishedRecoveryRecipe,
         PublishedRecoveryRecipeConfig(),
-        LoopSettings(steps=100_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, bfloat16=False),
+        LoopSettings(steps=100_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, precision="float32"),
         _IMAGES,
         _THEIRS,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.checks import CheckpointError
+from DiffusionCore.checks import CheckpointError, ConfigError
+from DiffusionCore.config import from_dict, to_dict
+from DiffusionCore.models import find_model
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from DiffusionCore.storage.files import replacing
+from DiffusionCore.training.recipe import Recipe
+from DiffusionCore.training.settings import LoopSettings
+
+_PROGRESS = ("step", "seconds", "skipped", "skipped_in_a_row", "best", "since_best")
 
 
 @dataclass
@@ -23,15 +28,59 @@ class TrainingState:
         network: the network that is trained.
         average: the same network with the running mean of the weights.
         optimizer: of the network, with its moments.
+        scaler: of the loss; it does nothing unless the network computes in float16.
         step: steps that were done.
         seconds: how long they took, over all runs.
+        skipped, skipped_in_a_row: steps that were left out because they were not finite.
+        best: the least loss of a validation; None before there is one.
+        since_best: validations since then.
     """
 
     network: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     step: int = 0
     seconds: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best: float | None = None
+    since_best: int = 0
+
+    @classmethod
+    def beginning(cls, recipe: Recipe, settings: LoopSettings, device: torch.device) -> TrainingState:
+        """Return the state before the first step; the initial weights depend on the seed alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # networks draw their initial weights from the global generator
+            network = recipe.network().to(device)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+        )
+        scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
+        return cls(network, copy.deepcopy(network), optimizer, scaler)
+
+    def begin_with(self, model: str, kind: str) -> None:
+        """Take the weights of ``model``, a name or a path of the ``kind``.
+
+        Raises:
+            CheckpointError: there is no such model, it is of another kind, or it is another network.
+        """
+        weights = {name: tensor.float() for name, tensor in load_checkpoint(find_model(model), kind).weights.items()}
+        try:
+            for network in (self.network, self.average):
+                network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"The weights '{model}' are those of another network than the settings describe. Train with the "
+                "settings that its card names, or begin without it."
+            ) from error
+
+    def checked(self, loss: float) -> bool:
+        """Note the ``loss`` of a validation, and return whether it is the best one so far."""
+        better = self.best is None or loss < self.best
+        self.best = loss if better else self.best
+        self.since_best = 0 if better else self.since_best + 1
+        return better
 
 
 def save_state(path: Path, state: TrainingState, *, kind: str, config: Any, seed: int) -> None:
@@ -40,20 +89,28 @@ def save_state(path: Path, state: TrainingState, *, kind: str, config: Any, seed
     tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
-    progress = {"step": state.step, "seconds": state.seconds, "seed": seed}
+    progress = {"seed": seed, "scaler": state.scaler.state_dict(), **{name: getattr(state, name) for name in _PROGRESS}}
     save_checkpoint(path, Checkpoint(f"{kind}-training", asdict(config), tensors, progress))
 
 
-def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, seed: int) -> None:
-    """Put what was saved at ``path`` into ``state``; nothing happens if there is no such file.
+def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, seed: int) -> bool:
+    """Put what was saved at ``path`` into ``state``; return False if there is no such file.
+
+    Settings that the file does not know, because it is older, are taken to be the defaults.
 
     Raises:
         CheckpointError: the file belongs to another recipe, configuration or seed, or is damaged.
     """
     if not path.exists():
-        return
-    saved = load_checkpoint(path, f"{kind}-training")
-    _require_same_run(path, {**saved.config, "seed": saved.card.get("seed", seed)}, {**asdict(config), "seed": seed})
+        return False
+    saved = load_checkpoint(path)
+    if saved.kind != f"{kind}-training":
+        raise CheckpointError(
+            f"'{path.parent}' holds a training of the kind '{saved.kind.removesuffix('-training')}', not '{kind}'. "
+            "Choose an empty output folder, or the recipe that was trained there."
+        )
+    before = {**_completed(saved.config, type(config)), "seed": saved.card.get("seed", seed)}
+    _require_same_run(path, before, {**to_dict(config), "seed": seed})
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
     for name, tensor in saved.weights.items():
         part, rest = name.split(".", 1)
@@ -65,30 +122,22 @@ def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, s
     state.network.load_state_dict(parts["network"])
     state.average.load_state_dict(parts["average"])
     state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})
-    state.step, state.seconds = int(saved.card["step"]), float(saved.card["seconds"])
+    if saved.card.get("scaler") and state.scaler.is_enabled():
+        state.scaler.load_state_dict(saved.card["scaler"])
+    for name in _PROGRESS:  # states of older versions know less
+        setattr(state, name, saved.card.get(name, getattr(state, name)))
+    return True
 
 
-def cut_log(path: Path, step: int) -> None:
-    """Drop the rows after ``step`` from the log of JSON lines at ``path``, if there is one.
-
-    A run that is killed leaves rows of steps that its last state does not know, and that will be written again.
-    """
-    if not path.exists():
-        return
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] > step:
-                break
-        except ValueError:  # the row that was being written
-            break
-        rows.append(line)
-    with replacing(path) as unfinished:
-        unfinished.write_text("".join(rows), encoding="utf-8")
+def _completed(saved: dict[str, Any], cls: type) -> dict[str, Any]:
+    """Return ``saved`` with what it does not know as the defaults of the dataclass ``cls``, if it is one of that."""
+    try:
+        return to_dict(from_dict(cls, saved))
+    except ConfigError:
+        return saved
 
 
 def _require_same_run(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
-    wanted = json.loads(json.dumps(wanted))  # a file knows no tuples
     keys = [key for key in {**saved, **wanted} if saved.get(key) != wanted.get(key)]
     if keys:
         different = "; ".join(f"{key}: {saved.get(key)} there, {wanted.get(key)} here" for key in keys)

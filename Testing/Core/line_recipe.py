@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from DiffusionCore.training.loop import LoopSettings
+from DiffusionCore.storage.checkpoint import load_checkpoint
+from DiffusionCore.training.folder import STATE, WEIGHTS
+from DiffusionCore.training.settings import LoopSettings
 
 
 @dataclass(frozen=True)
@@ -36,5 +38,18 @@ class LineRecipe:
 
 
 SETTINGS = LoopSettings(
-    steps=60, learning_rate=0.03, warm_up=5, bfloat16=False, log_every=10, validate_every=20, save_every=25, seed=3
+    steps=60, learning_rate=0.03, warm_up=5, precision="float32", log_every=10, validate_every=20, save_every=25, seed=3
 )
+
+
+def stopper(steps):
+    """Return a ``should_stop`` that ends a training after ``steps``."""
+    calls = iter(range(10**6))
+    return lambda: next(calls) >= steps - 1
+
+
+def assert_same_weights(first, second):
+    for name in (STATE, WEIGHTS):
+        whole, parts = (load_checkpoint(run / name).weights for run in (first, second))
+        assert whole.keys() == parts.keys()
+        assert all(torch.equal(whole[key], parts[key]) for key in whole)

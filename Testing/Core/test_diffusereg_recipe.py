@@ -19,8 +19,9 @@ from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig, NetworkTeacher, exact_fields
 from DiffusionCore.training.field_pairs import FieldPairsConfig, draw_field_pairs
 from DiffusionCore.training.image_batches import displaced
-from DiffusionCore.training.loop import LoopSettings, train
+from DiffusionCore.training.loop import train
 from DiffusionCore.training.recipes import configure
+from DiffusionCore.training.settings import LoopSettings
 from DiffusionCore.training.shape_pool import draw_shape_pool
 
 CLEAN = FieldPairsConfig(
@@ -152,7 +153,7 @@ def test_a_voxelmorph_may_teach_its_own_fields(tmp_path):
 
 
 def test_a_training_that_was_stopped_ends_like_one_that_went_through(tmp_path):
-    settings = LoopSettings(steps=4, warm_up=1, bfloat16=False)
+    settings = LoopSettings(steps=4, warm_up=1, precision="float32")
     calls = iter([False, True])
     train(recipe(), tmp_path / "parts", settings, should_stop=lambda: next(calls))
     whole, parts = (load_checkpoint(train(recipe(), tmp_path / name, settings)).weights for name in ("whole", "parts"))

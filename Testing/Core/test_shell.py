@@ -168,7 +168,7 @@ def test_without_matplotlib_a_line_says_so(world, script, monkeypatch, caplog): 
 def test_a_training_gets_its_settings_and_stops_when_its_time_is_over(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def train(recipe, output, settings, *, device, card, should_stop, on_log):
+    def train(recipe, output, settings, *, should_stop, on_log, **others):
         on_log({"step": 50, "loss": 1.5})
         asked.append((recipe.config, output, settings, should_stop()))
         return output / "weights.safetensors"

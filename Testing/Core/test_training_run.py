@@ -275,7 +275,15 @@ def test_a_folder_without_a_training_holds_none(tmp_path):
 
 def test_a_real_recipe_runs_under_the_interpreter_of_the_tests(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    tiny = ["heads=1", "pairs=1", "network.size=8", "network.widths=[8,8,8]", "network.hidden=8", "steps=2"]
+    tiny = [
+        "precision=float32",
+        "heads=1",
+        "pairs=1",
+        "network.size=8",
+        "network.widths=[8,8,8]",
+        "network.hidden=8",
+        "steps=2",
+    ]
     run = follow(TrainingRun.start(tmp_path, "affine", tiny))
     assert (run.state, run.step) == (TrainingState.FINISHED, 2), run.message
 

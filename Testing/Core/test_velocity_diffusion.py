@@ -25,8 +25,9 @@ from DiffusionCore.networks.voxelmorph import VoxelMorphConfig
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig
-from DiffusionCore.training.loop import LoopSettings, train
+from DiffusionCore.training.loop import train
 from DiffusionCore.training.recipes import configure
+from DiffusionCore.training.settings import LoopSettings
 from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.velocity_diffusion import (
     VelocityDiffusionRecipe,
@@ -300,7 +301,7 @@ def test_a_training_begins_with_the_weights_of_another(tmp_path):
 
 def test_a_training_that_begins_with_a_voxelmorph_estimates_what_that_does(tmp_path):
     config = VoxelMorphRecipeConfig(batch=3, pairs=CLEAN, network=VoxelMorphConfig(NETWORK.widths))
-    begin = train(VoxelMorphRecipe(config, pool=POOL), tmp_path, LoopSettings(steps=2, warm_up=0, bfloat16=False))
+    begin = train(VoxelMorphRecipe(config, pool=POOL), tmp_path, LoopSettings(steps=2, warm_up=0, precision="float32"))
     known = build_network(load_checkpoint(begin))
     images, state, estimate, times = inputs()
     found = recipe(begin=str(begin)).network()(images, state, estimate, times).velocity - estimate

@@ -13,8 +13,9 @@ from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
 from DiffusionCore.space import Grid
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.field_pairs import FieldPairsConfig, displacements, draw_field_pairs
-from DiffusionCore.training.loop import LoopSettings, train
+from DiffusionCore.training.loop import train
 from DiffusionCore.training.recipes import RECIPES, configure
+from DiffusionCore.training.settings import LoopSettings
 from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig, warped
 from DiffusionCore.transforms import Velocity
@@ -180,7 +181,7 @@ def test_a_short_training_lowers_the_loss(tmp_path, loss):
     made = recipe(loss=loss, smoothness=0.1, pairs=pairs)
     rows = []
     settings = LoopSettings(
-        steps=60, learning_rate=5e-3, warm_up=5, log_every=20, validate_every=1000, save_every=60, bfloat16=False
+        steps=60, learning_rate=5e-3, warm_up=5, log_every=20, validate_every=1000, save_every=60, precision="float32"
     )
     train(made, tmp_path / "run", settings, on_log=rows.append)
     assert rows[-1]["loss"] < 0.96 * rows[0]["loss"]

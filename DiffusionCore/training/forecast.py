@@ -1,0 +1,86 @@
+"""What a training needs, found before it starts: memory, by a look at the shapes of one batch; nothing is computed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from DiffusionCore.training.batches import Batch
+from DiffusionCore.training.recipe import Recipe
+from DiffusionCore.training.settings import LoopSettings
+
+_COPIES = 5  # of the weights, in float32: network, running mean, gradient, two moments of AdamW
+_BYTES = 4
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Bytes that a training needs: for ``weights`` with all that belongs to them, and what a ``batch`` leaves behind.
+
+    The second is what the network keeps for the backward pass, and the batch itself; what a loss keeps beside that is
+    left out, so it is a lower bound.
+    """
+
+    weights: int
+    batch: int
+
+    @property
+    def total(self) -> int:
+        """Both."""
+        return self.weights + self.batch
+
+    def __str__(self) -> str:
+        weights, batch, total = (size_text(size) for size in (self.weights, self.batch, self.total))
+        return f"at least {total} ({weights} for weights, gradients and moments, {batch} for a batch)"
+
+
+def forecast(recipe: Recipe, network: nn.Module, batch: Batch, settings: LoopSettings) -> Forecast:
+    """Return what a training of ``network`` on batches like ``batch`` needs; the images of the batch are not computed.
+
+    The network runs on tensors that have shapes alone, as often as the loss of ``recipe`` asks it.
+    """
+    weights = sum(weight.numel() for weight in network.parameters())
+    shapes = copy.deepcopy(network).to("meta")
+    kept: dict[int, torch.UntypedStorage] = {}  # by identity: what is kept twice lies in memory once
+
+    def keep(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, nn.Parameter):
+            kept[id(tensor.untyped_storage())] = tensor.untyped_storage()
+        return tensor
+
+    def asked(*inputs: Tensor) -> Any:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            return _blank(shapes(*(tensor.to("meta") for tensor in inputs)))
+
+    recipe.loss(asked, *batch)
+    share = 1.0 if settings.precision == "float32" else 0.5
+    activations = share * sum(storage.nbytes() for storage in kept.values())
+    return Forecast(_COPIES * _BYTES * weights, round(activations) + sum(tensor.nbytes for tensor in batch))
+
+
+def size_text(size: int) -> str:
+    """Return ``size`` in bytes as a user reads it."""
+    return f"{size / _MIB:.0f} MiB" if size < 1024 * _MIB else f"{size / 1024 / _MIB:.1f} GiB"
+
+
+def _blank(made: Any) -> Any:
+    """Return zeros in the shapes of ``made``, a tensor or a named tuple of them."""
+    if isinstance(made, Tensor):
+        return torch.zeros(made.shape, requires_grad=True)
+    return type(made)(*map(_blank, made))
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that are free on ``device``; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
