@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -19,6 +20,7 @@ if importlib.util.find_spec("DiffusionCore") is None:
 
 from DeformationSynthesisLib.Logic import DeformationSynthesisLogic as DeformationLogic
 from DeformationSynthesisLib.Parameters import Parameters
+from DeformationSynthesisLib.SampleFiles import registerSampleData
 from DeformationSynthesisLib.SelfTests import SelfTests
 from DeformationSynthesisLib.Widget import SynthesisPanel
 
@@ -38,6 +40,7 @@ class DeformationSynthesis(ScriptedLoadableModule):
             "data set that nnU-Net reads."
         )
         parent.acknowledgementText = _("Built on PyTorch, SimpleITK, nibabel and 3D Slicer.")
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 class DeformationSynthesisWidget(ScriptedLoadableModuleWidget):

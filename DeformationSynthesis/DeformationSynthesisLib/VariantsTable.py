@@ -20,7 +20,7 @@ class VariantsTable(qt.QObject):
         super().__init__(table)
         self._table, self._onShown, self._onVerdict = table, onShown, onVerdict
         self._updating = False
-        headings = [_("Keep"), _("#"), _("Shift mm"), _("Volume change"), _("Checks")]
+        headings = [_("Keep"), _("#"), _("Largest shift mm"), _("Volume change"), _("Checks")]
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
         table.verticalHeader().hide()
@@ -93,7 +93,7 @@ def _items(number, row):
     texts = [
         "",
         record["index"] + 1,
-        round(record["mean_displacement_mm"], 1),
+        round(record["largest_displacement_mm"], 1),
         _("{percent} %").format(percent=round(100 * change)),
         _checksText(record["redrawn"]),
     ]

@@ -18,7 +18,7 @@ from DiffusionCore.synthesis.subject import variant_name
 from .ExportSection import SCENE
 from .Form import SynthesisForm
 from .Requests import requestOf, signatureOf
-from .States import End, Facts, Link, Phase, Task
+from .States import End, Facts, Link, Phase, Task, appearance
 
 _INTERVAL = 50  # ms between two looks at a task
 _PHASES = {
@@ -214,7 +214,7 @@ class SynthesisPanel(SynthesisForm):
         self._endSignature = signatureOf(self.parameters)
         self._review.forget()
         self.refresh()
-        slicer.util.showStatusMessage(self.ui.statusLabel.toolTip, 3000)
+        slicer.util.showStatusMessage(appearance(self.facts(self._problem)).status, 3000)
         if not self._entered:
             self._bind(None)
 

@@ -29,7 +29,7 @@ class SampleChecks:
         folding_percent: of the cells between voxels that fold, 0 in whatever is kept.
         least_jacobian: the smallest Jacobian determinant of the tissue.
         log_jacobian_deviation: of the tissue: how unevenly its volume changes.
-        mean_displacement_mm: of the tissue, without the random affine map.
+        mean_displacement_mm, largest_displacement_mm: of the tissue, without the random affine map.
         wanted_displacement_mm: what was asked for.
         outside_percent: of the tissue, that left the field of view.
         largest_volume_change: the largest factor by which a label grew or shrank.
@@ -44,6 +44,7 @@ class SampleChecks:
     least_jacobian: float
     log_jacobian_deviation: float
     mean_displacement_mm: float
+    largest_displacement_mm: float
     wanted_displacement_mm: float
     outside_percent: float
     largest_volume_change: float
@@ -60,7 +61,12 @@ class SampleChecks:
         }
         rest = {
             name: round(getattr(self, name), 4)
-            for name in ("wanted_displacement_mm", "outside_percent", "largest_volume_change")
+            for name in (
+                "largest_displacement_mm",
+                "wanted_displacement_mm",
+                "outside_percent",
+                "largest_volume_change",
+            )
         }
         changes = [{str(k): round(v, 3) for k, v in each.items()} for each in self.volume_changes]
         parts = [{str(k): list(v) for k, v in each.items()} for each in self.part_changes]
@@ -92,7 +98,8 @@ def check_sample(
     i, j, k = np.rint(field.grid.map(anatomy.region.numpy(), Frame.RAS, Frame.VOXEL)).astype(int).T
     tissue[k, j, i] = True
     jacobian = jacobian_statistics(field, field.grid, tissue)
-    moved = float((deformation.map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
+    lengths = (deformation.map(anatomy.region) - anatomy.region).norm(dim=-1)
+    moved = float(lengths.mean())
     outside = _outside(anatomy, whole, field)
     changes = tuple(a.changes(b, limits.counted) for a, b in zip(anatomy.labels, labels, strict=True))
     largest = max((largest_factor(each) for each in changes), default=1.0)
@@ -119,6 +126,7 @@ def check_sample(
         jacobian.minimum,
         jacobian.log_deviation,
         moved,
+        float(lengths.max()),
         anatomy.wanted,
         100 * outside,
         largest,

@@ -24,6 +24,7 @@ FLOORS = [
         "jobs",
         "mrml",
         "synthesis",
+        "generation",
         "sample",
         "report",
         "film_strip",

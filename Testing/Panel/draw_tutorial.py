@@ -26,16 +26,16 @@ LIMIT = 180.0  # seconds
 class Tutorial:
     """The window of the host, with the panel, and a counter of the pictures."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "SpatialDiffusion") -> None:
         self.folder, self.app = folder, start()
         from slicer_api_host.main_window import qSlicerMainWindow
         from slicer_api_host.modules import load_module
 
-        for file in (ROOT / "Testing/Host/slicer_modules/SampleData.py", ROOT / "SpatialDiffusion/SpatialDiffusion.py"):
+        for file in (ROOT / "Testing/Host/slicer_modules/SampleData.py", ROOT / f"{name}/{name}.py"):
             self.module = load_module(file)
         self.window = qSlicerMainWindow()
         self.window.resize(*SIZE)
-        self.window.moduleSelector().selectModule("SpatialDiffusion")
+        self.window.moduleSelector().selectModule(name)
         self.window.show()
         self.panel = self.module.widgetRepresentation().self().panel
         self.ui = self.panel.ui

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import slicer
 
+from DiffusionCore.mrml import samples
+
 
 @pytest.fixture
 def sample_files(library, scene, tmp_path, monkeypatch):
@@ -32,14 +34,14 @@ def test_the_pair_is_made_once_and_can_be_registered(sample_files, scene, monkey
     nodes = sample_files.loadSample()
     assert [node.GetName() for node in nodes] == ["Sample brain, T1", "Sample brain, turned, T2"]
     assert min(node.GetImageData().GetScalarRange()[1] for node in nodes) > 100
-    monkeypatch.setattr(sample_files, "_make", lambda folder: pytest.fail("made again"))
+    monkeypatch.setattr(samples, "_make", lambda *_: pytest.fail("made again"))
     assert len(sample_files.loadSample()) == 2
 
 
 def test_what_prevents_it_is_said(sample_files, monkeypatch, tmp_path):
     said = []
     monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, *_, **__: said.append(text))
-    monkeypatch.setattr(sample_files, "_CODE", "import sys; sys.exit('The sample needs the package nilearn.')")
+    monkeypatch.setattr(samples, "_CODE", "import sys; sys.exit('The sample needs the package nilearn.')")
     assert sample_files.loadSample() == []
     assert said == ["The sample could not be made: The sample needs the package nilearn."]
 
@@ -54,3 +56,15 @@ def test_the_link_of_the_empty_panel_leads_to_sample_data(desk, monkeypatch):
     monkeypatch.setattr(slicer.util, "selectModule", selected.append)
     desk.click_link()
     assert selected == ["SampleData"]
+
+
+def test_the_labeled_case_has_named_segments_and_can_be_deformed(sample_files, panel_of, scene):
+    panel = panel_of("DeformationSynthesis").self().panel
+    from DeformationSynthesisLib.SampleFiles import loadSample
+
+    volume, segmentation = loadSample()
+    segments = segmentation.GetSegmentation()
+    names = [segments.GetNthSegment(number).GetName() for number in range(segments.GetNumberOfSegments())]
+    assert names == ["left gray matter", "right gray matter", "left white matter", "right white matter", "fluid"]
+    panel.parameters.inputVolume, panel.parameters.inputSegmentation = volume, segmentation
+    assert panel.ui.statusLabel.toolTip == "Ready."
