@@ -13,6 +13,8 @@ from desk import ROOT
 from nodes_of_panel import add_ball
 from synthesis_desk import SynthesisDesk, write_folder
 
+from DiffusionCore.synthesis.stored_case import StoredCase
+
 sys.path.insert(0, str(ROOT / "Testing" / "Core"))  # nnunet_rules.py
 
 
@@ -199,8 +201,6 @@ def test_clear_takes_all_away_and_undo_brings_it_back(desk):
 
 
 def test_the_same_seed_makes_the_same_variants_and_more_are_others(desk):
-    from DiffusionCore.synthesis.stored_case import StoredCase
-
     desk.generate(2)
     desk.generate(1)
 
@@ -257,7 +257,6 @@ def test_variants_and_verdicts_survive_saving_and_loading_the_scene(desk, scene,
     desk.generate(3)
     drag_slider(desk.ui.variantSlider, 2)
     click(desk.ui.rejectButton)
-    picture = desk.picture()
     path = str(tmp_path / "variants.mrb")
     assert slicer.util.saveScene(path)
     scene.Clear(False)
@@ -266,7 +265,16 @@ def test_variants_and_verdicts_survive_saving_and_loading_the_scene(desk, scene,
     wait_until(lambda: desk.ui.reviewBody.visible)
     assert [line[0] for line in desk.table()] == [True, False, True]
     assert desk.ui.variantLabel.text == "3/3"
-    assert differ(desk.picture(), picture) < 50
+    nodes, row = desk.panel._review.nodes, desk.logic.collection.rows[2]
+    stored = StoredCase.read(desk.logic.collection.path_of(row)).subject
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(nodes.volume), stored.images[0].values)
+    assert [
+        node.GetDisplayNode().GetVisibility() for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    ] == [
+        0,  # that of the user would lie over it
+        1,
+    ]
+    assert shown_in_views() == {nodes.volume.GetID()}
     names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
     assert sorted(names) == ["head", "head variant 3"]
 
