@@ -50,8 +50,8 @@ class Painter:
 
     def image(self, labels: Volume, number: int, *, seed: int) -> Volume:
         """Return image ``number`` of ``seed`` for ``labels``, on their grid; it is for ever the same."""
-        *_, last = generate(self.model, number, seed=seed, settings=GenerationSettings(), labels=labels)
-        painted = resample(last.image, labels.grid, Affine.identity()).values * self.scale
+        steps = list(generate(self.model, number, seed=seed, settings=GenerationSettings(), labels=labels))
+        painted = resample(steps[-1].image, labels.grid, Affine.identity()).values * self.scale
         if self.kind.kind in "iu":
             limits = np.iinfo(self.kind)
             painted = np.clip(np.round(painted), limits.min, limits.max)
