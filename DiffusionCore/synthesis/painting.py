@@ -36,7 +36,7 @@ class Painter:
             VolumeError: the case has several images or no labels, or labels that the model does not know.
             CheckpointError: there is no such model, or it is of another kind.
         """
-        if len(subject.images) > 1 or not subject.segmentations:
+        if len(subject.images) != 1 or not subject.segmentations:
             raise VolumeError(
                 f"New images need one image and its labels; '{subject.name}' has {len(subject.images)} images and "
                 f"{len(subject.segmentations)} segmentations."
