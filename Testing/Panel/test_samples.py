@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 import slicer
 
-from DiffusionCore.mrml import samples
+
+def samples_module():
+    from DiffusionCore.mrml import samples  # there is no Slicer before the host has started
+
+    return samples
 
 
 @pytest.fixture
@@ -34,14 +38,14 @@ def test_the_pair_is_made_once_and_can_be_registered(sample_files, scene, monkey
     nodes = sample_files.loadSample()
     assert [node.GetName() for node in nodes] == ["Sample brain, T1", "Sample brain, turned, T2"]
     assert min(node.GetImageData().GetScalarRange()[1] for node in nodes) > 100
-    monkeypatch.setattr(samples, "_make", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(samples_module(), "_make", lambda *_: pytest.fail("made again"))
     assert len(sample_files.loadSample()) == 2
 
 
 def test_what_prevents_it_is_said(sample_files, monkeypatch, tmp_path):
     said = []
     monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, *_, **__: said.append(text))
-    monkeypatch.setattr(samples, "_CODE", "import sys; sys.exit('The sample needs the package nilearn.')")
+    monkeypatch.setattr(samples_module(), "_CODE", "import sys; sys.exit('The sample needs the package nilearn.')")
     assert sample_files.loadSample() == []
     assert said == ["The sample could not be made: The sample needs the package nilearn."]
 
