@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.mrml.panels.states import ENDS, PHASES, End, Phase
 from DiffusionCore.mrml.run_state import RunState
 from DiffusionCore.mrml.texts import core_text
 from DiffusionCore.mrml.variant_nodes import add_case
@@ -18,15 +19,9 @@ from DiffusionCore.synthesis.subject import variant_name
 from .ExportSection import SCENE
 from .Form import SynthesisForm
 from .Requests import requestOf, signatureOf
-from .States import End, Facts, Link, Phase, Task, appearance
+from .States import Facts, Link, Task, appearance
 
 _INTERVAL = 50  # ms between two looks at a task
-_PHASES = {
-    RunState.STARTING: Phase.STARTING,
-    RunState.RUNNING: Phase.RUNNING,
-    RunState.STOPPING: Phase.STOPPING,
-}
-_ENDS = {RunState.STOPPED: End.STOPPED, RunState.FINISHED: End.FINISHED, RunState.FAILED: End.FAILED}
 
 
 class SynthesisPanel(SynthesisForm):
@@ -200,7 +195,7 @@ class SynthesisPanel(SynthesisForm):
             return
         refused = sum(len(record.get("redrawn", ())) for record in run.records)
         self._end = Facts(
-            end=_ENDS[run.state],
+            end=ENDS[run.state],
             task=self._task,
             done=len(run.records),
             of=run.of,
@@ -238,7 +233,7 @@ class SynthesisPanel(SynthesisForm):
             run = logic.run
             stopping = time.monotonic() - self._stoppedAt if run.state is RunState.STOPPING else 0.0
             return Facts(
-                phase=_PHASES[run.state],
+                phase=PHASES[run.state],
                 task=self._task,
                 activity=core_text(run.activity),
                 done=len(run.records),

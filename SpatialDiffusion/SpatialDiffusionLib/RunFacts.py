@@ -2,18 +2,11 @@
 
 from DiffusionCore.jobs.events import FOLDING, SIMILARITY
 from DiffusionCore.jobs.failures import GPU_MEMORY
-from DiffusionCore.mrml.run import RunState
+from DiffusionCore.mrml.panels.states import ENDS, PHASES, Phase
 from DiffusionCore.mrml.steering import count_of
 from DiffusionCore.mrml.texts import core_text
 
-from .States import End, Facts, Phase
-
-_PHASES = {
-    RunState.STARTING: Phase.STARTING,
-    RunState.RUNNING: Phase.RUNNING,
-    RunState.STOPPING: Phase.STOPPING,
-}
-_ENDS = {RunState.STOPPED: End.STOPPED, RunState.FINISHED: End.FINISHED, RunState.FAILED: End.FAILED}
+from .States import Facts
 
 
 def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
@@ -22,7 +15,7 @@ def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
     ``expected``: the seconds that a whole run was expected to take; None if this one is a part of it.
     """
     return Facts(
-        phase=_PHASES[run.state],
+        phase=PHASES[run.state],
         activity=core_text(run.activity),
         step=_number(run),
         of=run.of,
@@ -30,7 +23,7 @@ def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
         secondsLeft=secondsLeft(run, expected),
         resumedFrom=resumedFrom,
         landmarks=_landmarks(run.request.steering),
-        stopSeconds=stopSeconds if run.state is RunState.STOPPING else 0.0,
+        stopSeconds=stopSeconds if PHASES[run.state] is Phase.STOPPING else 0.0,
         **places,
     )
 
@@ -41,7 +34,7 @@ def endFacts(run, seconds) -> Facts:
     similarity, folding = measures.get(SIMILARITY), measures.get(FOLDING)
     known = similarity is not None and None not in (similarity.before, similarity.after)
     return Facts(
-        end=_ENDS[run.state],
+        end=ENDS[run.state],
         step=_number(run),
         of=run.of,
         failure=core_text(run.message),

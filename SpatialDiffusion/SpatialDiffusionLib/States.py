@@ -6,29 +6,11 @@ from enum import Enum
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.panels.lines import Icon
+from DiffusionCore.mrml.panels.states import PATIENCE, End, Phase
 from DiffusionCore.mrml.panels.words import duration_text
 from DiffusionCore.mrml.tables import digits
 
 from .Words import phaseText
-
-_PATIENCE = 5.0  # seconds after Stop until it can be forced
-
-
-class Phase(Enum):
-    IDLE = "idle"
-    INSTALLING = "installing"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-
-
-class End(Enum):
-    """How the last run ended, as long as the user has not turned to the next one."""
-
-    NONE = "none"
-    STOPPED = "stopped"
-    FINISHED = "finished"
-    FAILED = "failed"
 
 
 class Link(Enum):
@@ -170,7 +152,7 @@ def _button(facts: Facts) -> tuple[str, bool, str]:
             return _("Installing..."), False, _("The Python packages are being installed.")
         case Phase.STARTING | Phase.RUNNING:
             return _("Stop"), True, stop
-        case Phase.STOPPING if facts.stopSeconds >= _PATIENCE:
+        case Phase.STOPPING if facts.stopSeconds >= PATIENCE:
             return _("Force stop"), True, _("End the computation at once. The steps so far stay.")
         case Phase.STOPPING:
             return _("Stopping..."), False, stop

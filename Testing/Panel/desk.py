@@ -14,7 +14,7 @@ PIPELINES = ROOT / "Testing" / "Core"  # job_pipelines.py
 LIMIT = 300.0  # seconds; far more than anything here takes, also where the machine is busy
 
 
-class Desk:
+class PanelDesk:
     """One panel beside the views.
 
     Attributes:
@@ -22,8 +22,8 @@ class Desk:
         ui: the widgets of the form by name.
     """
 
-    def __init__(self, panel_of, views, scene):
-        self.widget, self.views, self.scene = panel_of("SpatialDiffusion"), views, scene
+    def __init__(self, name, panel_of, views, scene):
+        self.widget, self.views, self.scene = panel_of(name), views, scene
 
     @property
     def panel(self):
@@ -45,6 +45,37 @@ class Desk:
     def status(self):
         """All that the status line says, also what is cut off."""
         return self.ui.statusLabel.toolTip
+
+    def picture(self, name="Red"):
+        """Return the pixels of a slice view."""
+        return grab(self.views.sliceWidget(name).sliceView())
+
+    def click_link(self):
+        """Click the link in the status line, in whichever of its lines that stands."""
+        from PySide6.QtCore import QPoint, QPointF
+        from PySide6.QtGui import QTextDocument
+
+        self.widget.layout().activate()  # a line that has just come or gone moves the others
+        label, document = self.ui.statusLabel, QTextDocument()
+        document.setDefaultFont(label.font)
+        document.setDocumentMargin(0)
+        document.setHtml(label.text)
+        document.setTextWidth(label.width if label.wordWrap else -1)
+        top = (label.height - document.size.height()) / 2
+        places = [(x, y) for y in range(0, label.height, 2) for x in range(0, label.width, 2)]
+        anchor = document.documentLayout().anchorAt
+        link = [QPoint(x, y) for x, y in places if anchor(QPointF(x, y - top))]
+        click(label, link[len(link) // 2])
+
+    def close(self):
+        self.logic.close()
+
+
+class Desk(PanelDesk):
+    """The panel SpatialDiffusion."""
+
+    def __init__(self, panel_of, views, scene):
+        super().__init__("SpatialDiffusion", panel_of, views, scene)
 
     def use(self, manner, **settings):
         """Let the next runs be made by the pipeline ``manner`` of job_pipelines, in a real worker."""
@@ -94,27 +125,3 @@ class Desk:
         self.start(manner, **settings)
         self.wait_for_end()
         return self.parameters.outputTransform
-
-    def click_link(self):
-        """Click the link in the status line, in whichever of its lines that stands."""
-        from PySide6.QtCore import QPoint, QPointF
-        from PySide6.QtGui import QTextDocument
-
-        self.widget.layout().activate()  # a line that has just come or gone moves the others
-        label, document = self.ui.statusLabel, QTextDocument()
-        document.setDefaultFont(label.font)
-        document.setDocumentMargin(0)
-        document.setHtml(label.text)
-        document.setTextWidth(label.width if label.wordWrap else -1)
-        top = (label.height - document.size.height()) / 2
-        places = [(x, y) for y in range(0, label.height, 2) for x in range(0, label.width, 2)]
-        anchor = document.documentLayout().anchorAt
-        link = [QPoint(x, y) for x, y in places if anchor(QPointF(x, y - top))]
-        click(label, link[len(link) // 2])
-
-    def picture(self, name="Red"):
-        """Return the pixels of a slice view."""
-        return grab(self.views.sliceWidget(name).sliceView())
-
-    def close(self):
-        self.logic.close()

@@ -5,46 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from clicking import choose, click, grab, wait_until
-from desk import LIMIT
+from clicking import choose, click, wait_until
+from desk import LIMIT, PanelDesk
 from nodes_of_panel import SPACING, add_ball
 
 from DiffusionCore.mrml.worker_command import process_runner
 
 
-class SynthesisDesk:
-    """One panel beside the views.
-
-    Attributes:
-        widget: the module widget.
-        ui: the widgets of the form by name.
-    """
+class SynthesisDesk(PanelDesk):
+    """The panel DeformationSynthesis."""
 
     def __init__(self, panel_of, views, scene):
-        self.widget, self.views, self.scene = panel_of("DeformationSynthesis"), views, scene
+        super().__init__("DeformationSynthesis", panel_of, views, scene)
         # one process: to start more takes longer than these few small variants
         self.logic.runnerOf = lambda job: process_runner(replace(job, workers=1) if hasattr(job, "workers") else job)
-
-    @property
-    def panel(self):
-        return self.widget.self().panel
-
-    @property
-    def ui(self):
-        return self.panel.ui
-
-    @property
-    def logic(self):
-        return self.panel.logic
-
-    @property
-    def parameters(self):
-        return self.panel.parameters
-
-    @property
-    def status(self):
-        """All that the status line says, also what is cut off."""
-        return self.ui.statusLabel.toolTip
 
     def choose_case(self, name="head"):
         """Add a labeled volume and choose it with the mouse; return the nodes."""
@@ -78,13 +52,6 @@ class SynthesisDesk:
             texts = [table.item(line, column).text() for column in range(1, table.columnCount)]
             lines.append([table.item(line, 0).checkState() == qt.Qt.Checked, *texts])
         return lines
-
-    def picture(self, name="Red"):
-        """Return the pixels of a slice view."""
-        return grab(self.views.sliceWidget(name).sliceView())
-
-    def close(self):
-        self.logic.close()
 
 
 def add_case(scene, name="head"):

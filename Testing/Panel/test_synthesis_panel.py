@@ -188,14 +188,14 @@ def test_variants_are_reviewed_while_more_are_made(desk):
 def test_clear_takes_all_away_and_undo_brings_it_back(desk):
     desk.generate(2)
     files = [desk.logic.collection.path_of(row) for row in desk.logic.collection.rows]
-    desk.panel.onLink("clear")
+    desk.click_link()
     assert desk.status == "Cleared 2 variants. Undo"
     assert desk.ui.reviewEmptyLabel.visible
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [desk.parameters.inputSegmentation]
-    desk.panel.onLink("undo")
+    desk.click_link()
     assert len(desk.table()) == 2
     assert all(file.exists() for file in files)
-    desk.panel.onLink("clear")
+    desk.click_link()
     desk.generate(1)
     assert not any(file.exists() for file in files)
 
@@ -210,7 +210,7 @@ def test_the_same_seed_makes_the_same_variants_and_more_are_others(desk):
 
     first = images()
     assert (first[0] != first[2]).any()
-    desk.panel.onLink("clear")
+    desk.click_link()
     desk.generate(3)
     for one, other in zip(first, images(), strict=True):
         np.testing.assert_array_equal(one, other)
