@@ -24,8 +24,10 @@ class LabelName:
     color: str = ""
 
 
-def read_label_names(segmentation: Path) -> tuple[LabelName, ...]:
+def read_label_names(segmentation: Path, layer: int = 0) -> tuple[LabelName, ...]:
     """Return the names that come with the file ``segmentation``, sorted by value; empty if there are none.
+
+    Of a file with several layers, those of ``layer``.
 
     From the first of these that is there: the header of a segmentation of 3D Slicer (.seg.nrrd); a table of BIDS
     beside it (NAME.tsv, or dseg.tsv, with the columns index, name and perhaps color); the dataset.json of nnU-Net, one
@@ -39,7 +41,7 @@ def read_label_names(segmentation: Path) -> tuple[LabelName, ...]:
         if table.is_file():
             return _from_table(table)
     if segmentation.name.endswith(".seg.nrrd"):
-        return _from_header(segmentation)
+        return _from_header(segmentation, layer)
     dataset = segmentation.parent.parent / "dataset.json"
     return _from_dataset(dataset) if dataset.is_file() else ()
 
@@ -71,7 +73,7 @@ def _from_table(path: Path) -> tuple[LabelName, ...]:
     return completed(named, ())
 
 
-def _from_header(path: Path) -> tuple[LabelName, ...]:
+def _from_header(path: Path, layer: int) -> tuple[LabelName, ...]:
     import SimpleITK as sitk  # a process that only shows labels does not need it
 
     from DiffusionCore.storage.itk import quiet
@@ -89,7 +91,7 @@ def _from_header(path: Path) -> tuple[LabelName, ...]:
     for key, name in header.items():
         if match := re.fullmatch(r"(Segment\d+)_Name", key):
             value = header.get(f"{match[1]}_LabelValue", "")
-            if value.strip().isdecimal():
+            if value.strip().isdecimal() and int(header.get(f"{match[1]}_Layer") or 0) == layer:
                 named.append(LabelName(int(value), name, _of_shares(header.get(f"{match[1]}_Color", ""))))
     return completed(named, ())
 
@@ -104,6 +106,11 @@ def _from_dataset(path: Path) -> tuple[LabelName, ...]:
 
 def _hexadecimal(text: str) -> str:
     return text if re.fullmatch("#[0-9A-Fa-f]{6}", text) else ""
+
+
+def shares_of(color: str) -> str:
+    """Return a color #RRGGBB as three shares in 0..1."""
+    return " ".join(f"{int(color[at : at + 2], 16) / 255:.6g}" for at in (1, 3, 5))
 
 
 def _of_shares(text: str) -> str:

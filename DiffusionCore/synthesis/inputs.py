@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.storage.files import suffix_of
 from DiffusionCore.storage.label_names import read_label_names
+from DiffusionCore.storage.layers import read_layers
 from DiffusionCore.storage.volumes import VOLUME_SUFFIXES, read_volume
 from DiffusionCore.synthesis.subject import Segmentation, Subject
 
-_MARKS = ("_seg", "_segmentation", "_label", "_labels", ".seg", "_dseg")  # NAME_seg.nii.gz holds the labels of NAME
+_MARKS = (
+    "_seg",
+    "_segmentation",
+    "_label",
+    "_labels",
+    ".seg",
+    "_seg.seg",
+    "_dseg",
+)  # NAME_seg.nii.gz holds the labels of NAME
 _AXES = ("x", "y", "z")
 
 
@@ -36,7 +45,7 @@ class SubjectFiles:
             DiffusionCoreError: a file cannot be read, or does not fit the others; the text names it.
         """
         images = tuple(read_volume(path, slices=1) for path in self.images)
-        segmentations = tuple(_read_segmentation(path) for path in self.segmentations)
+        segmentations = tuple(each for path in self.segmentations for each in _read_segmentations(path))
         points = None if self.landmarks is None else read_points(self.landmarks)
         return Subject(self.name, images, segmentations, points)
 
@@ -111,10 +120,11 @@ def _side_by_side(folder: Path) -> Iterator[SubjectFiles]:
             yield SubjectFiles(name, (path,), tuple(labels))
 
 
-def _read_segmentation(path: Path) -> Segmentation:
-    volume = read_volume(path, slices=1)
+def _read_segmentations(path: Path) -> list[Segmentation]:
+    """Return the segmentation in a file, or all of its layers."""
+    layers = enumerate(read_layers(path))
     try:
-        return Segmentation(volume, read_label_names(path))
+        return [Segmentation(volume, read_label_names(path, layer), layer) for layer, volume in layers]
     except DiffusionCoreError as error:
         raise type(error)(f"{error} ({path})") from None
 

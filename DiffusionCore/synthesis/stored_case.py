@@ -46,6 +46,7 @@ class StoredCase:
             arrays[f"field{number}"] = field.vectors
             arrays[f"field{number}_matrix"] = field.grid.matrix(Frame.VOXEL, Frame.RAS)
         facts = {"name": subject.name, "names": [[asdict(n) for n in s.names] for s in subject.segmentations]}
+        facts["layers"] = [s.layer for s in subject.segmentations]
         arrays["matrix"] = subject.images[0].grid.matrix(Frame.VOXEL, Frame.RAS)
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
@@ -70,7 +71,7 @@ class StoredCase:
         images = tuple(_volume(values, matrix) for values in _numbered(arrays, "image"))
         names = [tuple(LabelName(**each) for each in names) for names in facts["names"]]
         labels = [_volume(values, matrix) for values in _numbered(arrays, "labels")]
-        segmentations = tuple(Segmentation(volume, each) for volume, each in zip(labels, names, strict=True))
+        segmentations = tuple(map(Segmentation, labels, names, facts["layers"]))
         fields = tuple(
             Field(vectors, _grid(vectors.shape[:3], arrays[f"field{number}_matrix"]))
             for number, vectors in enumerate(_numbered(arrays, "field"))

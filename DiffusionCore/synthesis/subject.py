@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +20,16 @@ _SAME_GRID = 0.1  # mm
 class Segmentation:
     """Labels on the grid of an image: whole numbers in ``volume``, 0 for the background, and ``names`` for all others.
 
+    Segments that overlap come as several segmentations, the layers of one file: ``layer`` is 0 for the first, and all
+    whose layer is not 0 belong to the one before.
+
     Raises:
         VolumeError: the values are not whole numbers of at least 0.
     """
 
     volume: Volume
     names: tuple[LabelName, ...] = ()
+    layer: int = 0
 
     def __post_init__(self) -> None:
         values = self.volume.values
@@ -73,6 +78,17 @@ class Subject:
                     )
         if self.landmarks is not None:
             check_shape(self.landmarks, "N 3", name="landmarks")
+
+
+def in_layers(segmentations: Sequence[Segmentation]) -> list[list[Segmentation]]:
+    """Return ``segmentations`` by the files that they come from: one each, or all the layers of one."""
+    files: list[list[Segmentation]] = []
+    for each in segmentations:
+        if each.layer and files:
+            files[-1].append(each)
+        else:
+            files.append([each])
+    return files
 
 
 def variant_name(source: str, index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -127,7 +127,7 @@ class Synthesizer:
 
     def _segmentations(self, field: Displacement) -> tuple[Segmentation, ...]:
         return tuple(
-            Segmentation(resample(each.volume, field.grid, field, interpolation=Interpolation.NEAREST), each.names)
+            replace(each, volume=resample(each.volume, field.grid, field, interpolation=Interpolation.NEAREST))
             for each in self.subject.segmentations
         )
 

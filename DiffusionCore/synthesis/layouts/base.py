@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from DiffusionCore.checks import VolumeError
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.files import replacing
 from DiffusionCore.storage.label_names import LabelName
+from DiffusionCore.storage.layers import ENDING as LAYERS
+from DiffusionCore.storage.layers import write_layers
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.synthesis.checks import SampleChecks
-from DiffusionCore.synthesis.subject import Subject, variant_name
+from DiffusionCore.synthesis.subject import Segmentation, Subject, variant_name
 from DiffusionCore.synthesis.synthesizer import Synthesizer, Variant
 
 ENDING = ".nii.gz"
@@ -22,17 +25,25 @@ ENDING = ".nii.gz"
 
 @dataclass(frozen=True)
 class Source:
-    """What a layout needs to know of a case: its ``number`` among them, ``name``, channels, and names of its labels."""
+    """What a layout needs to know of a case: its ``number`` among them, ``name``, channels, names of its labels,
+    and whether any overlap (``layered``)."""
 
     number: int
     name: str
     channels: int
     names: tuple[tuple[LabelName, ...], ...]
+    layered: bool = False
 
     @classmethod
     def of(cls, number: int, subject: Subject) -> Source:
         """Return the facts of ``subject``."""
-        return cls(number, subject.name, len(subject.images), tuple(s.names for s in subject.segmentations))
+        return cls(
+            number,
+            subject.name,
+            len(subject.images),
+            tuple(s.names for s in subject.segmentations),
+            any(s.layer for s in subject.segmentations),
+        )
 
 
 class Sample(Protocol):
@@ -75,6 +86,15 @@ class Layout(ABC, Generic[Drawn]):
     def finish(self, cases: int) -> None:
         """Write what describes the whole set, of ``cases`` samples."""
 
+    def require_no_overlap(self, what: str) -> None:
+        """Raise VolumeError if a case has segments that overlap; ``what`` is the layout that cannot hold them."""
+        wrong = next((source.name for source in self.sources if source.layered), None)
+        if wrong is not None:
+            raise VolumeError(
+                f"{what} has one label at each voxel, and in the segmentation of '{wrong}' segments overlap. Choose "
+                "--format pairs or bids, or save it without overlaps (3D Slicer: export it as a label map)."
+            )
+
     def path(self, name: str) -> Path:
         """Return the path of ``name`` in the folder, whose own folder is made."""
         path = self.folder / name
@@ -88,6 +108,13 @@ class Layout(ABC, Generic[Drawn]):
             write_volume(self.path(name), volume)
             names.append(name)
         return names
+
+    def write_labels(self, stem: str, segmentation: Sequence[Segmentation]) -> list[str]:
+        """Write the labels of one file of the case, and return its name: all its layers in one .seg.nrrd with names."""
+        if len(segmentation) == 1:
+            return self.write_volumes([(f"{stem}{ENDING}", segmentation[0].volume)])
+        write_layers(self.path(f"{stem}{LAYERS}"), [(each.volume, each.names) for each in segmentation])
+        return [f"{stem}{LAYERS}"]
 
     def write_points(self, name: str, subject: Subject) -> list[str]:
         """Write the landmarks of ``subject``, if it has any, as a table in LPS mm."""

@@ -6,6 +6,7 @@ from DiffusionCore import __version__
 from DiffusionCore.storage.label_names import write_label_names
 from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.synthesis.layouts.base import ENDING, Source, VariantLayout, numbered
+from DiffusionCore.synthesis.subject import in_layers
 from DiffusionCore.synthesis.synthesizer import Variant
 
 
@@ -23,10 +24,11 @@ class Bids(VariantLayout):
             (f"{case}{numbered('_chunk-', channel)}_image{ENDING}", image)
             for channel, image in enumerate(subject.images)
         )
-        for number, each in enumerate(subject.segmentations):
+        for number, layers in enumerate(in_layers(subject.segmentations)):
             stem = f"{case}{numbered('_seg-', number)}_dseg"
-            written += self.write_volumes([(f"{stem}{ENDING}", each.volume)])
-            write_label_names(self.path(f"{stem}.tsv"), each.names)
+            written += self.write_labels(stem, layers)
+            if len(layers) == 1:
+                write_label_names(self.path(f"{stem}.tsv"), layers[0].names)
         write_transform(self.path(f"{case}_xfm.h5"), sample.field)
         return [*written, f"{case}_xfm.h5", *self.write_points(f"{case}_points.csv", subject)]
 

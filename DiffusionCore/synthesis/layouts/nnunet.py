@@ -22,13 +22,14 @@ class NnUNet(CaseLayout):
     with their own values.
 
     Raises:
-        VolumeError: a case has no segmentation, or another number of channels than the others.
+        VolumeError: a case has no segmentation, segments that overlap, or another number of channels than the others.
     """
 
     def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
         super().__init__(folder, sources)
         if not all(source.names for source in sources):
             raise VolumeError("nnU-Net needs a segmentation for every case. Give one, or choose another --format.")
+        self.require_no_overlap("nnU-Net")
         if len({source.channels for source in sources}) > 1:
             raise VolumeError("nnU-Net needs the same number of channels in every case.")
         named = {name.value: name for source in reversed(sources) for name in source.names[0]}

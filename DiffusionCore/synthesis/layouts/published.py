@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from DiffusionCore.storage.label_names import write_label_names
 from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.synthesis.layouts.base import ENDING, Source, VariantLayout, numbered
@@ -14,7 +17,14 @@ class PublishedDrdm(VariantLayout):
     PatientNNNN_SliceNNNNNN_AugImgNNNN_NoiseStepNNNN, with _GT behind the name of a mask; Patient is the number of the
     case, NoiseStep the mean displacement in tenths of a mm (its own is a time). Fields are displacements
     from the points of the variant to those of the case, LPS mm, for ITK (.nrrd).
+
+    Raises:
+        VolumeError: a case has segments that overlap.
     """
+
+    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
+        super().__init__(folder, sources)
+        self.require_no_overlap("The layout of the published DRDM")
 
     def write(self, sample: Variant, source: Source) -> list[str]:
         level = round(10 * sample.checks.wanted_displacement_mm)
