@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--scale", type=float, default=0.0, metavar="X", help="deviation of a random log-scale (default: none)")
     add("--translation", type=float, default=0.0, metavar="MM", help="deviation of a random shift (default: none)")
     add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
+    text = (
+        "random: of several scales (default); registration: mixtures of the registrations of the cases of --input to "
+    )
+    text += "one another, which are made first and kept in DIR/registrations"
+    add("--source", choices=["random", "registration"], default="random", help=text)
     text = "a network (kind drdm) that makes the deformations more natural (default: none)"
     add("--model", metavar="NAME|PATH", help=text)
     text = "a diffusion of images (kind image) that paints a new image into the deformed labels (default: none)"
@@ -72,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
         bar.update()
 
     with PoliteStop() as stop, bar:
+        if order.settings.registrations is not None:
+            _register(order, Path(order.settings.registrations), stop)
         outcome = make_set(order, workers=options.workers, on_sample=show, should_stop=stop)
     before = f", {outcome.before} were there" if outcome.before else ""
     sys.stdout.write(f"{outcome.made} {kind}s made{before}; {outcome.redrawn} draws failed a check.\n")
@@ -81,6 +89,20 @@ def run(options: argparse.Namespace) -> int:
     if outcome.stopped:
         sys.stderr.write("Stopped early. The same command goes on from here.\n")
     return 130 if outcome.stopped else 0
+
+
+def _register(order: Order, folder: Path, stop: Callable[[], bool]) -> None:
+    """Register the cases of ``order`` to one another, but for those that are done."""
+    from tqdm import tqdm
+
+    from DiffusionCore.checks import ConfigError
+    from DiffusionCore.synthesis.mixtures import FEWEST, pairs_to_register, register_cases
+
+    cases = order.subjects
+    if len(cases) <= FEWEST:
+        raise ConfigError(f"--source registration needs at least {FEWEST + 1} cases by --input, got {len(cases)}.")
+    with tqdm(total=pairs_to_register(len(cases)), unit="registration", file=sys.stderr, disable=None) as bar:
+        register_cases(cases, folder, on_pair=bar.update, should_stop=stop)
 
 
 def _order(options: argparse.Namespace) -> Order:
@@ -100,6 +122,7 @@ def _order(options: argparse.Namespace) -> Order:
             translation=options.translation,
             intensity=options.intensity,
             model=options.model,
+            registrations=str(options.output / "registrations") if options.source == "registration" else None,
             reference=None if options.reference is None else read_reference(options.reference),
             image_model=options.image_model,
         )

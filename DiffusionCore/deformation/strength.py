@@ -17,7 +17,7 @@ from DiffusionCore.transforms.velocity import Velocity, flow
 HEAD = 170.0  # mm, the largest extent of a brain: what the scales of a law in mm are meant for
 STRONGEST = 0.03  # mean displacement as a share of the largest extent at strength 1: 5 mm in a brain
 SYMMETRIC = 0.9  # share of the variance that is alike on both sides of a mid-plane (Documentation/synthesis.md)
-_SEAL = 2.0  # smallest scales over which the motion across a border comes to rest
+SEAL = 2.0  # smallest scales over which the motion across a border comes to rest
 _CLOSE = 0.01  # of the mean displacement: the correction ends
 
 
@@ -77,7 +77,7 @@ def draw_unit(grid: Grid, law: MultiScale, plane: MidPlane | None, *, generator:
     vectors = law.draw(grid, generator=generator)
     if plane is not None:
         vectors = plane.symmetrized(vectors, grid, SYMMETRIC)
-    return sealed(vectors, grid, _SEAL * law.scales[0])
+    return sealed(vectors, grid, SEAL * law.scales[0])
 
 
 def with_mean_displacement(vectors: Tensor, grid: Grid, wanted: float, region: Tensor | None = None) -> Velocity:

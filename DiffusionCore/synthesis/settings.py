@@ -59,6 +59,8 @@ class SynthesisSettings:
         model: name or path of a network (kind "drdm") that recovers the random deformations; None for none.
         image_model: name or path of a diffusion of images (kind "image") that paints a new image for the labels
             of the first segmentation, once deformed; None for the image of the case.
+        registrations: folder of registrations between the cases (``mixtures``), whose mixtures are the deformations in
+            place of random ones; None for none.
         reference: of natural volumes of the labels of the first segmentation, to judge variants by; None for that of
             the model, if it has one that knows the labels.
         limits: what a variant has to pass.
@@ -76,6 +78,7 @@ class SynthesisSettings:
     intensity: float = 0.0
     model: str | None = None
     image_model: str | None = None
+    registrations: str | None = None
     reference: VolumeReference | RealVolumes | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -84,5 +87,7 @@ class SynthesisSettings:
         check_range(self, 0, 180, "rotation")
         check_range(self, 0, 1, "scale")
         check_range(self, 0, math.inf, "translation")
+        if self.model is not None and self.registrations is not None:
+            raise ValueError("'model' recovers random deformations, 'registrations' are others: give one of them")
         if self.displacement is not None:
             check_range(self, 0, 1000, "displacement")

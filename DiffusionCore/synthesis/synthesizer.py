@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from DiffusionCore.synthesis.checks import SampleChecks, check_sample
 from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields
 from DiffusionCore.synthesis.intensity import changed_intensities
 from DiffusionCore.synthesis.labels import LabelStatistics
+from DiffusionCore.synthesis.mixtures import MixedFields
 from DiffusionCore.synthesis.painting import Painter
 from DiffusionCore.synthesis.settings import SynthesisSettings
 from DiffusionCore.synthesis.subject import Segmentation, Subject
@@ -68,6 +70,7 @@ class Synthesizer:
     Raises:
         GeometryError: the image is too thin to be deformed.
         CheckpointError: there is no such model, or it is of another kind.
+        StorageError: there are too few registrations to the case.
         VolumeError: the image model knows none of the labels, or not all.
     """
 
@@ -75,9 +78,7 @@ class Synthesizer:
         self.subject = subject
         self.settings = settings or SynthesisSettings()
         self.anatomy = Anatomy.of(subject, self.settings)
-        model = self.settings.model
-        image = subject.images[0]
-        self._fields: FieldSource = RandomFields(image.grid) if model is None else RecoveredFields(image, model)
+        self._fields = _fields(subject, self.settings)
         self._painter = None if self.settings.image_model is None else Painter.of(subject, self.settings.image_model)
         self._background = [intensity_levels(image.values)[0] for image in subject.images]
 
@@ -150,6 +151,14 @@ class Synthesizer:
         """Return the landmarks of the case where they lie in the variant."""
         points = self.subject.landmarks
         return None if points is None else whole.inverse().map(torch.from_numpy(points)).numpy()
+
+
+def _fields(subject: Subject, settings: SynthesisSettings) -> FieldSource:
+    """Return where the deformations of ``subject`` come from."""
+    image = subject.images[0]
+    if settings.registrations is not None:
+        return MixedFields.read(Path(settings.registrations), subject.name)
+    return RandomFields(image.grid) if settings.model is None else RecoveredFields(image, settings.model)
 
 
 def sample_generator(seed: int, index: int, attempt: int = 0) -> torch.Generator:
