@@ -31,7 +31,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("recipe", metavar="RECIPE", help="what to train; affine is the default registration")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="folder of the training")
-    text = "image recipes: folder of images, with labels in NAME_seg where there are any, and a sub-folder per class"
+    text = "image recipes: folder of images, with labels in NAME_seg where there are any, and a sub-folder per class; "
+    text += "recipes of deformable registration: labeled cases in place of synthetic heads"
     parser.add_argument("--data", type=Path, metavar="FOLDER", help=text)
     parser.add_argument("--minutes", type=float, metavar="M", help="stop, resumable, after this time")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda[:i]", help="where the network computes")

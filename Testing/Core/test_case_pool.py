@@ -94,6 +94,12 @@ def test_a_folder_without_cases_is_named(tmp_path):
 
 def test_the_shell_trains_on_cases(cases, tmp_path):
     arguments = ["train", "voxelmorph", "--data", cases, "--output", tmp_path / "run", "steps=2", "batch=1", "heads=2"]
-    arguments += ["pairs.size=[12,14,12]", "pairs.spacing=7", "network.widths=[4,8]", "bfloat16=false", "log_every=1"]
+    arguments += [
+        "pairs.size=[12,14,12]",
+        "pairs.spacing=7",
+        "network.widths=[4,8]",
+        "precision=float32",
+        "log_every=1",
+    ]
     assert main(list(map(str, arguments))) == 0
     assert build_network(load_checkpoint(tmp_path / "run" / "weights.safetensors"))
