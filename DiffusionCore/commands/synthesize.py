@@ -111,6 +111,8 @@ def _order(options: argparse.Namespace) -> Order:
     from DiffusionCore.synthesis.reference import read_reference
     from DiffusionCore.synthesis.settings import SynthesisSettings
 
+    if options.format == "registration" and options.image_model is not None:
+        raise ConfigError("--image-model paints variants; the images of a pair show one case. Leave one of both out.")
     subjects = _subjects(options)
     try:
         settings = SynthesisSettings(

@@ -11,7 +11,7 @@ from synthesis_world import case
 
 from DiffusionCore.__main__ import main
 from DiffusionCore.checks import StorageError, VolumeError
-from DiffusionCore.config import to_dict
+from DiffusionCore.config import from_json, to_dict, to_json
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
@@ -39,6 +39,13 @@ def test_a_case_among_the_real_ones_is_judged_by_the_others():
         real.for_case({7: 1000})
     with pytest.raises(ValueError, match="at least 4"):
         RealVolumes(CASES[:3])
+
+
+def test_settings_with_either_reference_survive_json():
+    real = RealVolumes(CASES, ((3, 200),))
+    for reference in (real, real.for_case({3: 1000, 200: 100})):
+        settings = SynthesisSettings(reference=reference)
+        assert from_json(SynthesisSettings, to_json(settings)) == settings
 
 
 def test_sides_are_known_by_their_names():

@@ -249,6 +249,7 @@ def test_the_shell_makes_a_set_and_says_how_it_went(folder, tmp_path, capsys):
         (["--count", 1, "--input", "{folder}", "--landmarks", "x.csv"], "belong to --image"),
         (["--count", 1, "--image", "{folder}/anna.nii.gz"], "nnU-Net needs a segmentation"),
         (["--count", 1, "--image", "{folder}/none.nii.gz"], "there is no file"),
+        (["--count", 1, "--input", "{folder}", "--format", "registration", "--image-model", "any"], "one case"),
         (["--count", 1, "--input", "{empty}"], "no labeled case"),
     ],
 )
