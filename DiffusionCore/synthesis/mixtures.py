@@ -5,7 +5,8 @@
     u = sum over n of  w_n (v_n - mean of all v)          w_n ~ N(0, 1)
 
 v_n is the velocity of the registration of another case to this one, behind the affine map between them; it lies in the
-frame of this case already. Without its mean no mixture leads towards the mean anatomy. Source: our own.
+frame of this case already. Without its mean no mixture leads towards the mean anatomy. What is finer than the random
+fields is smoothed away: scaled up and added, it folds. Source: our own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from torch import Tensor
 
 from DiffusionCore.checks import StorageError
 from DiffusionCore.deformable.pipeline import DeformableSettings
+from DiffusionCore.deformable.smoothing import gaussian
 from DiffusionCore.deformable.start import split
-from DiffusionCore.deformation.random_fields import sealed
+from DiffusionCore.deformation.random_fields import MultiScale, sealed
 from DiffusionCore.deformation.strength import SEAL, mean_length, with_mean_displacement
 from DiffusionCore.registration import register
 from DiffusionCore.space import Frame, Grid
@@ -39,14 +41,16 @@ _BETWEEN = "--from--"
 
 @dataclass(frozen=True, eq=False)
 class MixedFields(FieldSource):
-    """Normal mixtures of the velocities ``vectors`` (N, 3, K, J, I), RAS mm on ``grid``, whose mean is 0."""
+    """Normal mixtures of the velocities ``vectors`` (N, 3, K, J, I), RAS mm on ``grid``: smooth, their mean is 0."""
 
     vectors: Tensor
     grid: Grid
 
     @classmethod
-    def read(cls, folder: Path, name: str) -> MixedFields:
+    def read(cls, folder: Path, name: str, law: MultiScale) -> MixedFields:
         """Return the mixtures for the case ``name`` of the registrations in ``folder`` (``register_cases``).
+
+        They come to rest at the borders as random fields of ``law`` do, and are smoothed by half its smallest scale.
 
         Raises:
             StorageError: there are too few of them, or one cannot be read.
@@ -59,12 +63,13 @@ class MixedFields(FieldSource):
             )
         found = [_read(path) for path in paths]
         vectors = torch.stack([velocity.vectors for velocity in found])
-        return cls(vectors - vectors.mean(0), found[0].grid)
+        grid, finest = found[0].grid, law.scales[0]
+        smooth = gaussian(vectors - vectors.mean(0), finest / 2, grid.spacing)
+        return cls(torch.stack([sealed(each, grid, SEAL * finest) for each in smooth]), grid)
 
     def draw(self, anatomy: Anatomy, *, generator: torch.Generator) -> list[Transform]:
         weights = torch.randn(len(self.vectors), generator=generator)
         mixed = torch.einsum("n,nckji->ckji", weights, self.vectors)
-        mixed = sealed(mixed, self.grid, SEAL * anatomy.law.scales[0])
         mixed = mixed / max(mean_length(mixed, self.grid, anatomy.region), 1e-6)
         return [with_mean_displacement(mixed, self.grid, anatomy.wanted, anatomy.region)]
 

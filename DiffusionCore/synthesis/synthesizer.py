@@ -78,7 +78,7 @@ class Synthesizer:
         self.subject = subject
         self.settings = settings or SynthesisSettings()
         self.anatomy = Anatomy.of(subject, self.settings)
-        self._fields = _fields(subject, self.settings)
+        self._fields = _fields(subject, self.anatomy, self.settings)
         self._painter = None if self.settings.image_model is None else Painter.of(subject, self.settings.image_model)
         self._background = [intensity_levels(image.values)[0] for image in subject.images]
 
@@ -153,11 +153,11 @@ class Synthesizer:
         return None if points is None else whole.inverse().map(torch.from_numpy(points)).numpy()
 
 
-def _fields(subject: Subject, settings: SynthesisSettings) -> FieldSource:
+def _fields(subject: Subject, anatomy: Anatomy, settings: SynthesisSettings) -> FieldSource:
     """Return where the deformations of ``subject`` come from."""
     image = subject.images[0]
     if settings.registrations is not None:
-        return MixedFields.read(Path(settings.registrations), subject.name)
+        return MixedFields.read(Path(settings.registrations), subject.name, anatomy.law)
     return RandomFields(image.grid) if settings.model is None else RecoveredFields(image, settings.model)
 
 

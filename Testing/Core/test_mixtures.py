@@ -45,12 +45,12 @@ def folder(tmp_path):
 
 def test_a_mixture_is_one_of_the_velocities_without_their_mean_as_strong_as_asked(folder):
     settings = SynthesisSettings(symmetry="off", displacement=1.5, registrations=str(folder))
-    fields = MixedFields.read(folder, "anna")
+    anatomy = Anatomy.of(case(), settings)
+    fields = MixedFields.read(folder, "anna", anatomy.law)
     assert fields.vectors.sum(0).abs().max() < 1e-4
     variant = Synthesizer(case(), settings).variant(2)
     assert variant.checks.mean_displacement_mm == pytest.approx(1.5, rel=0.05)
     assert variant.checks.folding_percent == 0
-    anatomy = Anatomy.of(case(), settings)
     one, two, again = (fields.draw(anatomy, generator=torch.Generator().manual_seed(n))[-1].vectors for n in (1, 2, 1))
     assert torch.equal(one, again)
     assert not torch.allclose(one, two, atol=0.1)
@@ -82,10 +82,10 @@ def test_two_cases_are_registered_to_each_other_once(tmp_path):
 def test_too_few_registrations_are_said(folder):
     (folder / "anna--from--bert.npz").unlink()
     with pytest.raises(StorageError, match="at least 3 registrations"):
-        MixedFields.read(folder, "anna")
+        MixedFields.read(folder, "anna", MultiScale())
     (folder / "bert--from--anna.npz").write_bytes(b"nothing")
     with pytest.raises(StorageError, match="cannot be read"):
-        MixedFields.read(folder, "bert")
+        MixedFields.read(folder, "bert", MultiScale())
     with pytest.raises(ValueError, match="registrations"):
         SynthesisSettings(model="any", registrations=str(folder))
 
