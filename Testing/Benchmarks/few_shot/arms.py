@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -28,6 +29,7 @@ def arms(plan: Plan, model: str | None = None) -> dict[str, Arm]:
     found: dict[str, Arm] = {
         "none": lambda case: iter(()),
         "affine": partial(elastic, plan, 0.0),
+        "elastic": partial(elastic, replace(plan, rotation=0.0, scale=0.0), Strength.NATURAL),
         "affine + elastic": partial(elastic, plan, Strength.NATURAL),
         "plain": partial(synthesized, plan, SynthesisSettings(symmetry="off")),
         "symmetric": partial(synthesized, plan, SynthesisSettings()),
