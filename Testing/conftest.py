@@ -8,6 +8,14 @@ import pytest
 from warm_python import WarmPython
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared_images(tmp_path_factory):
+    """Keep the images that are prepared for trainings where nobody else has any."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPATIALDIFFUSION_CACHE", str(tmp_path_factory.mktemp("prepared")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def warm_python(tmp_path_factory):
     """Give the WarmPython of this session."""

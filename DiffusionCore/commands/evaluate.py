@@ -42,13 +42,13 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and return 0, 1 if a pair failed, or 130 if the user stopped it early."""
     from DiffusionCore.build import choose_device
     from DiffusionCore.checks import DiffusionCoreError
-    from DiffusionCore.commands.inputs import read_list
     from DiffusionCore.commands.output import output_folder
     from DiffusionCore.commands.settings import settings_from
+    from DiffusionCore.storage.tables import read_rows
 
     choose_device(options.device)
     settings_from(options)
-    rows = _named(read_list(options.list), options.list)
+    rows = _named(read_rows(options.list, "pairs"), options.list)
     results: list[dict[str, Any]] = []
     stopped = False
     for row in rows:

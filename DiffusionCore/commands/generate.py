@@ -145,7 +145,7 @@ def _maps(given: Path | None) -> list[Path]:
     from DiffusionCore.checks import StorageError
     from DiffusionCore.storage.files import suffix_of
     from DiffusionCore.storage.volumes import VOLUME_SUFFIXES
-    from DiffusionCore.training.image_folder import LABELS
+    from DiffusionCore.training.cases import LABELS
 
     if given is None:
         return []
@@ -159,7 +159,7 @@ def _maps(given: Path | None) -> list[Path]:
 
 
 def _read(path: Path) -> Volume:
-    from DiffusionCore.training.image_folder import read_labels
+    from DiffusionCore.training.cases import read_labels
 
     return read_labels(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -82,24 +81,6 @@ def foreground_points(volume: Volume, seed: int, count: int = 2000) -> NDArray[n
     voxels = np.argwhere(foreground_mask(volume))[:, ::-1]
     chosen = np.random.default_rng(seed).permutation(len(voxels))[:count]
     return volume.grid.map(voxels[chosen], Frame.VOXEL, Frame.RAS)
-
-
-def read_list(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a list of pairs: a .csv with a header, or a .json list of objects; empty cells are left out.
-
-    Raises:
-        StorageError: the file cannot be read, or holds no pairs.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
-        rows = [{key: str(value).strip() for key, value in row.items() if key and value} for row in rows]
-    except (OSError, ValueError, AttributeError, TypeError, csv.Error) as error:
-        needed = "a .csv with a header or a .json list of objects is needed"
-        raise StorageError(f"The list '{path}' cannot be read; {needed} ({error}).") from error
-    if not rows:
-        raise StorageError(f"The list '{path}' holds no pairs.")
-    return rows
 
 
 def _read_image(path: Path, name: str) -> Volume:

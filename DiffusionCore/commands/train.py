@@ -29,15 +29,29 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         epilog="Settings are those of the loop (steps, learning_rate, seed, ...) and of the recipe; those of a part "
         "are written with a dot, e.g. network.hidden=128. An unknown one is answered with the list of the known ones.",
     )
-    parser.add_argument("recipe", metavar="RECIPE", help="what to train; affine is the default registration")
+    parser.add_argument("recipe", metavar="RECIPE", help="what to train; --list names all")
+    parser.add_argument("--list", action=_List, nargs=0, help="list the recipes, and exit")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="folder of the training")
-    text = "image recipes: folder of images, with labels in NAME_seg where there are any, and a sub-folder per class; "
-    text += "recipes of deformable registration: labeled cases in place of synthetic heads"
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help=text)
+    text = "recipes that learn from your images: their folder, with labels in NAME_seg where there are any and a "
+    text += "sub-folder per modality; or a list (.csv, .json) with image, label, subject, modality, pair; recipes of "
+    text += "deformable registration: labeled cases in place of synthetic heads"
+    parser.add_argument("--data", type=Path, metavar="FOLDER|LIST", help=text)
     parser.add_argument("--minutes", type=float, metavar="M", help="stop, resumable, after this time")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda[:i]", help="where the network computes")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="changes of the settings")
     parser.set_defaults(run=run)
+
+
+class _List(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        from DiffusionCore.training.recipes import RECIPES
+
+        width = max(map(len, RECIPES))
+        sys.stdout.write(f"{'recipe':<{width}}   steps  data\n")
+        for name, entry in RECIPES.items():
+            data = "yours" if entry.needs_data else "none"
+            sys.stdout.write(f"{name:<{width}}  {entry.settings.steps:>6}  {data:<5}  {entry.about}\n")
+        parser.exit()
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from DiffusionCore.training.recipe import Recipe
+from DiffusionCore.training.recipe import HoldsOut, Recipe
 from DiffusionCore.training.settings import LoopSettings
 
 Batch = tuple[Tensor, ...]
@@ -36,7 +36,8 @@ def batch_generator(seed: int, number: int) -> torch.Generator:
 
 def validation_batches(recipe: Recipe, settings: LoopSettings, count: int) -> Iterator[Batch]:
     """Yield ``count`` batches that are the same at every call, and of no training step."""
-    return (recipe.draw(batch_generator(settings.seed, _VALIDATION + number)) for number in range(count))
+    draw = recipe.draw_held_out if isinstance(recipe, HoldsOut) else recipe.draw
+    return (draw(batch_generator(settings.seed, _VALIDATION + number)) for number in range(count))
 
 
 def drawn_batches(

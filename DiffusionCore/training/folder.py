@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from contextlib import suppress
@@ -20,7 +21,8 @@ from typing import IO, Literal
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 
 STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
-BEST, BOARD = "best.safetensors", "tensorboard"
+BEST, CONFIG = "best.safetensors", "config.json"
+CHECKS, BOARD = "checks", "tensorboard"  # folders
 RECORD, STOP, OUTPUT = "run.json", "stop", "output.txt"
 _PATIENCE = 1.0  # seconds; whoever asks whether a folder is in use holds its lock for an instant
 _FAR = 2**30  # Windows locks bytes, and nobody can read those: one behind the end of the file
@@ -83,8 +85,11 @@ def delete_training(folder: Path) -> None:
     if is_in_use(folder):
         raise DiffusionCoreError(f"A training is running in '{folder}'. Stop it first.")
     try:
-        for name in (STATE, WEIGHTS, LOG, STOP, OUTPUT, RECORD):
-            (folder / name).unlink(missing_ok=True)
+        named = [folder / name for name in (STATE, WEIGHTS, BEST, CONFIG, LOG, STOP, OUTPUT, RECORD)]
+        for path in (*named, *folder.glob("weights-*.safetensors"), *folder.glob("bad-batch-*.safetensors")):
+            path.unlink(missing_ok=True)
+        for name in (CHECKS, BOARD):
+            shutil.rmtree(folder / name, ignore_errors=True)
         if not any(folder.iterdir()):
             folder.rmdir()
     except OSError as error:

@@ -39,10 +39,11 @@ class Forecast:
         return f"at least {total} ({weights} for weights, gradients and moments, {batch} for a batch)"
 
 
-def forecast(recipe: Recipe, network: nn.Module, batch: Batch, settings: LoopSettings) -> Forecast:
-    """Return what a training of ``network`` on batches like ``batch`` needs; the images of the batch are not computed.
+def forecast(recipe: Recipe, network: nn.Module, batch: Batch, settings: LoopSettings) -> Forecast | None:
+    """Return what a training of ``network`` on batches like ``batch`` needs.
 
-    The network runs on tensors that have shapes alone, as often as the loss of ``recipe`` asks it.
+    The network runs on tensors that have shapes alone, as often as the loss of ``recipe`` asks it. Return None for one
+    that needs values to run.
     """
     weights = sum(weight.numel() for weight in network.parameters())
     shapes = copy.deepcopy(network).to("meta")
@@ -57,7 +58,10 @@ def forecast(recipe: Recipe, network: nn.Module, batch: Batch, settings: LoopSet
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             return _blank(shapes(*(tensor.to("meta") for tensor in inputs)))
 
-    recipe.loss(asked, *batch)
+    try:
+        recipe.loss(asked, *batch)
+    except RuntimeError:  # what torch raises where a tensor without values was asked for one
+        return None
     share = 1.0 if settings.precision == "float32" else 0.5
     activations = share * sum(storage.nbytes() for storage in kept.values())
     return Forecast(_COPIES * _BYTES * weights, round(activations) + sum(tensor.nbytes for tensor in batch))

@@ -33,7 +33,8 @@ class ImageRecipeConfig:
     """What is learned, of which images.
 
     Attributes:
-        data: the folder of images (``ImageFolder``); it is not written into the weights.
+        data: the folder or manifest of images (``ImageFolder``); it is not written into the weights.
+        held_out: share of the subjects that is kept for validations.
         batch: images, or patches, in a batch.
         spacing: of the images, mm.
         size: voxels of the frame along (i, j, k); None for one that holds all images.
@@ -50,6 +51,7 @@ class ImageRecipeConfig:
     """
 
     data: str | None = None
+    held_out: float = 0.0
     batch: int = 2
     spacing: float = 4.0
     size: tuple[int, int, int] | None = None
@@ -63,7 +65,7 @@ class ImageRecipeConfig:
     def __post_init__(self) -> None:
         check_range(self, 1, math.inf, "batch")
         check_range(self, 0.1, 100, "spacing")
-        check_range(self, 0, 1, "forgotten")
+        check_range(self, 0, 1, "forgotten", "held_out")
         check_range(self, 0, 10, "deformation")
         for name in ("size", "patch"):
             value = getattr(self, name)
@@ -97,7 +99,13 @@ class ImageRecipe:
         given = self._given
         if given.data is None:
             raise ConfigError("This recipe learns from your images: give their folder, data=FOLDER.")
-        return ImageFolder.read(Path(given.data), spacing=given.spacing, size=given.size, multiple=given.network.stride)
+        return ImageFolder.read(
+            Path(given.data),
+            spacing=given.spacing,
+            size=given.size,
+            multiple=given.network.stride,
+            checked=given.held_out,
+        )
 
     @functools.cached_property
     def config(self) -> ImageRecipeConfig:
@@ -112,8 +120,15 @@ class ImageRecipe:
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Return standardized images (B, 1, K, J, I), the parts of their ``Conditions``, times (B,), and noise."""
+        return self._drawn(self.images.chosen(held_out=False), generator)
+
+    def draw_held_out(self, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return a batch as ``draw`` does, of the images that are kept for validations, if any are."""
+        return self._drawn(self.images.chosen(held_out=True), generator)
+
+    def _drawn(self, among: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         stored, config = self.images, self._given
-        chosen = torch.randint(len(stored.images), (self.batch,), generator=generator)
+        chosen = among[torch.randint(len(among), (self.batch,), generator=generator)]
         images, labels = stored.images[chosen].float(), stored.labels[chosen].long()
         images, labels = self._deformed(images, labels, generator)
         both = self._forgotten(generator)  # what guidance compares with
@@ -138,6 +153,16 @@ class ImageRecipe:
         loss = (estimate - diffusion.estimated.of(clean, noise, kept)).square().mean()
         found = diffusion.estimated.clean(estimate.detach(), state, kept).clamp(*self.images.frame.intensities.limits)
         return loss, {"error": (found - clean).square().mean().sqrt().item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return the images, what the network saw of them, and what it made of that."""
+        clean, position, labels, classes, times, noise = batch
+        diffusion, intensities = self._given.diffusion, self.images.frame.intensities
+        kept = diffusion.schedule.alpha_bar(times)
+        state = noised(clean, noise, kept)
+        found = diffusion.estimated.clean(network(state, position, labels, classes, times).float(), state, kept)
+        shown = {"image": clean, "with noise": state, "estimate": found}
+        return {name: intensities.restored(values.clamp(*intensities.limits)) for name, values in shown.items()}
 
     def _deformed(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         if not self._given.deformation:

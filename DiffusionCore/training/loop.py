@@ -6,6 +6,7 @@ ends with the very weights of a run that went through.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -18,12 +19,13 @@ from torch import nn
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
-from DiffusionCore.storage.files import remove_unfinished
+from DiffusionCore.storage.files import remove_unfinished, replacing
 from DiffusionCore.training.batches import Batch, drawn_batches, validation_batches
-from DiffusionCore.training.folder import BEST, STATE, WEIGHTS
+from DiffusionCore.training.folder import BEST, CONFIG, STATE, WEIGHTS
 from DiffusionCore.training.forecast import forecast, free_memory, size_text
 from DiffusionCore.training.half_precision import refuse_random_gradients
 from DiffusionCore.training.log import Row, RunLog, Window
+from DiffusionCore.training.pictures import draw_pictures
 from DiffusionCore.training.ranks import Ranks
 from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.settings import LoopSettings
@@ -74,7 +76,7 @@ def train(
     refuse_random_gradients(state.network, place, settings)
     if ranks.first:
         say(run.needs(state, place))
-    log = run.log(state.step) if ranks.first else None
+    log = run.open(state.step) if ranks.first else None
     began, window = time.monotonic() - state.seconds, Window()
     for batches, waited in drawn_batches(recipe, settings, state.step, rank=ranks.rank, ranks=ranks.count):
         shares = compute_gradients(recipe, state, batches, settings)
@@ -85,15 +87,17 @@ def train(
         window.add(values, waited, made=made)
         state.seconds = time.monotonic() - began
         stopping = stopping or state.step == settings.steps
-        checks: Row = {}
-        if state.step % settings.validate_every == 0:
-            if ranks.first:
-                checks = run.check(state)
-            stopping = ranks.any(stopping or run.exhausted(state), place)
-        if log is not None and (checks or stopping or state.step % settings.log_every == 0):
+        validating = state.step % settings.validate_every == 0
+        row: Row = {}
+        if validating or stopping or state.step % settings.log_every == 0:
             row = {"step": state.step, "of": settings.steps, "seconds": state.seconds, "skipped": state.skipped}
-            row |= window.row(recipe.batch * settings.accumulate) | checks
+            row |= window.row(recipe.batch * settings.accumulate)
+        if validating:
+            row |= run.check(state) if ranks.first else {}
+            stopping = ranks.any(stopping or run.exhausted(state), place)
+        if row:
             window = Window()
+        if row and log is not None:
             log.write(row)
             on_log(row)
         if ranks.first and (stopping or state.step % settings.save_every == 0):
@@ -129,15 +133,20 @@ class _Run:
         """What a state must agree in to be gone on with."""
         return {"kind": self.recipe.kind, "config": self.recipe.config, "seed": self.settings.seed}
 
-    def log(self, step: int) -> RunLog:
-        """Return the log to go on with after ``step``, in a folder without remains of a process that was killed."""
+    def open(self, step: int) -> RunLog:
+        """Clear what a killed process left, write down what is trained how, and return the log to go on with."""
         remove_unfinished(self.folder)
+        described = {"kind": self.recipe.kind, "config": asdict(self.recipe.config), "settings": asdict(self.settings)}
+        with replacing(self.folder / CONFIG) as unfinished:
+            unfinished.write_text(json.dumps({**described, **self.card}, indent=2) + "\n", encoding="utf-8")
         return RunLog(self.folder, step)
 
     def needs(self, state: TrainingState, device: torch.device) -> str:
         """Return sentences about the memory that the training needs."""
         batch = next(validation_batches(self.recipe, self.settings, 1))
         needed, free = forecast(self.recipe, state.network, batch, self.settings), free_memory(device)
+        if needed is None:
+            return "How much memory is needed is not known before the first step."
         if free is None or needed.total <= free:
             return f"Memory: {needed}."
         return (
@@ -152,6 +161,7 @@ class _Run:
     def check(self, state: TrainingState) -> Row:
         """Validate the averaged weights, keep them if they are the best ones so far, and return what was found."""
         found = validate(self.recipe, state.average, self.settings)
+        draw_pictures(self.folder, state.step, self.recipe, state.average, self.settings)
         if state.checked(found["validation"]):
             self._save_weights(self.folder / BEST, state)
         return {**found, "since_best": state.since_best}

@@ -21,7 +21,7 @@ from DiffusionCore.deformation.published import NOISE, STEPS, draw_velocity, pub
 from DiffusionCore.deformation.published_recovery import displaced, published_loss, recurrent
 from DiffusionCore.networks.published_recovery import PublishedRecovery, PublishedRecoveryConfig
 from DiffusionCore.space import Grid, Volume
-from DiffusionCore.storage.volumes import read_volume
+from DiffusionCore.training.cases import usable_volumes
 from DiffusionCore.training.recovery import image_files
 from DiffusionCore.transforms import Affine, resample
 
@@ -80,7 +80,7 @@ class PublishedRecoveryRecipe:
         if self._given is not None:
             return self._given
         files = image_files(self.config.data, self.config.held_out)
-        return torch.cat([cube(read_volume(path), self.config.size) for path in files])
+        return torch.cat([cube(volume, self.config.size) for volume in usable_volumes(files)])
 
     def network(self) -> PublishedRecovery:
         """Return an untrained network."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,4 +32,13 @@ class Recipe(Protocol):
 
     def loss(self, network: Callable[..., Tensor], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch that lies on the device of ``network``, and metrics to log."""
+        ...
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """A recipe that keeps some of its data for validations; those of the others are other batches of the same data."""
+
+    def draw_held_out(self, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return a random batch of what training never sees."""
         ...

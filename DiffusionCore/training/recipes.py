@@ -1,10 +1,13 @@
-"""The one table of recipes, and how ``key=value`` changes one."""
+"""The one table of recipes, and how ``key=value`` changes one.
+
+Names are RECIPE, the full one, or PRESET-RECIPE: "smoke" takes less than a minute on a CPU and shows that all of it
+works, "small" is for a CPU, "published" is as it was published.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from DiffusionCore.affine.published import AffineDiffusionConfig
@@ -14,8 +17,13 @@ from DiffusionCore.images.diffusion import PUBLISHED_BETAS, ImageDiffusion
 from DiffusionCore.networks.affine_denoiser import AffineDenoiserConfig
 from DiffusionCore.networks.diffusereg import DiffuseRegConfig
 from DiffusionCore.networks.image_denoiser import ImageDenoiserConfig
+from DiffusionCore.networks.loop_denoiser import LoopDenoiserConfig
+from DiffusionCore.networks.pose_network import PoseNetworkConfig
 from DiffusionCore.networks.published_voxelmorph import PublishedVoxelMorphConfig
+from DiffusionCore.networks.recovery import RecoveryConfig
 from DiffusionCore.networks.swin import SwinConfig
+from DiffusionCore.networks.voxelmorph import VoxelMorphConfig
+from DiffusionCore.training.changes import make_change
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.field_pairs import FieldPairsConfig
@@ -36,13 +44,23 @@ _FOLDS = "folds of the cortex that differ between the two images"
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe by its class, the defaults of its configuration and of the loop, and its card: data and terms of use."""
+    """A recipe by its class, the defaults of its configuration and of the loop, and its card: data and terms of use.
+
+    Attributes:
+        about: what comes out of it, in a line.
+    """
 
     recipe: type
     config: Any
     settings: LoopSettings
     data: str
     license: str = "Apache-2.0"
+    about: str = ""
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether it learns from images of the user."""
+        return any(field.name == "data" for field in fields(self.config))
 
 
 _PUBLISHED_SETTINGS = LoopSettings(
@@ -77,30 +95,62 @@ _SMALL_DIFFUSEREG = DiffuseRegRecipeConfig(
     image_terms="signal",
     network=DiffuseRegConfig(SwinConfig(24, (2, 2, 2), (3, 6, 12)), roles="told"),
 )
+_SMOKE = LoopSettings(
+    steps=60, learning_rate=2e-3, warm_up=10, clip=1.0, average=0.95, log_every=10, validate_every=30, save_every=30
+)
 RECIPES = {
-    "affine": Entry(PoseRecipe, PoseRecipeConfig(), LoopSettings(steps=18_000), _HEADS),
-    "published-affine": Entry(PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS),
-    "comparison": Entry(PublishedRecipe, _COMPARISON, LoopSettings(steps=4000), f"{_HEADS}; {_SHAPES}"),
-    "voxelmorph": Entry(VoxelMorphRecipe, VoxelMorphRecipeConfig(), _VOXELMORPH_SETTINGS, f"{_HEADS}; {_SHAPES}"),
+    "affine": Entry(
+        PoseRecipe,
+        PoseRecipeConfig(),
+        LoopSettings(steps=18_000),
+        _HEADS,
+        about="the poses of the default affine registration",
+    ),
+    "published-affine": Entry(
+        PublishedRecipe, PublishedRecipeConfig(), _PUBLISHED_SETTINGS, _HEADS, about="the published affine diffusion"
+    ),
+    "comparison": Entry(
+        PublishedRecipe,
+        _COMPARISON,
+        LoopSettings(steps=4000),
+        f"{_HEADS}; {_SHAPES}",
+        about="small affine differences between two images",
+    ),
+    "voxelmorph": Entry(
+        VoxelMorphRecipe,
+        VoxelMorphRecipeConfig(),
+        _VOXELMORPH_SETTINGS,
+        f"{_HEADS}; {_SHAPES}",
+        about="a deformation in one look, learned from known ones",
+    ),
     "voxelmorph-unsupervised": Entry(
         VoxelMorphRecipe,
         VoxelMorphRecipeConfig(loss="correlation", passes=1),
         _VOXELMORPH_SETTINGS,
         f"{_HEADS}; {_SHAPES}",
+        about="the same, learned by making images alike",
     ),
     "published-voxelmorph": Entry(
         VoxelMorphRecipe,
         _PUBLISHED_VOXELMORPH,
         LoopSettings(steps=150_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, precision="float32"),
         f"{_HEADS}; {_SHAPES}",
+        about="the published VoxelMorph",
     ),
-    "diffusereg": Entry(VelocityDiffusionRecipe, _DIFFUSEREG, _DIFFUSEREG_SETTINGS, f"{_HEADS}; {_SHAPES}; {_FOLDS}"),
+    "diffusereg": Entry(
+        VelocityDiffusionRecipe,
+        _DIFFUSEREG,
+        _DIFFUSEREG_SETTINGS,
+        f"{_HEADS}; {_SHAPES}; {_FOLDS}",
+        about="a diffusion of the deformation, with its uncertainty",
+    ),
     "drdm": Entry(
         RecoveryRecipe,
         RecoveryRecipeConfig(),
         LoopSettings(steps=50_000, clip=1.0, average=0.995),
         _IMAGES,
         _THEIRS,
+        about="natural anatomy out of random deformations, for synthesis",
     ),
     "published-drdm": Entry(
         PublishedRecoveryRecipe,
@@ -108,15 +158,21 @@ RECIPES = {
         LoopSettings(steps=100_000, learning_rate=1e-4, warm_up=0, weight_decay=0.0, precision="float32"),
         _IMAGES,
         _THEIRS,
+        about="the published recovery network",
     ),
     "published-diffusereg": Entry(
         DiffuseRegRecipe,
         DiffuseRegRecipeConfig(),
         LoopSettings(120_000, learning_rate=1e-4, warm_up=0, weight_decay=1e-4),
         f"{_HEADS}; {_SHAPES}",
+        about="the published DiffuseReg",
     ),
     "small-diffusereg": Entry(
-        DiffuseRegRecipe, _SMALL_DIFFUSEREG, LoopSettings(steps=20_000, clip=1.0), f"{_HEADS}; {_SHAPES}"
+        DiffuseRegRecipe,
+        _SMALL_DIFFUSEREG,
+        LoopSettings(steps=20_000, clip=1.0),
+        f"{_HEADS}; {_SHAPES}",
+        about="the published DiffuseReg at a size for a CPU",
     ),
     "image": Entry(
         ImageRecipe,
@@ -124,6 +180,7 @@ RECIPES = {
         LoopSettings(steps=60_000, learning_rate=3e-4, clip=1.0, average=0.9995),
         _IMAGES,
         _THEIRS,
+        about="new images by diffusion, for a GPU",
     ),
     "small-image": Entry(
         ImageRecipe,
@@ -131,6 +188,7 @@ RECIPES = {
         LoopSettings(steps=20_000, learning_rate=1e-3, clip=1.0),
         _IMAGES,
         _THEIRS,
+        about="the same at a size for a CPU",
     ),
     "smoke-image": Entry(
         ImageRecipe,
@@ -138,6 +196,7 @@ RECIPES = {
         LoopSettings(steps=200, learning_rate=3e-3, warm_up=20, clip=1.0, average=0.98),
         _IMAGES,
         _THEIRS,
+        about="the same in a quarter of a minute: to see that all of it works",
     ),
     "published-image": Entry(
         ImageRecipe,
@@ -145,6 +204,36 @@ RECIPES = {
         LoopSettings(steps=29_100, learning_rate=1e-4, warm_up=0, weight_decay=0.0, clip=1.0),
         _IMAGES,
         _THEIRS,
+        about="patches of images, as BrainDiffusion",
+    ),
+    "smoke-affine": Entry(
+        PoseRecipe,
+        PoseRecipeConfig(pairs=4, heads=4, network=PoseNetworkConfig(24, 8.0, widths=(16, 32, 64), hidden=64)),
+        _SMOKE,
+        _HEADS,
+        about="as affine, in less than a minute: to see that all of it works",
+    ),
+    "smoke-voxelmorph": Entry(
+        VoxelMorphRecipe,
+        VoxelMorphRecipeConfig(batch=1, heads=3, shapes=3, network=VoxelMorphConfig((8, 16))),
+        _SMOKE,
+        f"{_HEADS}; {_SHAPES}",
+        about="as voxelmorph, in less than a minute: to see that all of it works",
+    ),
+    "smoke-diffusereg": Entry(
+        VelocityDiffusionRecipe,
+        replace(_DIFFUSEREG, batch=1, heads=3, shapes=3, ahead=0, network=LoopDenoiserConfig((8, 16), embedding=16)),
+        _SMOKE,
+        f"{_HEADS}; {_SHAPES}; {_FOLDS}",
+        about="as diffusereg, in less than a minute: to see that all of it works",
+    ),
+    "smoke-drdm": Entry(
+        RecoveryRecipe,
+        RecoveryRecipeConfig(batch=1, network=RecoveryConfig((24, 28, 24), 8.0, block=2, channels=16, blocks=1)),
+        _SMOKE,
+        _IMAGES,
+        _THEIRS,
+        about="as drdm, in less than a minute: to see that all of it works",
     ),
 }
 
@@ -162,32 +251,8 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
     entry = RECIPES[name]
     config, settings = to_dict(entry.config), to_dict(entry.settings)
     for change in changes:
-        key, equals, text = change.partition("=")
-        owner = next((values for values in (config, settings) if key in _keys(values)), None)
-        if not equals or owner is None:
-            known = ", ".join([*_keys(config), *_keys(settings)])
-            raise DiffusionCoreError(f"'{change}' changes nothing; write key=value with one of the keys: {known}.")
-        _set(owner, key, text)
+        make_change(change, config, settings)
     loop = from_dict(LoopSettings, settings)
     own = config.get("data") and entry.data != _IMAGES  # the user's cases in place of synthetic objects
     card = {"data": _IMAGES if own else entry.data, "license": _THEIRS if own else entry.license}
     return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, card
-
-
-def _keys(values: dict[str, Any], before: str = "") -> list[str]:
-    """Return all keys of nested ``values``, those of a part as ``part.key``."""
-    inner = [
-        _keys(value, f"{before}{key}.") if isinstance(value, dict) else [before + key] for key, value in values.items()
-    ]
-    return [key for keys in inner for key in keys]
-
-
-def _set(values: dict[str, Any], key: str, text: str) -> None:
-    """Put JSON ``text``, or plain text where it is none, at ``key`` of nested ``values``."""
-    *path, last = key.split(".")
-    for part in path:
-        values = values[part]
-    try:
-        values[last] = json.loads(text)
-    except json.JSONDecodeError:
-        values[last] = text

@@ -26,10 +26,9 @@ from DiffusionCore.deformation.symmetry import symmetrized
 from DiffusionCore.interpolation import pull_at
 from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork, mirrored_field
 from DiffusionCore.space import Grid
-from DiffusionCore.storage.volumes import read_volume
+from DiffusionCore.training.cases import find_cases, usable_volumes
 from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
 from DiffusionCore.training.image_batches import displaced, foreground
-from DiffusionCore.training.image_folder import image_files as find_images
 from DiffusionCore.transforms.affine import algebra_matrix, map_points
 from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.velocity import flow
@@ -189,17 +188,17 @@ class RecoveryRecipe:
 
 
 def image_files(folder: str, held_out: int) -> list[Path]:
-    """Return the images in ``folder``, at any depth and by name, but for label maps and the last ``held_out``.
+    """Return the images in ``folder``, or in a list of images (see ``cases``), but for the last ``held_out``.
 
     Raises:
         StorageError: the folder is not there, or holds no image to train on.
     """
     place = Path(folder)
-    if not folder or not place.is_dir():
+    if not folder or not place.exists():
         raise StorageError(
             f"The recipe drdm learns from a folder of images, but '{folder}' is none. Add --data FOLDER to the command."
         )
-    files = find_images(place)
+    files = [case.image for case in find_cases(place)]
     kept = files[: len(files) - held_out]
     if not kept:
         raise StorageError(f"'{folder}' holds {len(files)} images, of which {held_out} are held out: none is left.")
@@ -211,9 +210,7 @@ def read_images(files: list[Path], network: RecoveryConfig) -> Tensor:
 
     Each is posed like the mean of all, which becomes sharper by it, so twice.
     """
-    volumes = [read_volume(path) for path in files]
-    for path, volume in zip(files, volumes, strict=True):
-        volume.require_registrable(path.name)
+    volumes = list(usable_volumes(files))
     seen = torch.cat([seen_on(volume, centered_grid(volume, network.size, network.spacing)) for volume in volumes])
     for _ in range(_POSED):
         template = template_volume(symmetric_mean(seen), network.spacing)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +22,21 @@ def batch_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Return loss and metrics of ``batch``; the network alone computes in the precision of ``settings``."""
     device = next(network.parameters()).device
+    return recipe.loss(in_precision(network, settings), *(tensor.to(device) for tensor in batch))
 
-    def computed(*inputs: Tensor) -> Tensor:
-        # the network alone: in bfloat16 a point 60 mm away is known to a quarter of a millimeter
+
+def in_precision(network: nn.Module, settings: LoopSettings) -> Callable[..., Any]:
+    """Return ``network`` as it computes in the precision of ``settings``.
+
+    The network alone, not its loss: in bfloat16 a point 60 mm away is known to a quarter of a millimeter.
+    """
+    device = next(network.parameters()).device
+
+    def computed(*inputs: Tensor) -> Any:
         with torch.autocast(device.type, _TYPES[settings.precision], enabled=settings.precision != "float32"):
             return network(*inputs)
 
-    return recipe.loss(computed, *(tensor.to(device) for tensor in batch))
+    return computed
 
 
 def compute_gradients(

@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -114,11 +114,17 @@ class VoxelMorphRecipe:
         for _ in range(self.config.passes):
             estimate = velocities + network(pair_images(pairs.fixed, moved, window))
             left = self._field_error(estimate, pairs)
-            losses.append(left if self.config.loss == "field" else self._unlikeness(estimate, pairs))
+            known = self.config.loss == "field"
+            losses.append(left if known else unlikeness(estimate, pairs.fixed, pairs.moving, self.config))
             velocities = estimate.detach()
             moved = warped(pairs.moving, velocities)
         start = self._field_error(torch.zeros_like(pairs.velocities), pairs)
         return torch.stack(losses).mean(), {"start": start.item(), "error": left.item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return the fixed and the moving images, and the moving ones as the network warps them."""
+        fixed, moving, *_ = batch
+        return shown(network, fixed, moving, passes=self.config.passes, window=self.config.network.force_window)
 
     def _field_error(self, estimate: Tensor, pairs: FieldPairs) -> Tensor:
         """Return the mean distance from the known velocity, mm; a finer estimate is averaged."""
@@ -128,18 +134,43 @@ class VoxelMorphRecipe:
         distance = ((estimate - pairs.velocities).square().sum(1, keepdim=True) + _TINY).sqrt()
         return 2 * self.config.pairs.spacing * (weights * distance).sum() / weights.sum()
 
-    def _unlikeness(self, estimate: Tensor, pairs: FieldPairs) -> Tensor:
-        """Return the published loss of the estimate, the mean of both ways if both count."""
-        ways = [self._compared(warped(pairs.moving, estimate), pairs.fixed)]
-        if self.config.both_ways:
-            ways.append(self._compared(warped(pairs.fixed, -estimate), pairs.moving))
-        penalty = gradient_penalty(estimate, (1.0, 1.0, 1.0)).mean()
-        return torch.stack(ways).mean() + self.config.smoothness * penalty
 
-    def _compared(self, image: Tensor, reference: Tensor) -> Tensor:
-        if self.config.loss == "squares":
-            return (image - reference).square().mean()
-        return 1 - local_correlation(image, reference, window=_WINDOW, floor=FLOOR).mean()
+def shown(
+    network: Callable[..., Tensor], fixed: Tensor, moving: Tensor, *, passes: int, window: int | None
+) -> dict[str, Tensor]:
+    """Return pictures of what ``network`` does to images (B, 1, K, J, I) in so many ``passes``."""
+    velocities, moved = torch.zeros((), device=fixed.device), moving
+    for _ in range(passes):
+        velocities = velocities + network(pair_images(fixed, moved, window))
+        moved = warped(moving, velocities)
+    return {"fixed": fixed, "moving": moving, "warped": moved}
+
+
+class Likeness(Protocol):
+    """How unlike images are, and how much smoothness counts: fields of ``VoxelMorphRecipeConfig``."""
+
+    @property
+    def loss(self) -> str: ...
+    @property
+    def smoothness(self) -> float: ...
+    @property
+    def both_ways(self) -> bool: ...
+
+
+def unlikeness(velocities: Tensor, fixed: Tensor, moving: Tensor, config: Likeness) -> Tensor:
+    """Return the published loss of ``velocities``, the mean of both ways if both count."""
+    ways = [unlike(warped(moving, velocities), fixed, config.loss)]
+    if config.both_ways:
+        ways.append(unlike(warped(fixed, -velocities), moving, config.loss))
+    penalty = gradient_penalty(velocities, (1.0, 1.0, 1.0)).mean()
+    return torch.stack(ways).mean() + config.smoothness * penalty
+
+
+def unlike(image: Tensor, reference: Tensor, loss: str) -> Tensor:
+    """Return the mean squared difference ("squares"), or 1 minus the mean local correlation ("correlation")."""
+    if loss == "squares":
+        return (image - reference).square().mean()
+    return 1 - local_correlation(image, reference, window=_WINDOW, floor=FLOOR).mean()
 
 
 def warped(images: Tensor, velocities: Tensor) -> Tensor:

@@ -19,9 +19,11 @@ from DiffusionCore.networks.image_denoiser import ImageDenoiserConfig
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.training.batches import validation_batches
 from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
 from DiffusionCore.training.image_folder import ImageFolder
 from DiffusionCore.training.loop import train
+from DiffusionCore.training.pictures import draw_pictures
 from DiffusionCore.training.recipes import RECIPES, configure
 from DiffusionCore.training.settings import LoopSettings
 
@@ -101,6 +103,27 @@ def test_patches_know_where_they_lie():
         assert torch.equal(stored.labels[which, *box].long(), labels[item])
 
 
+def test_validations_see_other_subjects_than_the_training():
+    images = replace(small_images(), held_out=(False, True, False))
+    made = ImageRecipe(replace(CONFIG, deformation=0.0, held_out=0.3), images=images)
+    shown = images.frame.intensities.standardized(images.images.float())
+    for draw, own in ((made.draw, {0, 2}), (made.draw_held_out, {1})):
+        clean = draw(generator())[0]
+        assert {n for n in range(3) for item in clean if torch.allclose(shown[n], item)} == own
+    [batch] = validation_batches(made, LoopSettings(), 1)
+    assert all(torch.allclose(item, shown[1]) for item in batch[0])
+    alone = recipe(deformation=0.0)
+    assert torch.equal(alone.draw(generator())[0], alone.draw_held_out(generator())[0])
+
+
+def test_a_manifest_is_trained_on_as_a_folder_is(tmp_path):
+    write_balls(tmp_path)
+    rows = ["image,label,modality", "ball_0.nii.gz,ball_0_seg.nii.gz,", "late/ball_2.nii.gz,,T2"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    read = ImageFolder.read(tmp_path / "list.csv", spacing=8.0, checked=0.5)
+    assert (read.names, read.frame.classes, sum(read.held_out)) == (("ball_0", "ball_2"), ("T2",), 1)
+
+
 def test_labels_move_with_their_images():
     made = recipe(deformation=6.0, forgotten=0.0, batch=24)
     clean, _, labels, *_ = made.draw(generator())
@@ -134,6 +157,19 @@ def test_the_right_answer_has_no_loss(diffusion):
     worse, metrics = made.loss(lambda *given: 0 * answer, *batch)
     assert worse > 0.3
     assert metrics["error"] > 0.3
+
+
+def test_a_validation_shows_images_and_what_the_network_makes_of_them(tmp_path):
+    made, settings = recipe(), LoopSettings()
+    batch = made.draw(generator())
+    clean, *_, times, noise = batch
+    answer = made._given.diffusion.estimated.of(clean, noise, made._given.diffusion.schedule.alpha_bar(times))
+    shown = made.pictures(lambda *given: answer, *batch)
+    assert_close(shown["estimate"], shown["image"], atol=1e-3, rtol=0)
+    assert (shown["with noise"] - shown["image"]).abs().mean() > 0.05
+    path = draw_pictures(tmp_path, 1000, made, made.network(), settings)
+    assert path == tmp_path / "checks" / "0001000.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_training_learns_resumes_exactly_and_carries_all_that_generation_needs(tmp_path):

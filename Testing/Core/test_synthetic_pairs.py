@@ -9,10 +9,10 @@ import torch
 from synthesis_world import GRID, case, write_cases
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.commands.inputs import read_list
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.metrics import dice
 from DiffusionCore.space import Frame, Volume
+from DiffusionCore.storage.tables import read_rows
 from DiffusionCore.storage.transforms import read_transform
 from DiffusionCore.storage.volumes import read_volume
 from DiffusionCore.synthesis.pairs import registration_pair, write_pairs
@@ -45,7 +45,7 @@ def test_the_shell_makes_pairs_of_several_cases_that_evaluate_reads(tmp_path, ca
     arguments += ["--count", 3, "--seed", 3, "--symmetry", "off", "--strength", "strong", "--workers", 1]
     assert main(list(map(str, arguments))) == 0
     assert "3 pairs made" in capsys.readouterr().out
-    rows = read_list(tmp_path / "out" / "pairs.csv")
+    rows = read_rows(tmp_path / "out" / "pairs.csv", "pairs")
     assert [row["name"] for row in rows] == ["anna_0000", "bert_0001", "anna_0002"]
     pair = registration_pair(Synthesizer(case("bert", 1), SETTINGS), 1, seed=3)
     np.testing.assert_array_equal(read_volume(tmp_path / "out" / rows[1]["fixed"]).values, pair.fixed.images[0].values)
@@ -61,7 +61,7 @@ def test_pairs_on_disk_are_a_list_that_evaluate_reads_and_are_gone_on_with(tmp_p
     first = (tmp_path / "anna_0000" / "truth.h5").stat().st_mtime_ns
     assert list(write_pairs(synthesizer, tmp_path, 2, seed=3)) == [0, 1]
     assert (tmp_path / "anna_0000" / "truth.h5").stat().st_mtime_ns == first
-    rows = read_list(tmp_path / "pairs.csv")
+    rows = read_rows(tmp_path / "pairs.csv", "pairs")
     assert [row["name"] for row in rows] == ["anna_0000", "anna_0001"]
     pair = registration_pair(synthesizer, 1, seed=3)
     for name in ("fixed", "moving"):

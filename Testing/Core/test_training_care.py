@@ -1,6 +1,7 @@
 """The loop takes care: steps that are not finite, half precision, memory, and states that do not fit."""
 
 import math
+import pickle
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -78,6 +79,20 @@ def test_a_state_that_was_cut_off_is_refused(tmp_path, share):
         train(LineRecipe(), tmp_path, SETTINGS)
 
 
+def test_a_state_that_could_run_a_program_is_not_opened(tmp_path):
+    (tmp_path / STATE).write_bytes(pickle.dumps({"step": 3}))
+    with pytest.raises(CheckpointError, match="opening one can run any program"):
+        train(LineRecipe(), tmp_path, SETTINGS)
+
+
+def test_a_state_of_a_newer_version_asks_for_an_update(tmp_path, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr("DiffusionCore.storage.checkpoint.FORMAT_VERSION", 99)
+        train(LineRecipe(), tmp_path, SETTINGS, should_stop=stopper(1))
+    with pytest.raises(CheckpointError, match=r"newer version.*update"):
+        train(LineRecipe(), tmp_path, SETTINGS)
+
+
 def test_a_setting_that_an_older_version_did_not_know_is_taken_to_be_the_default(tmp_path):
     @dataclass(frozen=True)
     class Wider(LineConfig):
@@ -115,6 +130,20 @@ def test_what_is_foretold_is_what_the_backward_pass_keeps():
     measured = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
     assert told.batch == pytest.approx(measured + batch[0].nbytes, rel=0.1)
     assert forecast(recipe, network, batch, replace(settings, precision="bfloat16")).batch < told.batch
+
+
+def test_a_network_that_needs_values_trains_without_a_forecast(tmp_path):
+    class Choosing(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) if x.sum() < 1e9 else x
+
+    class ChoosingRecipe(LineRecipe):
+        def network(self):
+            return Choosing(1, 1)
+
+    said = []
+    train(ChoosingRecipe(), tmp_path, SETTINGS, say=said.append)
+    assert said == ["How much memory is needed is not known before the first step."]
 
 
 @pytest.mark.parametrize(

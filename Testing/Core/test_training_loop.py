@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from line_recipe import SETTINGS, LineRecipe, assert_same_weights, stopper
 
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.batches import batch_generator
-from DiffusionCore.training.folder import BEST, LOG, STATE, WEIGHTS
+from DiffusionCore.training.folder import BEST, CONFIG, LOG, STATE, WEIGHTS
 from DiffusionCore.training.loop import train
 from DiffusionCore.training.settings import LoopSettings, learning_rate_factor
 
@@ -97,6 +97,8 @@ def test_the_card_says_how_the_weights_were_made(tmp_path):
     assert LoopSettings(**weights.card["settings"]) == SETTINGS
     assert weights.card["data"] == "a line"
     assert weights.config == {"slope": 2.0}
+    described = json.loads((tmp_path / CONFIG).read_text())
+    assert described == {"kind": "line", "config": weights.config, "settings": asdict(SETTINGS), "data": "a line"}
 
 
 def test_a_training_can_begin_with_the_weights_of_another(tmp_path):

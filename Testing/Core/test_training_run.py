@@ -18,6 +18,7 @@ from DiffusionCore.jobs.training import TrainingRun, TrainingState
 from DiffusionCore.jobs.training_log import best_check
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.folder import (
+    CHECKS,
     LOG,
     OUTPUT,
     RECORD,
@@ -116,6 +117,14 @@ def test_the_time_limit_ends_the_run_with_a_checkpoint(start):
     run = follow(start(*ENDLESS, minutes=0.02))
     assert run.state is TrainingState.STOPPED
     assert run.resumable == run.step > 0
+
+
+def test_a_training_that_a_cluster_ends_saves_first(start):
+    run = after_step(3, start(*ENDLESS))
+    os.kill(run.record.pid, signal.SIGTERM)
+    follow(run)
+    assert (run.state, run.message) == (TrainingState.STOPPED, "")
+    assert run.resumable == run.step >= 3
 
 
 def test_stopping_and_going_on_ends_with_the_weights_of_a_run_that_went_through(start, python, tmp_path):
@@ -301,6 +310,9 @@ def test_a_training_is_deleted_unless_it_runs(start):
     run.stop()
     follow(run)
     assert run.weights is not None
+    for name in ("weights-0000005.safetensors", "bad-batch-0.safetensors"):
+        (run.folder / name).touch()
+    (run.folder / CHECKS).mkdir()
     delete_training(run.folder)
     assert not run.folder.exists()
 

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from DiffusionCore.storage.files import suffix_of
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")  # those of storage.volumes, which needs nibabel
-LABELS = "_seg"  # that of training.image_folder, which needs torch
+LABELS = "_seg"  # that of training.cases, which needs nibabel, too
 _MOST = 5000  # files that are looked at; the panel must not be felt to wait
 _TOLD = 3  # problems
 

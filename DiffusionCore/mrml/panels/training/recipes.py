@@ -110,6 +110,21 @@ def registration_recipes() -> list[Recipe]:
                 "A day or more on a CPU core; set a time limit, or choose a GPU."
             ),
         ),
+        Recipe(
+            "smoke-affine",
+            _("Affine registration, a trial"),
+            _("In a minute or two: to see that all of it works. Needs no data: the images are synthetic."),
+        ),
+        Recipe(
+            "smoke-voxelmorph",
+            _("Deformable registration in one look, a trial"),
+            _("In a minute or two: to see that all of it works. Needs no data: the images are synthetic."),
+        ),
+        Recipe(
+            "smoke-diffusereg",
+            _("Deformation by diffusion, a trial"),
+            _("In a minute or two: to see that all of it works. Needs no data: the images are synthetic."),
+        ),
     ]
 
 
@@ -123,6 +138,12 @@ def synthesis_recipes() -> list[Recipe]:
                 "Learns from your images, without labels, to take out of a random deformation what is unnatural. "
                 "400 steps took half an hour on a CPU core, all of them take days: set a time limit, or choose a GPU."
             ),
+            Source.FOLDER,
+        ),
+        Recipe(
+            "smoke-drdm",
+            _("Natural deformations, a trial"),
+            _("Learns from your images in a minute or two: to see that all of it works."),
             Source.FOLDER,
         ),
         Recipe(

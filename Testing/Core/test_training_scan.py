@@ -1,0 +1,136 @@
+"""What a folder or a manifest of training images holds is told file by file, and subjects stay together."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from image_world import ball, write_balls
+
+from DiffusionCore.checks import StorageError
+from DiffusionCore.space import Volume
+from DiffusionCore.storage.volumes import write_volume
+from DiffusionCore.training.cases import Case, find_cases
+from DiffusionCore.training.scan import held_out, scan
+
+
+def case(subject, pair=""):
+    return Case(image=subject, subject=subject, pair=pair)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of three balls, one in the sub-folder "late", and of files that cannot be used."""
+    write_balls(tmp_path)
+    image, labels = ball(1)
+    write_volume(tmp_path / "constant.nrrd", Volume(0 * image.values, image.grid))
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    write_volume(tmp_path / "fractions.mha", image)
+    write_volume(tmp_path / "fractions_seg.mha", Volume(labels.values + np.float32(0.5), labels.grid))
+    write_volume(tmp_path / "elsewhere.nii.gz", image)
+    write_volume(tmp_path / "elsewhere_seg.nii.gz", ball(0)[1])
+    (tmp_path / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def test_a_scan_tells_what_is_there_and_what_is_wrong_with_each_bad_file(folder):
+    seen = []
+    found = scan(folder, lambda done, total: seen.append((done, total)))
+    assert [case.name for case in found.cases] == ["ball_0", "ball_1", "ball_2"]
+    assert [case.labels is not None for case in found.cases] == [True, True, False]
+    assert found.modalities == ("late",)
+    assert found.labels == (3, 40)
+    wrong = {problem.path.name: problem.text for problem in found.problems}
+    assert wrong.keys() == {"broken.nii.gz", "constant.nrrd", "elsewhere.nii.gz", "fractions.mha"}
+    assert "constant" in wrong["constant.nrrd"]
+    assert "do not lie on the grid" in wrong["elsewhere.nii.gz"]
+    assert "whole numbers" in wrong["fractions.mha"]
+    assert seen == [(number, 7) for number in range(1, 8)]
+    assert found.summary() == "3 images of 3 subjects, 2 with labels (2 values), modalities late, 4 left out"
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_manifest_says_whose_each_image_is(folder, form):
+    rows = [
+        {"image": "ball_0.nii.gz", "label": "ball_0_seg.nii.gz", "subject": "ann", "modality": "T1", "pair": "a"},
+        {"image": "late/ball_2.nii.gz", "subject": "bob", "pair": "a"},
+        {"image": "missing.nii.gz", "label": "", "subject": "eve"},
+        {"image": "ball_1.nii.gz", "label": "missing_seg.nii.gz"},
+    ]
+    manifest = folder / f"list.{form}"
+    if form == "json":
+        manifest.write_text(json.dumps(rows))
+    else:
+        with manifest.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+    found = scan(manifest)
+    assert [(case.name, case.subject, case.modality, case.pair) for case in found.cases] == [
+        ("ball_0", "ann", "T1", "a"),
+        ("ball_2", "bob", "", "a"),
+    ]
+    assert [problem.path.name for problem in found.problems] == ["missing.nii.gz", "ball_1.nii.gz"]
+    assert "missing_seg.nii.gz" in found.problems[1].text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("picture\nball.nii.gz\n", "column 'picture'; known are image, label, subject, modality, pair"),
+        ("image,subject\nball.nii.gz,ann\n,bob\n", "names no image in row 2"),
+        ("image\n", "holds no images"),
+    ],
+)
+def test_a_manifest_that_cannot_be_followed_is_refused(tmp_path, text, message):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(StorageError, match=message):
+        find_cases(tmp_path / "list.csv")
+
+
+def test_the_subject_of_an_image_is_read_as_in_bids(tmp_path):
+    for name in ("sub-01/ses-a/anat/sub-01_T1w", "sub-01/ses-b/anat/sub-01_T1w", "sub-02_T1w"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.nii.gz").write_bytes(b"an image")
+    found = find_cases(tmp_path)
+    assert [(case.subject, case.modality) for case in found] == [("sub-01", "anat"), ("sub-01", "anat"), ("sub-02", "")]
+
+
+def test_a_place_that_is_none_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="there is no folder"):
+        scan(tmp_path / "nowhere")
+
+
+def test_subjects_are_held_out_whole_and_the_same_ones_whatever_else_is_there():
+    cases = [case(f"s{n % 10}") for n in range(30)]
+    kept = held_out(cases, 0.2)
+    subjects = {c.subject for c, out in zip(cases, kept, strict=True) if out}
+    assert len(subjects) == 2
+    assert all(out == (c.subject in subjects) for c, out in zip(cases, kept, strict=True))
+    assert held_out(cases[:10], 0.2) == kept[:10]
+    assert {tuple(held_out(cases[:10], 0.2, seed=seed)) for seed in range(5)} != {tuple(kept[:10])}
+
+
+def test_pairs_are_not_torn_apart():
+    cases = [case("a", "1"), case("b", "1"), case("b", "2"), case("c", "2"), case("d", "3"), case("e", "3")]
+    for seed in range(6):
+        kept = held_out(cases, 0.5, seed=seed)
+        assert len(set(kept[:4])) == len(set(kept[4:])) == 1
+        assert kept[0] != kept[4]
+
+
+def test_something_is_held_out_and_something_is_left():
+    assert sum(held_out([case("a"), case("b")], 0.01)) == sum(held_out([case("a"), case("b")], 0.99)) == 1
+    assert held_out([case("a")], 0.5) == [False]
+    assert held_out([case("a"), case("b")], 0.0) == [False, False]
+
+
+def test_a_scan_needs_no_torch(folder):
+    code = (
+        "import sys; from pathlib import Path; from DiffusionCore.training.scan import scan; "
+        "print(scan(Path(sys.argv[1])).summary()); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("3 images")
