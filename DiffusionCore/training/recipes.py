@@ -28,6 +28,7 @@ from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.field_pairs import FieldPairsConfig
 from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
+from DiffusionCore.training.image_pairs import ImagePairsRecipe, ImagePairsRecipeConfig
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
 from DiffusionCore.training.published_recovery import PublishedRecoveryRecipe, PublishedRecoveryRecipeConfig
@@ -129,6 +130,14 @@ RECIPES = {
         _VOXELMORPH_SETTINGS,
         f"{_HEADS}; {_SHAPES}",
         about="the same, learned by making images alike",
+    ),
+    "voxelmorph-images": Entry(
+        ImagePairsRecipe,
+        ImagePairsRecipeConfig(),
+        _VOXELMORPH_SETTINGS,
+        _IMAGES,
+        _THEIRS,
+        about="the same, learned by making images of your own alike",
     ),
     "published-voxelmorph": Entry(
         VoxelMorphRecipe,

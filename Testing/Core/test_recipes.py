@@ -11,7 +11,7 @@ PRESETS = ("smoke", "small", "published")
 
 
 def test_names_are_those_of_the_kinds_and_of_their_presets():
-    others = {"comparison", "voxelmorph-unsupervised"}
+    others = {"comparison", "voxelmorph-unsupervised", "voxelmorph-images"}
     presets = {f"{preset}-{kind}" for preset in PRESETS for kind in KINDS}
     assert set(RECIPES) <= {*KINDS, *presets} | others
     assert {*KINDS, *(f"smoke-{kind}" for kind in KINDS), *(f"published-{kind}" for kind in KINDS)} <= set(RECIPES)

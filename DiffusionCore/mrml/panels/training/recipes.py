@@ -74,6 +74,15 @@ def registration_recipes() -> list[Recipe]:
             ),
         ),
         Recipe(
+            "voxelmorph-images",
+            _("Deformable registration in one look, on your images"),
+            _(
+                "Learns from your images, without labels, to make two of them alike by a smooth deformation. About 2 "
+                "hours on a CPU core."
+            ),
+            Source.FOLDER,
+        ),
+        Recipe(
             "published-voxelmorph",
             _("Published VoxelMorph"),
             _(
