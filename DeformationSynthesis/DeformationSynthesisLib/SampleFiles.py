@@ -10,7 +10,6 @@ from DiffusionCore.mrml.nodes import add_node
 from DiffusionCore.mrml.samples import register_sample, sample_files
 from DiffusionCore.mrml.segmentations import labels_to_node
 from DiffusionCore.storage.label_names import LabelName
-from DiffusionCore.storage.volumes import read_volume
 
 _COLORS = ("#5AA0FF", "#FFA05A", "#5ADCA0", "#F0DC5A", "#DC5AA0")
 
@@ -23,6 +22,8 @@ def registerSampleData():
 
 def loadSample(_source=None):
     """Make the case, or take it from the cache; return its volume and segmentation nodes, or none after a message."""
+    from DiffusionCore.storage.volumes import read_volume  # needs packages that Slicer may not have yet
+
     files = sample_files(["fixed", "fixed_segmentation"])
     if not files:
         return []

@@ -89,13 +89,13 @@ class VariantsTable(qt.QObject):
 
 def _items(number, row):
     record = row.record
-    change = max(record["largest_volume_change"], 1.0) - 1
+    change, failed = max(record["largest_volume_change"], 1.0) - 1, record["redrawn"]
     texts = [
         "",
         record["index"] + 1,
         round(record["largest_displacement_mm"], 1),
         _("{percent} %").format(percent=round(100 * change)),
-        _checksText(record["redrawn"]),
+        _checksText(failed),
     ]
     items = []
     for column, text in enumerate(texts):
@@ -109,9 +109,7 @@ def _items(number, row):
             item.setFlags(item.flags() | qt.Qt.ItemIsUserCheckable)
             item.setCheckState(qt.Qt.Checked if row.kept else qt.Qt.Unchecked)
         if column == len(texts) - 1:
-            item.setToolTip(
-                "\n".join([_("What earlier draws failed:"), *record["redrawn"]]) if record["redrawn"] else ""
-            )
+            item.setToolTip("\n".join([_("What earlier draws failed:"), *failed]) if failed else "")
         items.append(item)
     return items
 
