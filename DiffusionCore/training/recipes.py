@@ -7,7 +7,7 @@ works, "small" is for a CPU, "published" is as it was published.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from DiffusionCore.affine.published import AffineDiffusionConfig
@@ -60,8 +60,8 @@ class Entry:
 
     @property
     def needs_data(self) -> bool:
-        """Whether it learns from images of the user."""
-        return any(field.name == "data" for field in fields(self.config))
+        """Whether it cannot learn without images of the user."""
+        return self.data == _IMAGES
 
 
 _PUBLISHED_SETTINGS = LoopSettings(
@@ -238,7 +238,7 @@ RECIPES = {
     ),
     "smoke-drdm": Entry(
         RecoveryRecipe,
-        RecoveryRecipeConfig(batch=1, network=RecoveryConfig((24, 28, 24), 8.0, block=2, channels=16, blocks=1)),
+        RecoveryRecipeConfig(batch=1, network=RecoveryConfig((24, 28, 24), 8.0, channels=16, blocks=1)),
         _SMOKE,
         _IMAGES,
         _THEIRS,
@@ -262,6 +262,6 @@ def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, 
     for change in changes:
         make_change(change, config, settings)
     loop = from_dict(LoopSettings, settings)
-    own = config.get("data") and entry.data != _IMAGES  # the user's cases in place of synthetic objects
+    own = config.get("data") and not entry.needs_data  # the user's cases in place of synthetic objects
     card = {"data": _IMAGES if own else entry.data, "license": _THEIRS if own else entry.license}
     return entry.recipe(from_dict(type(entry.config), config), seed=loop.seed), loop, card

@@ -104,4 +104,4 @@ def test_what_is_no_slice_and_no_volume_is_refused_and_so_is_recovery():
     with pytest.raises(VolumeError, match="at least 4 voxels"):
         Subject("slab", (Volume(np.arange(200).reshape(2, 10, 10), Grid((10, 10, 2))),))
     with pytest.raises(GeometryError, match="single slice"):
-        Synthesizer(slice_of(1), SynthesisSettings(model="any"))
+        Synthesizer(slice_of(1), SynthesisSettings(model="pose"))  # a slice is refused before the kind of the model is
