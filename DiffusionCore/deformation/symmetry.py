@@ -87,20 +87,12 @@ def find_mid_plane(image: Volume) -> tuple[MidPlane, float]:
     mirror image, over all that is foreground on either side. Source: our own; the criterion of Prima et al. (IEEE TMI
     21, 2002) without their weights.
     """
-    small = working_volume(image, _SPACING)
-    values = torch.from_numpy(small.values)
-    foreground = (values > _FAINT).float()
-    layers = torch.stack([values, foreground])[None]
-    points = voxel_centers(small.grid).reshape(-1, 3)
-    center = center_of_mass(image)
+    halves, center = _Halves(image), center_of_mass(image)
 
     def unlikeness(parameters: NDArray) -> float:
         if max(abs(parameters[:2])) > _FARTHEST:
             return 0.0
-        mirror = small.grid.map(_plane(center, parameters).reflection.map(points).numpy(), Frame.RAS, Frame.VOXEL)
-        other, covered = pull(layers, torch.from_numpy(mirror).float().view(1, *small.grid.shape, 3))[0]
-        joined = (covered + foreground > 0.5).numpy()
-        return -normalized_cross_correlation(values, other, joined) if joined.any() else 0.0
+        return -halves.likeness(_plane(center, parameters))
 
     starts = [np.array([yaw, roll, 0.0]) for yaw in _TILTS for roll in _TILTS]
     best = min(starts, key=unlikeness)
@@ -108,6 +100,29 @@ def find_mid_plane(image: Volume) -> tuple[MidPlane, float]:
         unlikeness, best, method="Nelder-Mead", options={"initial_simplex": best + _SIMPLEX, "maxfev": 120}
     )
     return _plane(center, found.x), -float(found.fun)
+
+
+def likeness(image: Volume, plane: MidPlane) -> float:
+    """Return how ``image`` at 6 mm correlates with its mirror image across ``plane``, -1..1."""
+    return _Halves(image).likeness(plane)
+
+
+class _Halves:
+    """An image at 6 mm, to be compared with its mirror images."""
+
+    def __init__(self, image: Volume) -> None:
+        small = working_volume(image, _SPACING)
+        self.grid, self.values = small.grid, torch.from_numpy(small.values)
+        self.foreground = (self.values > _FAINT).float()
+        self.points = voxel_centers(small.grid).reshape(-1, 3)
+
+    def likeness(self, plane: MidPlane) -> float:
+        """Return the correlation over all that is foreground on either side."""
+        mirror = self.grid.map(plane.reflection.map(self.points).numpy(), Frame.RAS, Frame.VOXEL)
+        layers = torch.stack([self.values, self.foreground])[None]
+        other, covered = pull(layers, torch.from_numpy(mirror).float().view(1, *self.grid.shape, 3))[0]
+        joined = (covered + self.foreground > 0.5).numpy()
+        return normalized_cross_correlation(self.values, other, joined) if joined.any() else 0.0
 
 
 def _plane(center: NDArray, parameters: NDArray) -> MidPlane:

@@ -5,9 +5,9 @@
 FOLDER holds brains NAME.nii.gz with Neuromorphometrics labels NAME_seg.nii.gz. The last --sources of them by name are
 deformed; the others are the reference. Prints, as means over all variants with their standard errors, the asymmetry and
 volume z-scores of 11 paired structures and 24 structures (synthesis/plausibility.py), the correlation of the image with
-its mirror image across the mid-plane, the standard deviation of ln J, and the distance from the fields of real
-registrations between the sources (field_likeness.py). Draws are not selected by their labels. DIR keeps what was
-measured of one model: the same command goes on where it was stopped, and --samples may grow.
+its mirror image across the mid-plane of the undeformed one, the standard deviation of ln J in the tissue, and the
+distance from the fields of --pairs real registrations between the sources (field_likeness.py). No draw is left out. DIR
+keeps what was measured of one model: the same command goes on where it was stopped, and --samples may grow.
 """
 
 from __future__ import annotations
@@ -24,13 +24,20 @@ import numpy as np
 import torch
 from field_likeness import NAMES, distance, real_statistics, statistics
 
+from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.deformation.strength import mean_displacement
-from DiffusionCore.deformation.symmetry import MidPlane, find_mid_plane
+from DiffusionCore.deformation.symmetry import MidPlane, find_mid_plane, likeness
+from DiffusionCore.interpolation import Interpolation
+from DiffusionCore.metrics import jacobian_statistics
 from DiffusionCore.storage.files import replacing
+from DiffusionCore.synthesis.anatomy import Anatomy
+from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields
 from DiffusionCore.synthesis.inputs import find_subjects
 from DiffusionCore.synthesis.plausibility import VolumeReference
-from DiffusionCore.synthesis.settings import Limits, SynthesisSettings
-from DiffusionCore.synthesis.synthesizer import Synthesizer, Variant
+from DiffusionCore.synthesis.settings import SynthesisSettings
+from DiffusionCore.synthesis.subject import Subject
+from DiffusionCore.synthesis.synthesizer import sample_generator
+from DiffusionCore.transforms import Transform, resample
 
 PAIRS = ((30, 23), (32, 31), (37, 36), (39, 38), (41, 40), (45, 44), (48, 47), (52, 51), (56, 55), (58, 57), (60, 59))
 STRUCTURES = {label for pair in PAIRS for label in pair} | {11, 35}  # 4th ventricle, brain stem
@@ -51,6 +58,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=6)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.6, 1.0])
     parser.add_argument("--model", metavar="NAME|PATH", help="of kind drdm: its recovered fields, too")
+    parser.add_argument("--pairs", type=int, default=10, help="of sources that are registered")
     parser.add_argument("--output", type=Path, required=True, help="folder that keeps the real fields")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -60,34 +68,35 @@ def main() -> None:
     known = [volumes(case.segmentations[0].volume.values) for case in cases.values()]
     reference = VolumeReference.of(known[: -options.sources], PAIRS)
     sources = dict(list(cases.items())[-options.sources :])
-    settings = SynthesisSettings(symmetry="off", limits=Limits(math.inf, 10**9))
-    kinds = {"": [Synthesizer(case, settings) for case in sources.values()]}
+    settings = SynthesisSettings(symmetry="off")
+    anatomies = {name: Anatomy.of(case, settings) for name, case in sources.items()}
+    fields: dict[str, dict[str, FieldSource]] = {
+        "": {name: RandomFields(s.images[0].grid) for name, s in sources.items()}
+    }
     if options.model:
-        learned = replace(settings, model=options.model)
-        kinds["recovered "] = [Synthesizer(case, learned) for case in sources.values()]
+        fields["recovered "] = {name: RecoveredFields(s.images[0], options.model) for name, s in sources.items()}
     images = {name: case.images[0] for name, case in sources.items()}
     planes = dict(zip(sources, (find_mid_plane(image)[0] for image in images.values()), strict=True))
-    real = real_statistics(images, planes, options.output / "real_fields.json")
+    real = real_statistics(images, planes, options.output / "real_fields.json", options.pairs)
     heads = ("mm", "asymmetry z", "volume z", "mirror", "SD ln J", "distance", *NAMES)
     print(" " * 24 + "".join(f"{head:>18}" for head in heads))  # noqa: T201
     scores = [(0.0, *reference.scores(one)) for one in known[-options.sources :]]
-    likeness = [find_mid_plane(image)[1] for image in images.values()]
-    _print("the brains themselves", [(*one, alike) for one, alike in zip(scores, likeness, strict=True)])
+    alike = [likeness(image, planes[name]) for name, image in images.items()]
+    _print("the brains themselves", [(*one, same) for one, same in zip(scores, alike, strict=True)])
     blank = (math.nan,) * 5
     _print("real fields", [(*blank, distance(one, np.delete(real, n, 0)), *one) for n, one in enumerate(real)])
     store = options.output / "variants.json"
     rows = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
-    names = [f"{kind}{side} {x:g}" for x in options.strengths for kind in kinds for side in ("plain", "symmetric")]
-    for index, name, number in itertools.product(range(options.samples), names, range(len(sources))):
+    names = [f"{kind}{side} {x:g}" for x in options.strengths for kind in fields for side in ("plain", "symmetric")]
+    for index, name, subject in itertools.product(range(options.samples), names, sources):
         *_, side, strength = name.split()
-        source = kinds["recovered " if name.startswith("recovered") else ""][number]
-        key = f"{source.subject.name} {index} {name}"
-        if key not in rows:
-            known_plane = planes[source.subject.name]
-            plane = known_plane if side == "symmetric" else None
-            wanted = mean_displacement(float(strength), source.anatomy.extent)
-            source.anatomy = replace(source.anatomy, wanted=wanted, plane=plane)
-            rows[key] = _judged(source.variant(index), reference, known_plane)
+        if (key := f"{subject} {index} {name}") not in rows:
+            wanted = mean_displacement(float(strength), anatomies[subject].extent)
+            plane = planes[subject] if side == "symmetric" else None
+            anatomy = replace(anatomies[subject], wanted=wanted, plane=plane)
+            source = fields["recovered " if name.startswith("recovered") else ""][subject]
+            *_, field = source.draw(anatomy, generator=sample_generator(0, index, 0))
+            rows[key] = _judged(sources[subject], anatomy, field, reference, planes[subject])
             with replacing(store) as unfinished:
                 unfinished.write_text(json.dumps(rows), encoding="utf-8")
     for name in names:
@@ -95,12 +104,17 @@ def main() -> None:
         _print(name, [(*row[:5], distance(row[5:], real), *row[5:]) for row in found])
 
 
-def _judged(variant: Variant, reference: VolumeReference, plane: MidPlane) -> tuple[float, ...]:
+def _judged(
+    case: Subject, anatomy: Anatomy, field: Transform, reference: VolumeReference, plane: MidPlane
+) -> tuple[float, ...]:
     """Return the mean displacement, both z-scores, how alike both sides are, SD ln J, and the numbers of the field."""
-    image, checks = variant.subject.images[0], variant.checks
-    scores = reference.scores(volumes(variant.subject.segmentations[0].volume.values))
-    numbers = statistics(variant.transform, image, plane)
-    return checks.mean_displacement_mm, *scores, find_mid_plane(image)[1], checks.log_jacobian_deviation, *numbers
+    image, labels = case.images[0], case.segmentations[0].volume
+    made = resample(labels, image.grid, field, interpolation=Interpolation.NEAREST)
+    scores = reference.scores(volumes(made.values))
+    moved = float((field.map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
+    deviation = jacobian_statistics(field, image.grid, foreground_mask(image)).log_deviation
+    same = likeness(resample(image, image.grid, field), plane)
+    return moved, *scores, same, deviation, *statistics(field, image, plane)
 
 
 def _print(name: str, rows: Sequence[Sequence[float]]) -> None:

@@ -57,10 +57,12 @@ def statistics(transform: Transform, image: Volume, plane: MidPlane) -> tuple[fl
     return deviation / power**0.5, *coarse, alike / (alike + opposite)
 
 
-def real_statistics(images: dict[str, Volume], planes: dict[str, MidPlane], store: Path) -> NDArray[np.float64]:
-    """Return the numbers of all registrations between two of the ``images``, kept in the file ``store``."""
+def real_statistics(
+    images: dict[str, Volume], planes: dict[str, MidPlane], store: Path, count: int
+) -> NDArray[np.float64]:
+    """Return the numbers of registrations between ``count`` pairs of the ``images``, kept in the file ``store``."""
     known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
-    pairs = list(itertools.combinations(images, 2))
+    pairs = list(itertools.combinations(images, 2))[:count]
     for fixed, moving in pairs:
         if (key := f"{moving} to {fixed}") not in known:
             found = register(images[fixed], images[moving], DeformableSettings(), device="cpu").transform
