@@ -49,8 +49,8 @@ class _List(argparse.Action):
         width = max(map(len, RECIPES))
         sys.stdout.write(f"{'recipe':<{width}}   steps  data\n")
         for name, entry in RECIPES.items():
-            data = "yours" if entry.needs_data else "none"
-            sys.stdout.write(f"{name:<{width}}  {entry.settings.steps:>6}  {data:<5}  {entry.about}\n")
+            data = "yours" if entry.needs_data else "none or yours" if entry.takes_data else "none"
+            sys.stdout.write(f"{name:<{width}}  {entry.settings.steps:>6}  {data:<13}  {entry.about}\n")
         parser.exit()
 
 

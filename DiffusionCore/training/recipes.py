@@ -60,8 +60,13 @@ class Entry:
 
     @property
     def needs_data(self) -> bool:
-        """Whether it cannot learn without images of the user."""
+        """Whether it learns from nothing but images of the user."""
         return self.data == _IMAGES
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether it can learn from images of the user."""
+        return any(field.name == "data" for field in fields(self.config))
 
 
 _PUBLISHED_SETTINGS = LoopSettings(

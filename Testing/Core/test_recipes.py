@@ -40,5 +40,7 @@ def test_the_shell_lists_all_recipes_and_what_they_need(capsys):
     assert ended.value.code == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:]}
     assert lines.keys() == RECIPES.keys()
-    assert all("yours" in line for name, line in lines.items() if "drdm" in name or "image" in name)
-    assert all("none" in lines[name] and RECIPES[name].about in lines[name] for name in ("affine", "smoke-voxelmorph"))
+    assert all("  yours  " in line for name, line in lines.items() if "drdm" in name or "image" in name)
+    assert "  none  " in lines["affine"]
+    assert "  none or yours  " in lines["voxelmorph"]
+    assert all(line.endswith(RECIPES[name].about) for name, line in lines.items())

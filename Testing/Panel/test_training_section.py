@@ -56,7 +56,7 @@ def test_what_is_said_to_need_no_data_needs_none(host):
     from DiffusionCore.training.recipes import RECIPES
 
     for recipe in (*registration_recipes(), *synthesis_recipes()):
-        needs = hasattr(RECIPES[recipe.key].config, "data")
+        needs = RECIPES[recipe.key].needs_data
         assert (recipe.source is Source.FOLDER) == needs
         assert ("needs no data" in recipe.description.lower()) == (not needs)
 
