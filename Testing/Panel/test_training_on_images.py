@@ -40,7 +40,7 @@ def touch(folder, *names):
 def test_the_names_that_the_panel_knows_are_those_of_the_core(app):
     from DiffusionCore.mrml.panels.training import data_folder
     from DiffusionCore.storage.volumes import VOLUME_SUFFIXES
-    from DiffusionCore.training.image_folder import LABELS
+    from DiffusionCore.training.cases import LABELS
 
     assert sorted(data_folder.SUFFIXES) == sorted(VOLUME_SUFFIXES)
     assert data_folder.LABELS == LABELS
