@@ -7,7 +7,7 @@ works, "small" is for a CPU, "published" is as it was published.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from DiffusionCore.affine.published import AffineDiffusionConfig
