@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.nodes import add_node
-from DiffusionCore.mrml.samples import register_sample, sample_files
+from DiffusionCore.mrml.panels.samples import register_sample, sample_files
 from DiffusionCore.mrml.segmentations import labels_to_node
 from DiffusionCore.storage.label_names import LabelName
 

@@ -86,6 +86,10 @@ def _texts(_: Callable[[str], str]) -> tuple[str, ...]:
         _("'{folder}' cannot be made ({reason}). Choose another folder."),
         _("The variant '{file}' cannot be read ({reason}). Generate it again."),
         _("A computation is under way. Stop it first."),
+        _("The variants could not be made because of an error in the program. The log has the details."),
+        _("The settings are refused: {reason}."),
+        _("The landmarks '{file}' cannot be read; a .csv with the columns x, y, z in LPS mm is needed."),
+        _("Variants that were looked through cannot be written as '{format}'."),
         # packages
         _(
             "PyTorch is missing, and so is the extension that installs it. Install the extension PyTorch in the "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import slicer
 
-from DiffusionCore.mrml.samples import register_sample, sample_files
+from DiffusionCore.mrml.panels.samples import register_sample, sample_files
 
 _NAMES = {"fixed": "Sample brain, T1", "moving": "Sample brain, turned, T2"}
 

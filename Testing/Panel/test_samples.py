@@ -10,7 +10,7 @@ import slicer
 
 
 def samples_module():
-    from DiffusionCore.mrml import samples  # there is no Slicer before the host has started
+    from DiffusionCore.mrml.panels import samples  # there is no Slicer before the host has started
 
     return samples
 
