@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("SpatialDiffusion", "DeformationSynthesis")
 SHARED = ROOT / "DiffusionCore" / "mrml" / "panels"  # what their panels are made of
-SPEAKING = [*sorted(SHARED.rglob("*.py")), SHARED.with_name("samples.py")]  # to the user, so only in the application
+SPEAKING = sorted(SHARED.rglob("*.py"))  # to the user, so only in the application
 FILES = [*(path for module in MODULES for path in sorted((ROOT / module).rglob("*.py"))), *SPEAKING]
 OF_SLICER = {"slicer", "qt", "ctk", "vtk"}
 HEAVY = {"torch", "monai", "numba", "SimpleITK", "nibabel", "scipy", "nilearn", "matplotlib"}
