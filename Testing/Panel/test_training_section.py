@@ -146,9 +146,9 @@ def test_no_model_is_selected_unless_by_the_user(host):
 
 def test_shipped_models_are_listed_and_can_be_neither_used_nor_deleted(host):
     assert [(row[0], row[4]) for row in host.models] == [
-        (name, "Shipped") for name in ("diffusereg", "pose", "voxelmorph")
+        (name, "Shipped") for name in ("diffusereg", "drdm", "pose", "voxelmorph")
     ]
-    for row in range(3):
+    for row in range(4):
         host.modelsTable.selectRow(row)
         assert not host.useButton.isEnabled()
         assert not host.deleteButton.isEnabled()
