@@ -105,6 +105,20 @@ def sealed(vectors: Tensor, grid: Grid, margin: float) -> Tensor:
     return torch.einsum("xa,akji->xkji", axes, across)
 
 
+def resting(vectors: Tensor, grid: Grid, margin: float) -> Tensor:
+    """Return ``vectors`` (..., K, J, I), which come to rest over ``margin`` mm towards the outer borders of ``grid``.
+
+    A displacement is zero outside of its grid: one that is not at rest there would tear. Source: our own.
+    """
+    for axis, (n, spacing) in enumerate(zip(grid.size, grid.spacing, strict=True)):
+        voxel = torch.arange(n, dtype=vectors.dtype, device=vectors.device)
+        depth = (torch.minimum(voxel, voxel.flip(0)) * spacing / margin).clamp(max=1)
+        shape = [1, 1, 1]
+        shape[2 - axis] = n
+        vectors = vectors * torch.sin(math.pi / 2 * depth).square().view(shape)
+    return vectors
+
+
 def _spline_weights(count: int, step: float) -> Tensor:
     """Return the weights (count, controls), float32, of cubic B-splines at ``count`` points ``step`` cells apart.
 

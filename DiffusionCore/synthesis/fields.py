@@ -9,14 +9,14 @@ import torch
 
 from DiffusionCore.build import build_network
 from DiffusionCore.checks import GeometryError
-from DiffusionCore.deformation.random_fields import MultiScale, sealed
+from DiffusionCore.deformation.random_fields import MultiScale, resting, sealed
 from DiffusionCore.deformation.recovery import Recovery
 from DiffusionCore.deformation.strength import SYMMETRIC, random_velocity
 from DiffusionCore.models import load_model
 from DiffusionCore.networks.recovery import RecoveryNetwork
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.synthesis.anatomy import Anatomy
-from DiffusionCore.transforms import Transform
+from DiffusionCore.transforms import Displacement, Transform
 
 _STEPS = 5  # measured: 80 end where 5 do
 _MARGIN = 16.0  # mm, over which a recovered deformation comes to rest at the border of the network's grid
@@ -81,7 +81,10 @@ class RecoveredFields(FieldSource):
         level = anatomy.wanted / (_PER_LEVEL * _LEFT)
         stages: list[Transform] = []
         for _ in range(_TRIES):
-            stages = list(self._recovery.steps(unit, level, _STEPS))
+            stages = [
+                Displacement(resting(stage.vectors, grid, _MARGIN), grid)
+                for stage in self._recovery.steps(unit, level, _STEPS)
+            ]
             moved = float((stages[-1].map(anatomy.region) - anatomy.region).norm(dim=-1).mean())
             if moved <= 0 or abs(moved / anatomy.wanted - 1) <= _CLOSE:
                 break

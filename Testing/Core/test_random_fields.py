@@ -10,7 +10,7 @@ import torch
 from strategies import oblique_grid, smooth_volume
 
 from DiffusionCore.checks import GeometryError
-from DiffusionCore.deformation.random_fields import MultiScale, sealed
+from DiffusionCore.deformation.random_fields import MultiScale, resting, sealed
 from DiffusionCore.deformation.strength import (
     Strength,
     draw_unit,
@@ -183,3 +183,13 @@ def test_the_same_unit_field_serves_every_strength():
     assert torch.nn.functional.cosine_similarity(weak.flatten(), strong.flatten(), dim=0) > 0.9999
     assert mean_length(strong, grid) > mean_length(weak, grid)
     assert replace(law, growth=0.0).amplitudes() != law.amplitudes()
+
+
+def test_a_field_at_rest_ends_in_zeros_and_is_itself_within():
+    vectors = MultiScale().draw(OBLIQUE, generator=seeded(3))
+    rested = resting(vectors, OBLIQUE, 10.0)
+    for axis in (1, 2, 3):
+        faces = rested.movedim(axis, 0)[[0, -1]]
+        assert not faces.any()
+    k, j, i = (slice(depth, -depth) for depth in (int(np.ceil(10.0 / s)) for s in OBLIQUE.spacing[::-1]))
+    torch.testing.assert_close(rested[:, k, j, i], vectors[:, k, j, i])

@@ -53,6 +53,15 @@ def main(folder: Path) -> Tutorial:
     wait_for_end()
     ui.inputsSection.collapsed = ui.variantsSection.collapsed = True
     tutorial.draw("4-exported")
+    ui.variantsSection.collapsed = ui.exportSection.collapsed = False
+    choose(ui.methodSelector, "Recovered shapes: drdm")
+    ui.strengthSlider.value = 100
+    click(ui.previewButton)
+    wait_for_end()
+    click(ui.outlinesButton)
+    click(ui.gridButton)
+    drag_slider(ui.stageSlider, 1)
+    tutorial.draw("5-recovery")
     shutil.rmtree(place)
     return tutorial
 

@@ -268,7 +268,7 @@ def test_a_long_status_is_cut_and_told_whole_in_the_tooltip(desk, app):
     sentence = (
         "Something went wrong in a way that takes many words to explain, and more of them than there is room for."
     )
-    desk.panel._status.show(sentence, linkText="Details", address="details")
+    desk.panel._status.show(sentence, link_text="Details", address="details")
     label = desk.ui.statusLabel
     assert label.toolTip == sentence + " Details"
     assert "…" in label.text

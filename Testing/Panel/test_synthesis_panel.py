@@ -299,3 +299,33 @@ def test_leaving_the_module_gives_the_segmentation_back(desk):
     desk.widget.enter()
     assert not segmentation.GetDisplayNode().GetVisibility()
     assert shown_in_views() == {desk.panel._review.nodes.volume.GetID()}
+
+
+def test_the_steps_of_a_recovery_can_be_scrubbed_with_the_grid(desk):
+    desk.choose_case()
+    choose(desk.ui.methodSelector, "Recovered shapes: drdm")
+    desk.press(desk.ui.previewButton)
+    assert desk.status.startswith("This is how a variant looks.")
+    assert desk.ui.stageRow.visible
+    assert desk.ui.stageLabel.text == "6/6"
+    recovered = desk.picture()
+    click(desk.ui.gridButton)
+    assert differ(desk.picture(), recovered) > 200
+    drag_slider(desk.ui.stageSlider, 1)
+    assert desk.ui.stageLabel.text == "1/6"
+    assert differ(desk.picture(), recovered) > 200
+    nodes = desk.panel._review.nodes
+    assert nodes.volume.GetParentTransformNode() is nodes.deformation  # the original, seen through the step
+    drag_slider(desk.ui.stageSlider, 6)
+    click(desk.ui.gridButton)
+    assert differ(desk.picture(), recovered) == 0
+    assert nodes.volume.GetParentTransformNode() is None
+
+
+def test_a_model_that_does_not_know_the_labels_is_told(desk):
+    desk.choose_case()
+    choose(desk.ui.methodSelector, "Both: brains")
+    desk.press(desk.ui.generateButton)
+    assert "label" in desk.status
+    assert desk.table() == []
+    assert desk.ui.generateButton.enabled

@@ -11,14 +11,15 @@ import torch
 import vtk
 from vtk.util import numpy_support
 
+from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.jobs.events import StepMade
 from DiffusionCore.mrml.transforms import plain_to_node
 from DiffusionCore.mrml.volumes import volume_from_node, volume_to_node
-from DiffusionCore.mrml.warping import warp
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.displacement import Displacement
 from DiffusionCore.transforms.plain import to_plain
+from DiffusionCore.transforms.resample import resample
 
 LOGIC_FILE = Path(__file__).resolve().parents[2] / "SpatialDiffusion" / "SpatialDiffusionLib" / "Logic.py"
 _TURN = Affine.exponential((0.3, -0.2, 0.5, 0, 0, 0)).matrix[:3, :3].numpy()
@@ -64,7 +65,11 @@ def transform_to_node(transform, node, grid: Grid = OBLIQUE) -> None:
 
 def resample_to_node(moving, fixed, transform, output) -> None:
     """Write the ``moving`` volume node through ``transform`` on the grid of the ``fixed`` one into ``output``."""
-    warped = warp(moving, volume_from_node(moving), transform, volume_from_node(fixed).grid)
+    volume, grid = volume_from_node(moving), volume_from_node(fixed).grid
+    if moving.IsA("vtkMRMLLabelMapVolumeNode"):
+        warped = resample(volume, grid, transform, interpolation=Interpolation.NEAREST)
+    else:
+        warped = resample(volume, grid, transform, fill=float(volume.values.min()))
     volume_to_node(warped, output, display=moving)
 
 
