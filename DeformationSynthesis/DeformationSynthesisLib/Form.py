@@ -29,6 +29,8 @@ from .ReviewSection import TOGGLES, ReviewSection
 from .States import appearance
 from .Words import strengthText
 
+_ALIGNED = ("volumeSelector", "segmentationSelector", "folderEdit", "methodSelector", "countSpinBox", "strengthSlider")
+
 
 class SynthesisForm(ParameterPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
@@ -180,6 +182,3 @@ class SynthesisForm(ParameterPanel):
     def _onNodes(self, *_arguments):
         if not self.logic.running and not slicer.mrmlScene.IsBatchProcessing():
             self.refresh()
-
-
-_ALIGNED = ("volumeSelector", "segmentationSelector", "folderEdit", "methodSelector", "countSpinBox", "strengthSlider")

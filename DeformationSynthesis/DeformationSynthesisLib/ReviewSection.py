@@ -31,6 +31,7 @@ class ReviewSection:
         self._nodes = VariantNodes(slicer.mrmlScene)
         self._collection = self._preview = None
         self._listed = self._seen = None
+        self._case, self._stages, self._shown = None, 0, 0
         self._table = VariantsTable(ui.variantsTable, onShown, onVerdict)
         self._timer = qt.QTimer(ui.reviewBody)
         self._timer.setInterval(_PLAY_MS)
@@ -102,9 +103,6 @@ class ReviewSection:
         if something:
             VariantViews.showGrid(self._nodes.deformation, self._nodes.volume, parameters.grid)
             VariantViews.showOutlines(self._nodes.segmentation, parameters.outlines)
-
-    _stages = 0
-    _case = None
 
     def _bring(self, path, parameters) -> None:
         try:
