@@ -146,7 +146,7 @@ def test_no_model_is_selected_unless_by_the_user(host):
 
 def test_shipped_models_are_listed_and_can_be_neither_used_nor_deleted(host):
     assert [(row[0], row[4]) for row in host.models] == [
-        (name, "Shipped") for name in ("diffusereg", "drdm", "pose", "voxelmorph")
+        (name, "Shipped") for name in ("brains", "diffusereg", "drdm", "pose", "voxelmorph")
     ]
     for row in range(4):
         host.modelsTable.selectRow(row)
