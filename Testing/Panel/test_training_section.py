@@ -148,7 +148,7 @@ def test_shipped_models_are_listed_and_can_be_neither_used_nor_deleted(host):
     assert [(row[0], row[4]) for row in host.models] == [
         (name, "Shipped") for name in ("brains", "diffusereg", "drdm", "pose", "voxelmorph")
     ]
-    for row in range(4):
+    for row in range(len(host.models)):
         host.modelsTable.selectRow(row)
         assert not host.useButton.isEnabled()
         assert not host.deleteButton.isEnabled()
