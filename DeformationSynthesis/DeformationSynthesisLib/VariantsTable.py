@@ -20,9 +20,11 @@ class VariantsTable(qt.QObject):
         super().__init__(table)
         self._table, self._onShown, self._onVerdict = table, onShown, onVerdict
         self._updating = False
-        headings = [_("Keep"), _("#"), _("Largest shift mm"), _("Volume change"), _("Checks")]
+        headings = [_("Keep"), _("#"), _("Shift mm"), _("Volume"), _("Checks")]
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
+        table.horizontalHeaderItem(2).setToolTip(_("The largest displacement of the tissue."))
+        table.horizontalHeaderItem(3).setToolTip(_("The largest change of volume of a label."))
         table.verticalHeader().hide()
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.horizontalHeader().setStretchLastSection(True)
