@@ -9,13 +9,13 @@ from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.models import list_models
-from DiffusionCore.mrml.panel import ParameterPanel
 from DiffusionCore.mrml.panels.choices import Choice
 from DiffusionCore.mrml.panels.lines import QuietTexts, StatusLine, align_labels, let_shrink
 from DiffusionCore.mrml.panels.log_section import LogSection
 from DiffusionCore.mrml.panels.note_row import NoteRow
 from DiffusionCore.mrml.panels.notes import Notes
 from DiffusionCore.mrml.panels.packages import Packages
+from DiffusionCore.mrml.panels.running import RunningPanel
 from DiffusionCore.mrml.panels.training.recipes import purpose_of, synthesis_recipes
 from DiffusionCore.mrml.panels.training.section import TrainingSection
 from DiffusionCore.mrml.synthesis_request import case_count, synthesis_findings
@@ -32,12 +32,11 @@ from .Words import strengthText
 _ALIGNED = ("volumeSelector", "segmentationSelector", "folderEdit", "methodSelector", "countSpinBox", "strengthSlider")
 
 
-class SynthesisForm(ParameterPanel):
+class SynthesisForm(RunningPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
 
     def __init__(self, module):
         self._problem = ""
-        self._counted = (None, "")
         super().__init__(module, "DeformationSynthesis")
 
     @abstractmethod
@@ -49,13 +48,14 @@ class SynthesisForm(ParameterPanel):
         """Follow the link in the status line."""
 
     def build(self):
+        super().build()
         ui = self.ui
         self._status = StatusLine(ui.statusLabel, ui.statusIcon, self.onLink)
         self._packages = Packages(self.name, _("Making variants needs {packages}."), self._onPackages)
         self._note = NoteRow(ui)
         self._notes = Notes(self._packages, _("No variant can be made yet: see the note above."), self.refresh)
         self._methods = Choice(ui.methodSelector, lambda key: self.set_value("method", key))
-        self._review = ReviewSection(ui, lambda row: self.set_value("shown", row), self._onVerdict, self._status.show)
+        self._review = ReviewSection(ui, self._onShown, self._onVerdict, self._status.show)
         self._export = ExportSection(ui, lambda key: self.set_value("exportFormat", key))
         onSymmetry, onInstall = (lambda key: self.set_value("symmetry", key)), self._packages.install
         self._advanced = AdvancedSection(ui, onSymmetry, onInstall, lambda *_arguments: self.restore(RESTORED))
@@ -160,19 +160,24 @@ class SynthesisForm(ParameterPanel):
         self._status.show(look.status, look.icon, look.linkText, look.link.value)
 
     def _casesText(self):
-        """Return how many cases the folder holds; it is looked through again only when another one is chosen."""
-        folder = self.parameters.caseFolder
-        if folder != self._counted[0]:
-            try:
-                count = case_count(folder) if folder.is_absolute() else 0
-                text = _("{count} cases found").format(count=count) if count else _("Choose a folder of cases.")
-            except DiffusionCoreError as error:
-                text = core_text(str(error))
-            self._counted = (folder, text)
-        return self._counted[1]
+        """Return how many cases the folder holds, or what is wrong with it."""
+        try:
+            return _("{count} cases found").format(count=case_count(self.parameters.caseFolder))
+        except DiffusionCoreError as error:
+            return core_text(str(error))
+
+    def _onShown(self, row):
+        """Show a variant, in place of the preview if there is one."""
+        with self.at_once():
+            self.logic.preview = None
+            self.set_value("shown", row)
+        self.refresh()
 
     def _onVerdict(self, row, kept):
-        self.logic.collection.judge(row, kept)
+        try:
+            self.logic.collection.judge(row, kept)
+        except DiffusionCoreError as error:
+            self._status.show(core_text(str(error)))
         self.refresh()
 
     def _onPackages(self):

@@ -47,6 +47,7 @@ class DeformationSynthesisLogic:
         """
         self._refuseIfRunning()
         folder, indices = self.collection.begin(count)
+        self.preview = None
         return self._start(request, folder, indices, self.collection.add)
 
     def redraw(self, request: Any) -> Any:
@@ -55,6 +56,7 @@ class DeformationSynthesisLogic:
         rows = self.collection.rejected
         folder, indices = self.collection.begin(len(rows))
         places = iter(rows)
+        self.preview = None
         return self._start(request, folder, indices, lambda record: self.collection.put(next(places), record))
 
     def makePreview(self, request: Any) -> Any:
@@ -89,10 +91,11 @@ class DeformationSynthesisLogic:
         if self.run is None:
             return False
         changed = self.run.poll()
-        for record in self.run.records[self._taken :]:
+        new = self.run.records[self._taken :]
+        for record in new:
             self._taken += 1
             self._take(record)
-        if changed and self.run.state.ended and self.collection.folder.is_dir():
+        if new and self.collection.folder.is_dir():
             self.collection.save()
         return changed
 

@@ -56,13 +56,14 @@ class ReviewSection:
         something = bool(rows) or preview is not None
         ui.reviewEmptyLabel.setVisible(not something)
         ui.reviewBody.setVisible(something)
-        browsing = bool(rows) and preview is None
         for widget in (ui.variantRow, ui.variantsTable, ui.keepButton, ui.rejectButton, ui.redrawButton, ui.playButton):
-            widget.setVisible(browsing)
-        if browsing:
-            self._list(rows)
-        else:
+            widget.setVisible(bool(rows))
+        for button in (ui.keepButton, ui.rejectButton):
+            button.setEnabled(preview is None)
+        if preview is not None:
             ui.playButton.setChecked(False)
+        if rows:
+            self._list(rows)
         self._look(parameters, something)
 
     def forget(self) -> None:
@@ -81,15 +82,14 @@ class ReviewSection:
         key = tuple((row.batch, row.record["index"], row.kept) for row in rows)
         if key != self._listed:
             self._listed = key
-            self._table.show(rows, self._shown)
-        else:
-            self._table.select(self._shown)
-        order = self._table.order()
+            self._table.show(rows)
+        self._table.select(None if self._preview is not None else self._shown)
+        place = self._table.order().index(self._shown) + 1
         wasBlocked = ui.variantSlider.blockSignals(True)
         ui.variantSlider.setRange(1, len(rows))
-        ui.variantSlider.setValue(order.index(self._shown) + 1)
+        ui.variantSlider.setValue(place)
         ui.variantSlider.blockSignals(wasBlocked)
-        ui.variantLabel.setText(f"{order.index(self._shown) + 1}/{len(rows)}")
+        ui.variantLabel.setText(f"{place}/{len(rows)}" if self._preview is None else _("preview"))
 
     def _look(self, parameters, something) -> None:
         """Let the views show what is chosen; files are read only when that is something else than before."""
@@ -142,11 +142,15 @@ class ReviewSection:
 
     def _onStage(self, stage) -> None:
         title = self._title(self._case)
-        if stage == self._stages:
-            self._nodes.show(self._case, title)
-        else:
-            original = StoredCase.read(self._originalPath())
-            self._nodes.show_stage(original, self._case.fields[stage - 1], title)
+        try:
+            if stage == self._stages:
+                self._nodes.show(self._case, title)
+            else:
+                if not self._nodes.are_deformed:
+                    self._nodes.show_through(StoredCase.read(self._originalPath()), title)
+                self._nodes.deform(self._case.fields[stage - 1])
+        except DiffusionCoreError as error:
+            self._say(core_text(str(error)))
         self._showStage(stage)
 
     def _onSlider(self, value) -> None:

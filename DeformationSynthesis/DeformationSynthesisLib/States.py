@@ -6,7 +6,7 @@ from enum import Enum
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.panels.lines import Icon
-from DiffusionCore.mrml.panels.states import PATIENCE, End, Phase
+from DiffusionCore.mrml.panels.states import End, Line, Phase, stop_button
 from DiffusionCore.mrml.panels.words import duration_text
 
 
@@ -53,7 +53,7 @@ class Facts:
         count: how many variants Generate makes.
         rows, kept: variants that there are, and those that are kept.
         cleared: variants that Undo would bring back.
-        exported: what the last export wrote to.
+        exported: the folder that the last export wrote to; empty for the scene.
     """
 
     phase: Phase = Phase.IDLE
@@ -121,14 +121,6 @@ class Appearance:
     verdicts: str
 
 
-@dataclass(frozen=True)
-class _Line:
-    text: str
-    icon: Icon = Icon.NONE
-    link: Link = Link.NONE
-    linkText: str = ""
-
-
 def appearance(facts: Facts) -> Appearance:
     """Return what the panel shows when ``facts`` hold."""
     generate, enabled, tip = _generateButton(facts)
@@ -147,25 +139,18 @@ def appearance(facts: Facts) -> Appearance:
         bar=_bar(facts),
         status=line.text,
         icon=line.icon,
-        link=line.link,
-        linkText=line.linkText,
+        link=line.link or Link.NONE,
+        linkText=line.link_text,
         verdicts=_verdicts(facts),
     )
 
 
 def _generateButton(facts: Facts) -> tuple[str, bool, str]:
     stop = _("Stop after what is being made; what is finished stays.")
-    match facts.phase:
-        case Phase.INSTALLING:
-            return _("Installing..."), False, _("The Python packages are being installed.")
-        case Phase.STARTING | Phase.RUNNING:
-            return _("Stop"), True, stop
-        case Phase.STOPPING if facts.stopSeconds >= PATIENCE:
-            return _("Force stop"), True, _("End the computation at once. What is finished stays.")
-        case Phase.STOPPING:
-            return _("Stopping..."), False, stop
+    force = _("End the computation at once. What is finished stays.")
     start = _("Start. Each variant can be looked at as soon as it is finished; you can stop at any time.")
-    return _generateText(facts), not facts.problem, facts.problem or start
+    busy = stop_button(facts.phase, facts.stopSeconds, stop=stop, force=force)
+    return busy or (_generateText(facts), not facts.problem, facts.problem or start)
 
 
 def _generateText(facts: Facts) -> str:
@@ -195,16 +180,16 @@ def _bar(facts: Facts) -> tuple[int, int] | None:
     return (facts.done, facts.of) if known else (0, 0)
 
 
-def _statusLine(facts: Facts) -> _Line:
+def _statusLine(facts: Facts) -> Line:
     match facts.phase:
         case Phase.INSTALLING:
-            return _Line(facts.activity)
+            return Line(facts.activity)
         case Phase.STARTING:
-            return _Line(facts.activity or _("Starting..."))
+            return Line(facts.activity or _("Starting..."))
         case Phase.RUNNING:
-            return _Line(_runningText(facts))
+            return Line(_runningText(facts))
         case Phase.STOPPING:
-            return _Line(_("Stopping..."))
+            return Line(_("Stopping..."))
     return _idleLine(facts)
 
 
@@ -222,27 +207,29 @@ def _runningText(facts: Facts) -> str:
     return text + ", " + _("{time} left").format(time=duration_text(facts.secondsLeft))
 
 
-def _idleLine(facts: Facts) -> _Line:
+def _idleLine(facts: Facts) -> Line:
     if facts.end is End.FAILED:
         if facts.hasDetails:
-            return _Line(facts.failure, Icon.ERROR, Link.DETAILS, _("Details"))
-        return _Line(facts.failure, Icon.WARNING)
+            return Line(facts.failure, Icon.ERROR, Link.DETAILS, _("Details"))
+        return Line(facts.failure, Icon.WARNING)
     if facts.cleared:
         text = _("Cleared {count} variants.").format(count=facts.cleared)
-        return _Line(text, Icon.NONE, Link.UNDO, _("Undo"))
+        return Line(text, Icon.NONE, Link.UNDO, _("Undo"))
     if facts.end is not End.NONE:
         return _endLine(facts)
     return _readyLine(facts)
 
 
-def _endLine(facts: Facts) -> _Line:
+def _endLine(facts: Facts) -> Line:
     stopped = facts.end is End.STOPPED
     if facts.task is Task.EXPORT:
+        if not facts.exported:
+            return Line(_("Added {count} variants to the scene.").format(count=facts.done))
         template = _("Stopped: {count} cases are in {place}.") if stopped else _("Wrote {count} cases to {place}.")
         text = template.format(count=facts.done, place=facts.exported)
-        return _Line(text, Icon.NONE, Link.FOLDER, _("Open folder"))
+        return Line(text, Icon.NONE, Link.FOLDER, _("Open folder"))
     if facts.task is Task.PREVIEW:
-        return _Line(_("Stopped.") if stopped else _("This is how a variant looks. It is not kept."))
+        return Line(_("Stopped.") if stopped else _("This is how a variant looks. It is not kept."))
     template = _("Stopped after {count} of {of} variants.") if stopped else _("Made {count} variants in {time}.")
     time = duration_text(facts.seconds)
     parts = [template.format(count=facts.done, of=facts.of, time=time)]
@@ -252,18 +239,18 @@ def _endLine(facts: Facts) -> _Line:
     if facts.caution:
         parts.append(facts.caution)
         icon = Icon.WARNING
-    return _Line(" ".join(parts), icon, Link.CLEAR, _("Clear"))
+    return Line(" ".join(parts), icon, Link.CLEAR, _("Clear"))
 
 
-def _readyLine(facts: Facts) -> _Line:
+def _readyLine(facts: Facts) -> Line:
     if not facts.anyVolume:
-        return _Line(_("Load a volume and a segmentation to start, or"), Icon.NONE, Link.SAMPLE, _("try the sample"))
+        return Line(_("Load a volume and a segmentation to start, or"), Icon.NONE, Link.SAMPLE, _("try the sample"))
     if facts.problem:
-        return _Line(facts.problem)
+        return Line(facts.problem)
     if facts.rows:
         text = _("Ready. There are {count} variants.").format(count=facts.rows)
-        return _Line(text, Icon.NONE, Link.CLEAR, _("Clear"))
-    return _Line(_("Ready."))
+        return Line(text, Icon.NONE, Link.CLEAR, _("Clear"))
+    return Line(_("Ready."))
 
 
 def _verdicts(facts: Facts) -> str:

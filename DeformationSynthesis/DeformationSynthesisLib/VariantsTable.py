@@ -34,8 +34,8 @@ class VariantsTable(qt.QObject):
         table.connect("itemChanged(QTableWidgetItem*)", self._onItem)
         table.installEventFilter(self)
 
-    def show(self, rows, shown) -> None:
-        """Show the ``rows`` of a collection, of which ``shown`` is the one in the views."""
+    def show(self, rows) -> None:
+        """List the ``rows`` of a collection."""
         self._updating = True
         table = self._table
         table.setSortingEnabled(False)
@@ -44,18 +44,20 @@ class VariantsTable(qt.QObject):
             for column, item in enumerate(_items(number, row)):
                 table.setItem(number, column, item)
         table.setSortingEnabled(True)
-        self.select(shown)
         self._fit()
         self._updating = False
 
     def select(self, shown) -> None:
-        """Select the row of the collection ``shown``."""
-        wasUpdating, self._updating = self._updating, True
-        for line in range(self._table.rowCount):
-            if self._numberAt(line) == shown:
-                self._table.setCurrentCell(line, 1)
-                self._table.selectRow(line)
-        self._updating = wasUpdating
+        """Select the row of the collection ``shown``, or none."""
+        self._updating = True
+        if shown is None:
+            self._table.setCurrentCell(-1, -1)
+            self._table.clearSelection()
+        else:
+            line = self.order().index(shown)
+            self._table.setCurrentCell(line, 1)
+            self._table.selectRow(line)
+        self._updating = False
 
     def order(self) -> list[int]:
         """Return the rows of the collection in the order in which they are listed."""

@@ -1,6 +1,5 @@
 """The panel: makes variants, follows them by a timer, and says what happens."""
 
-import time
 import uuid
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.mrml.panels.states import ENDS, PHASES, End, Phase
-from DiffusionCore.mrml.run_state import RunState
 from DiffusionCore.mrml.texts import core_text
 from DiffusionCore.mrml.variant_nodes import add_case
 from DiffusionCore.synthesis.stored_case import StoredCase
@@ -21,31 +19,23 @@ from .Form import SynthesisForm
 from .Requests import requestOf, signatureOf
 from .States import Facts, Link, Task, appearance
 
-_INTERVAL = 50  # ms between two looks at a task
-
 
 class SynthesisPanel(SynthesisForm):
     """Generate and Stop are one button. What is finished can be reviewed while more is being made."""
 
     def __init__(self, module):
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_INTERVAL)
-        self._timer.timeout.connect(self._onTimer)
-        self._task, self._ticks = Task.NONE, 0
-        self._startedAt = self._stoppedAt = 0.0
+        self._task = Task.NONE
         self._end, self._endSignature = Facts(), None
         self._cleared = None  # the collection that Undo would bring back
-        self._exported = ""
         super().__init__(module)
 
     def build(self):
         super().build()
         ui = self.ui
-        ui.generateButton.clicked.connect(self._onGenerate)
+        ui.generateButton.clicked.connect(lambda *_arguments: self.press(lambda: self._begin(Task.GENERATE)))
         ui.previewButton.clicked.connect(lambda *_arguments: self._begin(Task.PREVIEW))
         ui.redrawButton.clicked.connect(lambda *_arguments: self._begin(Task.REDRAW))
         ui.exportButton.clicked.connect(lambda *_arguments: self._onExport())
-        slicer.app.connect("aboutToQuit()", self._onQuit)
 
     # life cycle
 
@@ -69,21 +59,9 @@ class SynthesisPanel(SynthesisForm):
             self._useCollection()
 
     def cleanup(self):
-        self.end_run()
-        self._timer.timeout.disconnect(self._onTimer)  # it would keep the panel, which keeps the timer
-        slicer.app.disconnect("aboutToQuit()", self._onQuit)
         super().cleanup()
         self._training.cleanup()
         self._forgetCleared()
-
-    def end_run(self):
-        """End what is under way; what is finished stays."""
-        self._timer.stop()
-        self.logic.close()
-        self.running = False
-
-    def _onQuit(self, *_arguments):
-        self.end_run()
 
     def _on_start_close(self, *arguments):
         self.end_run()
@@ -96,32 +74,24 @@ class SynthesisPanel(SynthesisForm):
 
     def _useCollection(self):
         """Go on with the variants of the scene, or begin where nothing is yet."""
-        chosen = self.parameters
-        folder = Path(chosen.collection) if chosen.collection else self._newFolder()
-        self.logic.useCollection(folder)
-        chosen.collection = str(folder)
+        chosen, logic = self.parameters, self.logic
+        if chosen.collection:
+            logic.useCollection(Path(chosen.collection))
+            if not logic.collection.rows:
+                chosen.collection, chosen.shown = "", 0
+                gone = _(
+                    "The variants of this scene are no longer in the folder for temporary files. "
+                    "The same settings and seed make the same ones again."
+                )
+                self._fail(Task.GENERATE, gone)
+        elif logic.collection is None or logic.collection.rows:
+            self._newCollection()
 
-    def _newFolder(self):
-        return Path(slicer.app.temporaryPath) / f"DeformationSynthesis-{uuid.uuid4().hex[:12]}"
+    def _newCollection(self):
+        name = f"DeformationSynthesis-{uuid.uuid4().hex[:12]}"
+        self.logic.useCollection(Path(slicer.app.temporaryPath) / name)
 
     # tasks
-
-    @property
-    def isButtonArmed(self):
-        """Whether a click on Stop stops: the second click of a double click on Generate does not."""
-        return time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000
-
-    def _onGenerate(self, *_arguments):
-        run = self.logic.run
-        if not self.logic.running:
-            self._begin(Task.GENERATE)
-            return
-        if run.state is RunState.STOPPING:
-            run.force_stop()
-        elif self.isButtonArmed:
-            self._stoppedAt = time.monotonic()
-            run.stop()
-        self.refresh()
 
     def _begin(self, task):
         logic, chosen = self.logic, self.parameters
@@ -135,23 +105,18 @@ class SynthesisPanel(SynthesisForm):
             ),
         }
         self._forgetCleared()
-        if task in (Task.GENERATE, Task.REDRAW):
-            logic.preview = None
         try:
             actions[task]()
         except DiffusionCoreError as error:
-            self._fail(task, str(error))
+            self._fail(task, core_text(str(error)))
             return
-        self._task, self._startedAt, self._end = task, time.monotonic(), Facts()
-        self.running = True
-        self._timer.start()
-        self.refresh()
+        self._task, self._end = task, Facts()
+        self.follow()
 
     def _onExport(self):
         if self.parameters.exportFormat == SCENE:
             self._addToScene()
         else:
-            self._exported = str(self._export.output(self.parameters))
             self._begin(Task.EXPORT)
 
     def _addToScene(self):
@@ -163,35 +128,27 @@ class SynthesisPanel(SynthesisForm):
                 add_case(scene, case, name, display=self.parameters.inputVolume)
                 slicer.app.processEvents()
         except DiffusionCoreError as error:
-            self._fail(Task.EXPORT, str(error))
+            self._fail(Task.EXPORT, core_text(str(error)))
             return
-        self._exported = _("the scene")
-        facts = Facts(end=End.FINISHED, task=Task.EXPORT, done=len(collection.kept), exported=self._exported)
-        self._end, self._endSignature = facts, signatureOf(self.parameters)
-        self.refresh()
-
-    def _fail(self, task, message):
-        self._end = Facts(end=End.FAILED, task=task, failure=core_text(message))
+        self._end = Facts(end=End.FINISHED, task=Task.EXPORT, done=len(collection.kept))
         self._endSignature = signatureOf(self.parameters)
         self.refresh()
 
-    def _onTimer(self, *_arguments):
-        first = not self.logic.collection.rows
-        with self.at_once():
-            changed = self.logic.poll()
-            if first and self.logic.collection.rows and self.parameters is not None:
-                self.parameters.shown = 0
-        self._ticks += 1
-        if not self.logic.running:
-            self._timer.stop()
-            self._onEnd()
-        elif changed or self._ticks % 10 == 0:
-            self.refresh()
+    def _fail(self, task, message):
+        self._end = Facts(end=End.FAILED, task=task, failure=message)
+        self._endSignature = signatureOf(self.parameters)
+        self.refresh()
 
-    def _onEnd(self):
-        run, self.running = self.logic.run, False
+    def follow_run(self):
+        changed, collection = self.logic.poll(), self.logic.collection
+        if collection.rows and self.parameters is not None and not self.parameters.collection:
+            self.parameters.collection = str(collection.folder)
+        return changed
+
+    def on_end(self):
+        run = self.logic.run
         self._log.follow(run)
-        if self.parameters is None:
+        if self.parameters is None:  # the scene is being closed
             return
         refused = sum(len(record.get("redrawn", ())) for record in run.records)
         self._end = Facts(
@@ -202,16 +159,14 @@ class SynthesisPanel(SynthesisForm):
             failure=core_text(run.message),
             hasDetails=bool(run.details),
             caution=" ".join(map(core_text, run.cautions)),
-            seconds=time.monotonic() - self._startedAt,
+            seconds=self.elapsed,
             refusedDraws=refused if self._task is not Task.EXPORT else 0,
-            exported=self._exported,
+            exported=str(self._export.output(self.parameters)) if self._task is Task.EXPORT else "",
         )
         self._endSignature = signatureOf(self.parameters)
         self._review.forget()
         self.refresh()
         slicer.util.showStatusMessage(appearance(self.facts(self._problem)).status, 3000)
-        if not self._entered:
-            self._bind(None)
 
     # what is shown
 
@@ -231,7 +186,6 @@ class SynthesisPanel(SynthesisForm):
             return Facts(phase=Phase.INSTALLING, activity=self._packages.installing, **places)
         if logic.running:
             run = logic.run
-            stopping = time.monotonic() - self._stoppedAt if run.state is RunState.STOPPING else 0.0
             return Facts(
                 phase=PHASES[run.state],
                 task=self._task,
@@ -239,7 +193,7 @@ class SynthesisPanel(SynthesisForm):
                 done=len(run.records),
                 of=run.of,
                 secondsLeft=run.seconds_left,
-                stopSeconds=stopping,
+                stopSeconds=self.stop_seconds,
                 **places,
             )
         if self._endSignature != signatureOf(chosen):
@@ -254,7 +208,7 @@ class SynthesisPanel(SynthesisForm):
             case Link.DETAILS:
                 self._log.open()
             case Link.FOLDER:
-                qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self._exported))
+                qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self._end.exported))
             case Link.CLEAR:
                 self._clear()
             case Link.UNDO:
@@ -265,9 +219,8 @@ class SynthesisPanel(SynthesisForm):
         self._forgetCleared()
         self._cleared, self._end = self.logic.collection, Facts()
         with self.at_once():
-            self.parameters.collection = str(self._newFolder())
-            self.parameters.shown = 0
-            self._useCollection()
+            self.parameters.collection, self.parameters.shown = "", 0
+            self._newCollection()
             self._review.release()
             self._review.nodes.remove()
         self.refresh()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from DiffusionCore.mrml.labels import common_numbers, reading_labels, segment_co
 from DiffusionCore.mrml.preparation import without_invalid
 from DiffusionCore.mrml.volumes import grid_of, volume_from_node
 from DiffusionCore.storage.label_names import LabelName
+
+_PARTS = ("imagesTr", "labelsTr", "img", "msk")  # of a folder of cases, where it has any
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +63,28 @@ def case_count(folder: Path) -> int:
     Raises:
         StorageError: there is no such folder, or none in it; the text is for the user.
     """
+    found = _looked_through(folder, tuple(_changed_at(folder / name) for name in ("", *_PARTS)))
+    if isinstance(found, str):
+        raise StorageError(found)
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _looked_through(folder: Path, _changed: tuple[int, ...]) -> int | str:
+    """Return the number of cases, or why there are none; a folder that has not changed is not looked through again."""
     from DiffusionCore.synthesis.inputs import find_subjects
 
-    return len(find_subjects(folder))
+    try:
+        return len(find_subjects(folder))
+    except StorageError as error:
+        return str(error)
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _reading_case(request: SynthesisRequest) -> Generator[None, None, SceneCase]:

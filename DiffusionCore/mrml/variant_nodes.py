@@ -56,11 +56,19 @@ class VariantNodes:
         else:
             deformation.SetAndObserveTransformFromParent(None)
 
-    def show_stage(self, original: StoredCase, field: Field, title: str, *, display: Any = None) -> None:
-        """Show ``original`` through ``field``, a stage of the deformation of its variant ``title``."""
-        self._show_subject(original, title, display)
-        plain_to_node(field, self._node("deformation", f"{title} deformation"))
+    @property
+    def are_deformed(self) -> bool:
+        """Whether volume and segmentation are seen through the deformation."""
+        return self.volume is not None and self.volume.GetParentTransformNode() is self.deformation
+
+    def show_through(self, original: StoredCase, title: str) -> None:
+        """Show ``original`` through the deformation of its variant ``title``; ``deform`` changes it."""
+        self._show_subject(original, title, None)
         self._place(self.deformation)
+
+    def deform(self, field: Field) -> None:
+        """Let the deformation be ``field``."""
+        plain_to_node(field, self.deformation)
 
     def remove(self) -> None:
         """Take the nodes out of the scene."""

@@ -10,12 +10,11 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from DiffusionCore.checks import ConfigError, check_range
+from DiffusionCore.checks import check_range
 from DiffusionCore.diffusion.gaussian import draw_times, noised
 from DiffusionCore.images.diffusion import KIND, Conditions, ImageDiffusion
 from DiffusionCore.images.frame import ImageFrame
@@ -97,10 +96,8 @@ class ImageRecipe:
         if self._images is not None:
             return self._images
         given = self._given
-        if given.data is None:
-            raise ConfigError("This recipe learns from your images: give their folder, data=FOLDER.")
         return ImageFolder.read(
-            Path(given.data),
+            given.data,
             spacing=given.spacing,
             size=given.size,
             multiple=given.network.stride,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import foreground_mask
-from DiffusionCore.checks import DiffusionCoreError, StorageError
+from DiffusionCore.checks import ConfigError, DiffusionCoreError, StorageError
 from DiffusionCore.images.frame import ImageFrame, Intensities, centered_grid, middle, placed_image, placed_labels
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.training.cases import LABELS, Case, find_cases
@@ -55,7 +55,7 @@ class ImageFolder:
     @classmethod
     def read(
         cls,
-        place: Path,
+        place: Path | str | None,
         *,
         spacing: float,
         size: tuple[int, int, int] | None = None,
@@ -70,9 +70,12 @@ class ImageFolder:
         Without ``size`` (i, j, k) the frame holds the foreground of all, its sizes rounded up to a ``multiple``.
 
         Raises:
+            ConfigError: ``place`` is None: a recipe was not told where the images are.
             StorageError: there is no such place, or no image in it that can be used.
         """
-        found = find_cases(place)
+        if place is None:
+            raise ConfigError("This recipe learns from your images: give their folder, data=FOLDER.")
+        found = find_cases(Path(place))
         cases, measures = _measured(found if labelled else [replace(case, labels=None) for case in found])
         if not cases:
             raise StorageError(

@@ -11,7 +11,6 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
@@ -116,10 +115,8 @@ class ImagePairsRecipe:
         if self._images is not None:
             return self._images
         given = self._given
-        if given.data is None:
-            raise ConfigError("This recipe learns from your images: give their folder, data=FOLDER.")
         return ImageFolder.read(
-            Path(given.data),
+            given.data,
             spacing=given.pairs.spacing,
             size=given.pairs.size,
             multiple=4,

@@ -9,13 +9,13 @@ from slicer.i18n import tr as _
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.models import list_models
 from DiffusionCore.mrml.checks import findings
-from DiffusionCore.mrml.panel import ParameterPanel
 from DiffusionCore.mrml.panels.choices import Choice
 from DiffusionCore.mrml.panels.lines import QuietTexts, StatusLine, align_labels, let_shrink
 from DiffusionCore.mrml.panels.log_section import LogSection
 from DiffusionCore.mrml.panels.note_row import NoteRow
 from DiffusionCore.mrml.panels.notes import Notes
 from DiffusionCore.mrml.panels.packages import Packages
+from DiffusionCore.mrml.panels.running import RunningPanel
 from DiffusionCore.mrml.panels.training.recipes import purpose_of, registration_recipes
 from DiffusionCore.mrml.panels.training.section import TrainingSection
 
@@ -30,7 +30,7 @@ from .SteerSection import SteerSection
 from .StepsSection import StepsSection
 
 
-class RegistrationForm(ParameterPanel):
+class RegistrationForm(RunningPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
 
     def __init__(self, module):
@@ -46,6 +46,7 @@ class RegistrationForm(ParameterPanel):
         """Return what helps after the run that has just failed (NoteRow.Note), or None."""
 
     def build(self):
+        super().build()
         ui = self.ui
         self._status = StatusLine(ui.statusLabel, ui.statusIcon, self._onLink)
         self._steps = StepsSection(ui, self._refreshIdle)

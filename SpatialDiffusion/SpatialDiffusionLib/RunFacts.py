@@ -2,7 +2,7 @@
 
 from DiffusionCore.jobs.events import FOLDING, SIMILARITY
 from DiffusionCore.jobs.failures import GPU_MEMORY
-from DiffusionCore.mrml.panels.states import ENDS, PHASES, Phase
+from DiffusionCore.mrml.panels.states import ENDS, PHASES
 from DiffusionCore.mrml.steering import count_of
 from DiffusionCore.mrml.texts import core_text
 
@@ -23,7 +23,7 @@ def runFacts(run, resumedFrom, stopSeconds, expected, places) -> Facts:
         secondsLeft=secondsLeft(run, expected),
         resumedFrom=resumedFrom,
         landmarks=_landmarks(run.request.steering),
-        stopSeconds=stopSeconds if PHASES[run.state] is Phase.STOPPING else 0.0,
+        stopSeconds=stopSeconds,
         **places,
     )
 

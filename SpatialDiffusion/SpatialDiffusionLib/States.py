@@ -6,7 +6,7 @@ from enum import Enum
 from slicer.i18n import tr as _
 
 from DiffusionCore.mrml.panels.lines import Icon
-from DiffusionCore.mrml.panels.states import PATIENCE, End, Phase
+from DiffusionCore.mrml.panels.states import End, Line, Phase, stop_button
 from DiffusionCore.mrml.panels.words import duration_text
 from DiffusionCore.mrml.tables import digits
 
@@ -115,14 +115,6 @@ class Appearance:
     steps: bool = False
 
 
-@dataclass(frozen=True)
-class _Line:
-    text: str
-    icon: Icon = Icon.NONE
-    link: Link = Link.NONE
-    linkText: str = ""
-
-
 def appearance(facts: Facts) -> Appearance:
     """Return what the panel shows when ``facts`` hold."""
     line = _statusLine(facts)
@@ -139,25 +131,18 @@ def appearance(facts: Facts) -> Appearance:
         bar=_bar(facts),
         status=line.text,
         icon=line.icon,
-        link=line.link,
-        linkText=line.linkText,
+        link=line.link or Link.NONE,
+        linkText=line.link_text,
         steps=facts.last is not None,
     )
 
 
 def _button(facts: Facts) -> tuple[str, bool, str]:
     stop = _("Stop after the current step and keep what is there.")
-    match facts.phase:
-        case Phase.INSTALLING:
-            return _("Installing..."), False, _("The Python packages are being installed.")
-        case Phase.STARTING | Phase.RUNNING:
-            return _("Stop"), True, stop
-        case Phase.STOPPING if facts.stopSeconds >= PATIENCE:
-            return _("Force stop"), True, _("End the computation at once. The steps so far stay.")
-        case Phase.STOPPING:
-            return _("Stopping..."), False, stop
+    force = _("End the computation at once. The steps so far stay.")
     start = _("Start. The views follow every step; you can stop at any time.")
-    return _("Register"), not facts.problem, facts.problem or start
+    busy = stop_button(facts.phase, facts.stopSeconds, stop=stop, force=force)
+    return busy or (_("Register"), not facts.problem, facts.problem or start)
 
 
 def _bar(facts: Facts) -> tuple[int, int] | None:
@@ -168,16 +153,16 @@ def _bar(facts: Facts) -> tuple[int, int] | None:
     return 0, 0
 
 
-def _statusLine(facts: Facts) -> _Line:
+def _statusLine(facts: Facts) -> Line:
     match facts.phase:
         case Phase.INSTALLING:
-            return _Line(facts.activity or _("Installing PyTorch. This is needed once."))
+            return Line(facts.activity or _("Installing PyTorch. This is needed once."))
         case Phase.STARTING:
-            return _Line(facts.activity or _("Reading the volumes..."))
+            return Line(facts.activity or _("Reading the volumes..."))
         case Phase.RUNNING:
-            return _Line(_runningText(facts))
+            return Line(_runningText(facts))
         case Phase.STOPPING:
-            return _Line(_("Stopping after this step..."))
+            return Line(_("Stopping after this step..."))
     return _idleLine(facts)
 
 
@@ -201,35 +186,35 @@ def _resumedText(facts: Facts) -> str:
     return text.format(step=facts.resumedFrom, count=facts.landmarks)
 
 
-def _idleLine(facts: Facts) -> _Line:
+def _idleLine(facts: Facts) -> Line:
     if facts.end is End.FAILED and facts.failure:
         if facts.hasDetails:
-            return _Line(facts.failure, Icon.ERROR, Link.DETAILS, _("Details"))
-        return _Line(facts.failure, Icon.WARNING)
+            return Line(facts.failure, Icon.ERROR, Link.DETAILS, _("Details"))
+        return Line(facts.failure, Icon.WARNING)
     if facts.older and facts.end is not End.STOPPED:
         text = _("The transform holds step {step} of {last}.").format(step=facts.shown, last=facts.last)
-        return _Line(text, Icon.WARNING, Link.LAST_STEP, _("Go to the last"))
+        return Line(text, Icon.WARNING, Link.LAST_STEP, _("Go to the last"))
     if facts.end is End.STOPPED:
         return _cautious(_stoppedLine(facts), facts)
     if facts.end is End.FINISHED:
-        return _cautious(_Line(_doneText(facts)), facts)
+        return _cautious(Line(_doneText(facts)), facts)
     return _readyLine(facts)
 
 
-def _cautious(line: _Line, facts: Facts) -> _Line:
+def _cautious(line: Line, facts: Facts) -> Line:
     """Return ``line`` with the caution about the result, if there is one."""
     return replace(line, text=f"{line.text} {facts.caution}", icon=Icon.WARNING) if facts.caution else line
 
 
-def _stoppedLine(facts: Facts) -> _Line:
+def _stoppedLine(facts: Facts) -> Line:
     if facts.step is None:
-        return _Line(_("Stopped before the first step; nothing was changed."))
+        return Line(_("Stopped before the first step; nothing was changed."))
     counted = _("Stopped at step {step} of {of}.") if facts.of else _("Stopped at step {step}.")
     text = counted.format(step=facts.step, of=facts.of)
     holds = _("The transform holds step {step}.").format(step=facts.shown or facts.step)
     if facts.older:
-        return _Line(f"{text} {holds}", Icon.WARNING, Link.LAST_STEP, _("Go to the last"))
-    return _Line(f"{text} {holds}")
+        return Line(f"{text} {holds}", Icon.WARNING, Link.LAST_STEP, _("Go to the last"))
+    return Line(f"{text} {holds}")
 
 
 def _doneText(facts: Facts) -> str:
@@ -244,10 +229,10 @@ def _doneText(facts: Facts) -> str:
     return " ".join(sentences)
 
 
-def _readyLine(facts: Facts) -> _Line:
+def _readyLine(facts: Facts) -> Line:
     if not facts.anyVolume:
         text = _("Load two volumes to start, or")
-        return _Line(text, Icon.NONE, Link.SAMPLE, _("try the sample pair"))
+        return Line(text, Icon.NONE, Link.SAMPLE, _("try the sample pair"))
     if facts.problem:
-        return _Line(facts.problem)
-    return _Line(" ".join(filter(None, (_("Ready."), facts.estimate))))
+        return Line(facts.problem)
+    return Line(" ".join(filter(None, (_("Ready."), facts.estimate))))

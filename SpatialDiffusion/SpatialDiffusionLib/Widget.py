@@ -1,8 +1,5 @@
 """The panel: starts registrations, follows them by a timer, and says what happens."""
 
-import time
-
-import qt
 import slicer
 
 from DiffusionCore.checks import DiffusionCoreError
@@ -16,7 +13,6 @@ from .Requests import requestOf, signatureOf
 from .RunFacts import endFacts, runFacts
 from .States import End, Facts, Phase
 
-_INTERVAL = 50  # ms between two looks at a run
 _VISIBLE = (0.3, 0.7)  # opacity of the moving volume at which a result can be judged
 
 
@@ -24,21 +20,16 @@ class RegistrationPanel(RegistrationForm):
     """Register and Stop are one button. While it says Stop, everything else in Slicer can be used and even deleted."""
 
     def __init__(self, module):
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_INTERVAL)
-        self._timer.timeout.connect(self._onTimer)
-        self._ticks, self._resumedFrom, self._work, self._expected = 0, None, "", None
-        self._startedAt = self._stoppedAt = 0.0
+        self._resumedFrom, self._work, self._expected = None, "", None
         self._end, self._endSignature = Facts(), None
         self._live, self._resultShown = True, False
         super().__init__(module)
 
     def build(self):
         super().build()
-        self.ui.registerButton.clicked.connect(self._onButton)
+        self.ui.registerButton.clicked.connect(lambda *_arguments: self.press(self._start))
         self.ui.undoButton.clicked.connect(self._undo)
         self.ui.resumeButton.clicked.connect(self._resume)
-        slicer.app.connect("aboutToQuit()", self._onQuit)
 
     # life cycle
 
@@ -63,27 +54,15 @@ class RegistrationPanel(RegistrationForm):
         self._live = self.parameters.live
 
     def cleanup(self):
-        self.end_run()
-        self._timer.timeout.disconnect(self._onTimer)  # it would keep the panel, which keeps the timer
-        slicer.app.disconnect("aboutToQuit()", self._onQuit)
         super().cleanup()
         self._result.remove()
         self._training.cleanup()
-
-    def end_run(self):
-        """End a registration that is under way; the steps so far stay."""
-        self._timer.stop()
-        self.logic.close()
-        self.running = False
-
-    def _onQuit(self, *_arguments):
-        self.end_run()
 
     def _on_start_close(self, *arguments):
         super()._on_start_close(*arguments)
         self._end, self._endSignature = Facts(), None
         if self.logic.running:
-            self._onTimer()
+            self.look()
 
     def _restoreSteps(self):
         """Make the steps of a loaded scene what they were before it was saved."""
@@ -95,25 +74,9 @@ class RegistrationPanel(RegistrationForm):
     # running
 
     @property
-    def isButtonArmed(self):
-        """Whether a click on Stop stops: the second click of a double click on Register does not."""
-        return time.monotonic() - self._startedAt > slicer.app.doubleClickInterval / 1000
-
-    @property
     def lastStep(self):
         """The number of the last step that there is, from 1; None without steps."""
         return self._steps.last
-
-    def _onButton(self, *_arguments):
-        run = self.logic.run
-        if not self.logic.running:
-            self._start()
-        elif run.state is RunState.STOPPING:
-            run.force_stop()
-        elif self.isButtonArmed:
-            self._stoppedAt = time.monotonic()
-            run.stop()
-        self.refresh()
 
     def _resume(self, *_arguments):
         if self._steps.branch is not None:
@@ -137,34 +100,27 @@ class RegistrationPanel(RegistrationForm):
         self._work = Presets.workName(preset, chosen.detail)
         whole = (request.fixed, request.moving, self._work, request.samples)
         self._expected = Estimate.secondsOf(*whole) if resume is None else None
-        self._startedAt, self._end = time.monotonic(), Facts()
+        self._end = Facts()
         chosen.fade = min(max(chosen.fade, _VISIBLE[0]), _VISIBLE[1])
         chosen.live = self._live = run.following = True
         if not Views.showsPair(chosen.fixedVolume, chosen.movingVolume):
             Views.showPair(chosen.fixedVolume, chosen.movingVolume, chosen.fade)
         chosen.colors = inColors
-        self.running = True
-        self._timer.start()
-        self.refresh()
+        self.follow()
 
-    def _onTimer(self, *_arguments):
+    def follow_run(self):
         with self.at_once():
             changed = self.logic.poll()
             if self.logic.running:
                 self._takeOutputs(self.logic.run)
-        self._ticks += 1
-        if not self.logic.running:
-            self._timer.stop()
-            self._onEnd()
-        elif changed or self._ticks % 10 == 0:
-            self.refresh()
+        return changed
 
-    def _onEnd(self):
-        run, self.running = self.logic.run, False
+    def on_end(self):
+        run = self.logic.run
         self._log.follow(run)
         if self.parameters is None:  # the scene is being closed
             return
-        chosen, seconds = self.parameters, time.monotonic() - self._startedAt
+        chosen, seconds = self.parameters, self.elapsed
         self._takeOutputs(run)
         self._end, self._endSignature = endFacts(run, seconds), signatureOf(chosen)
         if run.state is RunState.FINISHED:
@@ -178,8 +134,6 @@ class RegistrationPanel(RegistrationForm):
         self._looks.forget()
         self.refresh()
         slicer.util.showStatusMessage(self.ui.statusLabel.toolTip, 3000)
-        if not self._entered:
-            self._bind(None)
 
     def _takeOutputs(self, run):
         for name, node in (("outputTransform", run.nodes.transform), ("outputVolume", run.nodes.volume)):
@@ -208,8 +162,7 @@ class RegistrationPanel(RegistrationForm):
         if self._packages.installing:
             return Facts(phase=Phase.INSTALLING, activity=self._packages.installing, **places)
         if self.logic.running:
-            stopping = time.monotonic() - self._stoppedAt
-            return runFacts(self.logic.run, self._resumedFrom, stopping, self._expected, places)
+            return runFacts(self.logic.run, self._resumedFrom, self.stop_seconds, self._expected, places)
         self._forgetOldEnd()
         if self._end.end is End.NONE and not problem:
             work = Presets.workName(self._preset(), chosen.detail)

@@ -100,7 +100,7 @@ class Desk(PanelDesk):
 
     def stop(self):
         """Press Stop; a click that soon follows another one is taken for a double click."""
-        wait_until(lambda: self.panel.isButtonArmed)
+        wait_until(lambda: self.panel.is_button_armed)
         click(self.ui.registerButton)
 
     def wait_for(self, condition):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_stop_keeps_what_is_finished(desk):
     click(desk.ui.generateButton)
     assert desk.ui.generateButton.text == "Stop"
     assert not desk.ui.inputsSection.enabled
-    wait_until(lambda: len(desk.logic.collection.rows) >= 2 and desk.panel.isButtonArmed, 120)
+    wait_until(lambda: len(desk.logic.collection.rows) >= 2 and desk.panel.is_button_armed, 120)
     click(desk.ui.generateButton)
     desk.wait_for_end()
     made = len(desk.logic.collection.rows)
@@ -239,6 +240,7 @@ def test_kept_variants_stay_in_the_scene_if_asked(desk):
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 2
     names = {node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")}
     assert names == {"head", "head variant 2", "head_0001"}
+    assert desk.status == "Added 1 variants to the scene."
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(desk, tmp_path):
@@ -327,3 +329,40 @@ def test_a_model_that_does_not_know_the_labels_is_told(desk):
     assert "label" in desk.status
     assert desk.table() == []
     assert desk.ui.generateButton.enabled
+
+
+def test_a_preview_beside_variants_is_left_by_choosing_one_of_them(desk):
+    desk.generate(2)
+    first = desk.picture()
+    desk.press(desk.ui.previewButton)
+    assert desk.ui.variantLabel.text == "preview"
+    assert not desk.ui.keepButton.enabled
+    assert len(desk.table()) == 2
+    assert differ(desk.picture(), first) > 50
+    item = desk.ui.variantsTable.visualItemRect(desk.ui.variantsTable.item(0, 1))
+    click(desk.ui.variantsTable.viewport(), item.center())
+    assert desk.ui.variantLabel.text == "1/2"
+    assert desk.ui.keepButton.enabled
+    assert differ(desk.picture(), first) == 0
+
+
+def test_variants_that_are_gone_are_told_and_can_be_made_again(desk, scene, tmp_path):
+    desk.generate(1)
+    path, folder = str(tmp_path / "variants.mrb"), desk.logic.collection.folder
+    assert slicer.util.saveScene(path)
+    scene.Clear(False)
+    shutil.rmtree(folder)
+    slicer.util.loadScene(path)
+    wait_until(lambda: "no longer in the folder" in desk.status)
+    assert desk.ui.reviewEmptyLabel.visible
+    desk.generate(1)
+    assert len(desk.table()) == 1
+
+
+def test_a_run_without_any_variant_leaves_nothing_to_be_missed(desk):
+    desk.choose_case()
+    choose(desk.ui.methodSelector, "Both: brains")
+    desk.press(desk.ui.generateButton)
+    desk.widget.exit()
+    desk.widget.enter()
+    assert "no longer" not in desk.status
