@@ -19,6 +19,7 @@ from DiffusionCore.commands import (
     reference,
     register,
     sample,
+    scan,
     synthesize,
     train,
 )
@@ -73,6 +74,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         reference,
         generate,
         sample,
+        scan,
         evaluate,
         evaluate_images,
         benchmark,

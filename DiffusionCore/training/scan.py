@@ -10,30 +10,47 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.space import Grid
 from DiffusionCore.training.cases import Case, find_cases
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A file that cannot be used, and a sentence about why."""
+class Look:
+    """What was seen of an image.
 
-    path: Path
-    text: str
+    Attributes:
+        case: the image.
+        grid: its voxels; None where it cannot be used.
+        labels: the values in its label map but 0, increasing.
+        problem: a sentence about why it cannot be used; empty if it can.
+    """
+
+    case: Case
+    grid: Grid | None = None
+    labels: tuple[int, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a place of training images holds.
+    """What a place of training images holds: all ``looks``, in order."""
 
-    Attributes:
-        cases: the images that can be used.
-        problems: the others, which a training leaves out.
-        labels: the values in all label maps but 0, increasing.
-    """
+    looks: tuple[Look, ...]
 
-    cases: tuple[Case, ...]
-    problems: tuple[Problem, ...]
-    labels: tuple[int, ...]
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The images that can be used."""
+        return tuple(look.case for look in self.looks if not look.problem)
+
+    @property
+    def problems(self) -> tuple[Look, ...]:
+        """The others, which a training leaves out."""
+        return tuple(look for look in self.looks if look.problem)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The values in all label maps but 0, increasing."""
+        return tuple(sorted({value for look in self.looks for value in look.labels}))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -57,8 +74,8 @@ class Scan:
         return ", ".join(parts)
 
 
-def scan(place: Path, on_file: Callable[[int, int], None] = lambda done, total: None) -> Scan:
-    """Read all that ``place``, a folder or a manifest (see ``cases``), names; ``on_file`` hears (done, total).
+def scan(place: Path, on_look: Callable[[Look, int], None] = lambda look, total: None) -> Scan:
+    """Read all that ``place``, a folder or a manifest (see ``cases``), names; ``on_look`` hears (look, images in all).
 
     A bad file is a problem of the scan, never an error.
 
@@ -66,17 +83,21 @@ def scan(place: Path, on_file: Callable[[int, int], None] = lambda done, total: 
         StorageError: there is no such place, or the manifest cannot be read.
     """
     found = find_cases(place)
-    good, problems, values = [], [], set()
-    for number, case in enumerate(found, 1):
-        try:
-            _, labels = case.read()
-        except DiffusionCoreError as error:
-            problems.append(Problem(case.image, str(error)))
-        else:
-            good.append(case)
-            values |= set() if labels is None else {int(value) for value in np.unique(labels.values)}
-        on_file(number, len(found))
-    return Scan(tuple(good), tuple(problems), tuple(sorted(values - {0})))
+    looks = []
+    for case in found:
+        looks.append(look_at(case))
+        on_look(looks[-1], len(found))
+    return Scan(tuple(looks))
+
+
+def look_at(case: Case) -> Look:
+    """Read ``case``, and return what it is."""
+    try:
+        image, labels = case.read()
+    except DiffusionCoreError as error:
+        return Look(case, problem=str(error))
+    values = () if labels is None else tuple(int(value) for value in np.unique(labels.values) if value)
+    return Look(case, image.grid, values)
 
 
 def held_out(cases: Sequence[Case], share: float, *, seed: int = 0) -> list[bool]:

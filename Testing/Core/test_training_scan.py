@@ -2,14 +2,18 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from image_world import ball, write_balls
 
-from DiffusionCore.checks import StorageError
+from DiffusionCore.__main__ import main
+from DiffusionCore.checks import DiffusionCoreError, StorageError
+from DiffusionCore.jobs.data_scan import DataScan
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.training.cases import Case, find_cases
@@ -37,17 +41,17 @@ def folder(tmp_path):
 
 def test_a_scan_tells_what_is_there_and_what_is_wrong_with_each_bad_file(folder):
     seen = []
-    found = scan(folder, lambda done, total: seen.append((done, total)))
+    found = scan(folder, lambda look, total: seen.append((look, total)))
     assert [case.name for case in found.cases] == ["ball_0", "ball_1", "ball_2"]
     assert [case.labels is not None for case in found.cases] == [True, True, False]
     assert found.modalities == ("late",)
     assert found.labels == (3, 40)
-    wrong = {problem.path.name: problem.text for problem in found.problems}
+    wrong = {look.case.image.name: look.problem for look in found.problems}
     assert wrong.keys() == {"broken.nii.gz", "constant.nrrd", "elsewhere.nii.gz", "fractions.mha"}
     assert "constant" in wrong["constant.nrrd"]
     assert "do not lie on the grid" in wrong["elsewhere.nii.gz"]
     assert "whole numbers" in wrong["fractions.mha"]
-    assert seen == [(number, 7) for number in range(1, 8)]
+    assert seen == [(look, 7) for look in found.looks]
     assert found.summary() == "3 images of 3 subjects, 2 with labels (2 values), modalities late, 4 left out"
 
 
@@ -72,8 +76,8 @@ def test_a_manifest_says_whose_each_image_is(folder, form):
         ("ball_0", "ann", "T1", "a"),
         ("ball_2", "bob", "", "a"),
     ]
-    assert [problem.path.name for problem in found.problems] == ["missing.nii.gz", "ball_1.nii.gz"]
-    assert "missing_seg.nii.gz" in found.problems[1].text
+    assert [look.case.image.name for look in found.problems] == ["missing.nii.gz", "ball_1.nii.gz"]
+    assert "missing_seg.nii.gz" in found.problems[1].problem
 
 
 @pytest.mark.parametrize(
@@ -134,3 +138,47 @@ def test_a_scan_needs_no_torch(folder):
     )
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("3 images")
+
+
+def ended(followed):
+    deadline = time.monotonic() + 120
+    while followed.running:
+        assert time.monotonic() < deadline
+        followed.poll()
+        time.sleep(0.02)
+    return followed
+
+
+def test_the_shell_shows_a_row_for_each_image_and_why_others_are_left_out(folder, capsys):
+    assert main(["scan", str(folder)]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["image", "subject", "modality", "voxels", "mm", "labels"]
+    assert re.fullmatch(r"ball_0 +ball_0 +30 x 28 x 26 +3 x 3\.2 x 3\.5 +2", rows[0])
+    assert re.fullmatch(r"ball_2 +ball_2 +late +32 x 28 x 26 +3 x 3\.2 x 3\.5", rows[2])
+    assert [row.split(":")[1].strip() for row in rows if row.startswith("left out")] == [
+        str(folder / name) for name in ("broken.nii.gz", "constant.nrrd", "elsewhere.nii.gz", "fractions.mha")
+    ]
+    assert rows[-1] == "3 images of 3 subjects, 2 with labels (2 values), modalities late, 4 left out"
+
+
+def test_a_panel_follows_a_scan_in_another_process(folder):
+    followed = ended(DataScan(folder))
+    assert (followed.failure, followed.of, len(followed.seen)) == ("", 7, 7)
+    assert [seen.image.name for seen in followed.seen] == [look.case.image.name for look in scan(folder).looks]
+    good = {seen.image.name: seen for seen in followed.seen if not seen.problem}
+    assert good.keys() == {"ball_0.nii.gz", "ball_1.nii.gz", "ball_2.nii.gz"}
+    assert good["ball_1.nii.gz"].size == (31, 28, 26)
+    assert good["ball_1.nii.gz"].spacing == pytest.approx((3.0, 3.2, 3.5))
+    assert [good[f"ball_{n}.nii.gz"].labels for n in range(3)] == [2, 2, 0]
+
+
+def test_a_scan_that_cannot_be_done_says_why(tmp_path):
+    assert "there is no folder" in ended(DataScan(tmp_path / "nowhere")).failure
+    with pytest.raises(DiffusionCoreError, match="cannot be checked: 'no-python'"):
+        DataScan(tmp_path, python="no-python")
+
+
+def test_a_scan_that_is_closed_leaves_no_process(folder):
+    followed = DataScan(folder)
+    followed.close()
+    assert (followed.running, followed.failure, followed.poll()) == (False, "", False)
