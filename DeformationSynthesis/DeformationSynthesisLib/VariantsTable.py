@@ -3,6 +3,8 @@
 import qt
 from slicer.i18n import tr as _
 
+from DiffusionCore.mrml.panels.tables import fit_height
+
 _NUMBER = qt.Qt.UserRole  # of the row in the collection, which the order in the table does not change
 _ROWS = 10
 
@@ -44,7 +46,7 @@ class VariantsTable(qt.QObject):
             for column, item in enumerate(_items(number, row)):
                 table.setItem(number, column, item)
         table.setSortingEnabled(True)
-        self._fit()
+        fit_height(table, _ROWS)
         self._updating = False
 
     def select(self, shown) -> None:
@@ -83,12 +85,6 @@ class VariantsTable(qt.QObject):
     def _onItem(self, item) -> None:
         if not self._updating and item.column() == 0:
             self._onVerdict(int(item.data(_NUMBER)), item.checkState() == qt.Qt.Checked)
-
-    def _fit(self) -> None:
-        table = self._table
-        lines = min(max(table.rowCount, 1), _ROWS)
-        height = table.horizontalHeader().sizeHint.height() + lines * table.verticalHeader().defaultSectionSize
-        table.setFixedHeight(height + 2 * table.frameWidth)
 
 
 def _items(number, row):

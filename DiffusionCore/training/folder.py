@@ -66,6 +66,12 @@ def read_record(folder: Path) -> TrainingRecord | None:
         return None
 
 
+def pictures_in(folder: Path) -> list[tuple[int, Path]]:
+    """Return (step, file) of the pictures that the training in ``folder`` drew at its checks, in order."""
+    found = [path for path in (folder / CHECKS).glob("*.png") if path.stem.isdigit()]
+    return sorted((int(path.stem), path) for path in found)
+
+
 def is_in_use(folder: Path) -> bool:
     """Return whether a process trains in ``folder`` now."""
     try:

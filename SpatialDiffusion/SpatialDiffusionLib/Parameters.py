@@ -30,8 +30,10 @@ class Parameters:
         fade: opacity of the moving volume over the fixed one.
         before, grid, colors, uncertainty, sideBySide: what the views show beside the result.
         trainingRecipe: the key of a recipe (DiffusionCore/mrml/panels/training/recipes.py).
-        trainingData: the folder of images that it learns from; empty for none.
+        trainingData: the folder or list of images that it learns from; empty for none.
         trainingFolder, trainingName: a training lies in the folder trainingFolder / trainingName.
+        trainingBegin: name or path of the model that it begins with; empty for none.
+        trainingSteps: how many steps it takes; 0 for those of the recipe.
         trainingMinutes: its time limit; 0 for none.
         trainingDevice: "auto", "cpu" or "cuda".
     """
@@ -68,6 +70,8 @@ class Parameters:
     trainingData: Path
     trainingFolder: Annotated[Path, Default(generator=default_training_folder)]
     trainingName: str = "my-affine-1"
+    trainingBegin: str = ""
+    trainingSteps: Annotated[int, WithinRange(0, 10000000)] = 0
     trainingMinutes: Annotated[int, WithinRange(0, 100000)] = 0
     trainingDevice: str = "auto"
     trainingLogAxis: bool = False

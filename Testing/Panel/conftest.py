@@ -129,7 +129,8 @@ def python_slicer(tmp_path, warm_python, monkeypatch):
     def set_up(*settings, script=TRAINER):
         started = " ".join(f"'{part}'" for part in (warm_python.program, script) if part is not None)
         changed = " ".join(f"'{setting}'" for setting in settings)
-        program.write_text(f'#!/bin/sh\nexec {started} "$@" {changed}\n')
+        trains = f'[ "$3" = train ] && exec {started} "$@" {changed}'
+        program.write_text(f"#!/bin/sh\n{trains}\nexec '{warm_python.program}' \"$@\"\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")

@@ -28,6 +28,7 @@ def answers(monkeypatch):
 
     def answer(path="", confirms=True):
         monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_arguments: str(path))
+        monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_arguments: str(path))
         monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: asked.append(text) or confirms)
         return asked
 
@@ -40,6 +41,36 @@ def test_weights_of_somebody_else_are_imported_under_the_name_of_their_file(host
     assert (host.models[-2][0], host.models[-2][4]) == ("their heads", "Installed")
     assert (tmp_path / "models" / "their heads.safetensors").is_file()
     assert (host.used, host.changes) == ([], 1)
+
+
+def test_a_model_is_exported_with_its_card_and_can_be_imported_again(host, answers, tmp_path):
+    assert not host.exportButton.isEnabled()
+    target = tmp_path / "for others" / "heads.safetensors"
+    target.parent.mkdir()
+    answers(target)
+    host.select("pose")
+    assert not host.deleteButton.isEnabled()
+    click(host.exportButton)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["heads.md", "heads.safetensors"]
+    answers(target)
+    click(host.importButton)
+    assert ["heads", "Affine registration"] in [row[:2] for row in host.models]
+
+
+def test_an_export_that_cannot_be_written_is_said(host, answers, tmp_path):
+    answers(tmp_path / "missing" / "heads.safetensors")
+    host.select("pose")
+    click(host.exportButton)
+    assert host.icon.isVisible()
+    assert "missing" in host.status
+
+
+def test_the_card_of_the_selected_model_is_shown(host):
+    assert not host.cardText.isVisible()
+    host.select("brains" if "brains" in [row[0] for row in host.models] else "pose")
+    assert host.cardText.isVisible()
+    assert host.cardText.plainText.startswith("License: ")
+    assert "\nLearned from: " in host.cardText.plainText
 
 
 def test_an_import_that_was_cancelled_changes_nothing(host, answers, tmp_path):

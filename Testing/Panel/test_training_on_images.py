@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clicking import choose, click, type_text
+from clicking import click, grab, type_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,7 +100,8 @@ def test_a_folder_that_is_not_there_is_said(host, tmp_path):
 
 
 def test_images_are_learned_stopped_resumed_and_the_model_used(host, balls, tmp_path, python_slicer):
-    python_slicer("network.widths=[8,8]", "network.embedding=8", "log_every=1", "steps=100000", script=None)
+    small = ("network.widths=[8,8]", "network.embedding=8", "log_every=1", "validate_every=1")
+    python_slicer(*small, "steps=100000", script=None)
     host.dataEdit.setCurrentPath(str(balls))
     type_text(host.minutesSpinBox, "10")
     click(host.startButton)
@@ -110,8 +111,10 @@ def test_images_are_learned_stopped_resumed_and_the_model_used(host, balls, tmp_
     assert (record.recipe, record.minutes) == ("smoke-image", 10)
     assert f'data="{balls}"' in record.settings
     assert not host.dataEdit.isEnabled()
+    host.until(lambda host: host.pictureSlider.maximum >= 1)
     click(host.startButton)
     host.until(lambda host: not host.section.running)
+    check_pictures_can_be_gone_through(host)
     stopped = host.section.run.resumable
     assert stopped >= 2
     python_slicer(f"steps={stopped + 2}", script=None)
@@ -125,8 +128,22 @@ def test_images_are_learned_stopped_resumed_and_the_model_used(host, balls, tmp_
     assert (tmp_path / "models" / "balls.safetensors").is_file()
 
 
+def check_pictures_can_be_gone_through(host):
+    """Check that the newest picture of a check is shown, and that the slider leads to the others."""
+    count = round(host.pictureSlider.maximum) + 1
+    assert host.pictureStepLabel.text == f"Check at step {count} ({count} of {count})"
+    newest = grab(host.pictureLabel)
+    host.pictureSlider.value = 0
+    assert host.pictureStepLabel.text == f"Check at step 1 (1 of {count})"
+    oldest = grab(host.pictureLabel)
+    assert newest.shape == oldest.shape
+    assert (newest != oldest).any()
+    host.pictureSlider.value = count - 1
+    assert (grab(host.pictureLabel) == newest).all()
+
+
 def test_every_recipe_is_explained(host):
     for recipe in host.recipes:
-        choose(host.recipeSelector, recipe.text)
+        host.choose(recipe)
         assert host.parameters.trainingRecipe == recipe.key
         assert host.recipeLabel.text == recipe.description

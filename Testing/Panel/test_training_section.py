@@ -46,7 +46,7 @@ def test_what_is_offered_is_what_can_be_trained(host):
     offered = [recipe.key for recipe in (*registration_recipes(), *synthesis_recipes())]
     assert sorted(offered) == sorted(RECIPES)
     for recipe in host.recipes:
-        choose(host.recipeSelector, recipe.text)
+        host.choose(recipe)
         assert host.parameters.trainingRecipe == recipe.key
         assert host.recipeLabel.text == recipe.description
 
@@ -56,9 +56,33 @@ def test_what_is_said_to_need_no_data_needs_none(host):
     from DiffusionCore.training.recipes import RECIPES
 
     for recipe in (*registration_recipes(), *synthesis_recipes()):
-        needs = RECIPES[recipe.key].needs_data
-        assert (recipe.source is Source.FOLDER) == needs
-        assert ("needs no data" in recipe.description.lower()) == (not needs)
+        entry = RECIPES[recipe.key]
+        assert (recipe.source is Source.FOLDER) == entry.needs_data
+        assert (recipe.source is Source.EITHER) == (entry.takes_data and not entry.needs_data)
+        assert ("needs no data" in recipe.description.lower()) == (not entry.needs_data)
+
+
+def test_what_a_training_is_said_to_begin_with_is_what_it_can_begin_with(host):
+    from DiffusionCore.mrml.panels.training.recipes import registration_recipes, synthesis_recipes
+    from DiffusionCore.training.recipes import configure
+
+    for recipe in (*registration_recipes(), *synthesis_recipes()):
+        assert configure(recipe.key, ())[0].kind == recipe.begins[0]
+
+
+def test_presets_of_a_recipe_are_chosen_in_a_list_of_their_own(host):
+    assert host.recipeSelector.currentText == "Affine registration"
+    assert [host.presetSelector.itemText(n) for n in range(host.presetSelector.count)] == [
+        "Trial, in a minute or two",
+        "Full",
+        "As published",
+    ]
+    choose(host.presetSelector, "Trial, in a minute or two")
+    assert host.parameters.trainingRecipe == "smoke-affine"
+    choose(host.recipeSelector, "Deformable registration in one look")
+    assert host.parameters.trainingRecipe == "smoke-voxelmorph"
+    choose(host.recipeSelector, "Comparison of two images")
+    assert (host.parameters.trainingRecipe, host.presetSelector.currentText) == ("comparison", "Full")
 
 
 def test_a_training_can_be_started_at_once(host, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clicking import wait_until
+from clicking import choose, wait_until
 
 ENDLESS = ("log_every=1", "pause=0.03", "steps=100000")  # runs until it is ended, however slow the machine is
 LIMIT = 300.0  # seconds; far more than anything here takes, also where the machine is busy
@@ -57,6 +57,13 @@ class TrainingWindow:
     @property
     def status(self):
         return self.statusLabel.text
+
+    def choose(self, recipe):
+        """Choose the recipe and its preset in the two lists."""
+        from DiffusionCore.mrml.panels.training.recipes import preset_text
+
+        choose(self.recipeSelector, recipe.text)
+        choose(self.presetSelector, preset_text(recipe.preset))
 
     def select(self, name):
         """Select the model ``name`` of the table, the first of that name."""

@@ -37,7 +37,7 @@ class Choice:
 
     def show(self, key: str) -> bool:
         """Choose ``key`` without a call of ``on_chosen``; return whether it exists."""
-        if key == self.key:
+        if key == self.key and self._combo_box.currentIndex >= 0:
             return True
         was_blocked = self._combo_box.blockSignals(True)
         found = self._select(key)
@@ -45,10 +45,10 @@ class Choice:
         return found
 
     def _select(self, key: str) -> bool:
-        index = self._combo_box.findData(key) if key else -1
+        index = self._combo_box.findData(key)
         self._combo_box.setCurrentIndex(index)
         return index >= 0
 
-    def _on_index(self, _index: int) -> None:
-        if self.key:
+    def _on_index(self, index: int) -> None:
+        if index >= 0:
             self._on_chosen(self.key)

@@ -1,4 +1,4 @@
-"""What a folder of training images seems to hold, by the names of its files alone: nothing is read, no torch."""
+"""What a folder or a list of training images seems to hold, by names alone: nothing is read, no torch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from DiffusionCore.storage.files import suffix_of
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")  # those of storage.volumes, which needs nibabel
 LABELS = "_seg"  # that of training.cases, which needs nibabel, too
+LISTS = (".csv", ".json")  # as well
 _MOST = 5000  # files that are looked at; the panel must not be felt to wait
 _TOLD = 3  # problems
 
@@ -27,9 +28,11 @@ class DataFolder:
 
     @classmethod
     def look(cls, folder: Path) -> DataFolder:
-        """Return what ``folder`` holds; ``Path()`` is none."""
+        """Return what ``folder``, or a list of images, holds; ``Path()`` is none."""
         if folder == Path():
             return cls(_("NAME.nii.gz (or .nrrd, .mha), with labels in NAME_seg.nii.gz where there are any."))
+        if folder.is_file() and suffix_of(folder) in LISTS:
+            return cls(_("A list of volumes. Press Check to see what is in it."), usable=True)
         if not folder.is_dir():
             return cls(_("There is no folder '{folder}'.").format(folder=folder))
         paths = [path for path in islice(_files(folder), _MOST) if suffix_of(path) in SUFFIXES]

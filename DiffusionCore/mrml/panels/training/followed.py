@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -63,7 +64,12 @@ class FollowedTraining:
         from DiffusionCore.jobs.training import TrainingRun
 
         settings = [f"log_every={_LOG_EVERY}"]
-        data = chosen.trainingData if recipe.source is Source.FOLDER else None
+        if chosen.trainingSteps:
+            settings.append(f"steps={chosen.trainingSteps}")
+        if chosen.trainingBegin:
+            settings.append(f"begin={json.dumps(chosen.trainingBegin)}")
+        learns = recipe.source is not Source.SYNTHETIC and chosen.trainingData != Path()
+        data = chosen.trainingData if learns else None
         options = _options(chosen)
         self._launch(recipe.packages, lambda: TrainingRun.start(place, recipe.key, settings, data=data, **options))
 

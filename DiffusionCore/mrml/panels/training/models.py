@@ -21,6 +21,7 @@ class ModelRow:
         name, purpose, checked, size, where: what its columns say.
         kind: of its weights.
         path: they.
+        card: what is known of the model (DiffusionCore.models.ModelCard).
         in_use: it is among the models already.
         shipped: it came with the extension.
     """
@@ -32,6 +33,7 @@ class ModelRow:
     where: str
     kind: str
     path: Path
+    card: Any
     in_use: bool
     shipped: bool
 
@@ -44,6 +46,20 @@ def model_rows(folder: Path | None) -> list[ModelRow]:
     in_use = {_identity(card) for card in cards}
     trained = [] if folder is None else [card for card in _trained(folder) if _identity(card) not in in_use]
     return [*(_row(card, in_use=False) for card in trained), *(_row(card, in_use=True) for card in cards)]
+
+
+def card_text(card: Any) -> str:
+    """Return what ``card`` tells of a model, as lines."""
+    results = "; ".join(f"{name}: {value}" if name else value for name, value in card.results)
+    told = [
+        (_("License"), card.license),
+        (_("Learned from"), card.data),
+        (_("Steps"), card.steps),
+        (_("Time"), card.time),
+        (_("Results"), results or _("not stated")),
+        (_("File"), str(card.path)),
+    ]
+    return "\n".join(f"{name}: {text}" for name, text in told)
 
 
 def _trained(folder: Path) -> list[Any]:
@@ -82,6 +98,7 @@ def _row(card: Any, *, in_use: bool) -> ModelRow:
         where=places[card.shipped] if in_use else _("Output folder"),
         kind=card.kind,
         path=card.path,
+        card=card,
         in_use=in_use,
         shipped=card.shipped,
     )

@@ -1,4 +1,4 @@
-"""The table of models in the section Training, and its buttons: use, import, delete."""
+"""The table of models in the section Training, the card of one, and the buttons: use, import, export, delete."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from DiffusionCore.mrml.panels.training.models import ModelRow, model_rows
+from DiffusionCore.mrml.panels.training.models import ModelRow, card_text, model_rows
 
 _NARROW = (3, 4)  # columns: size, where
 
@@ -19,7 +19,8 @@ class TrainingModelsTable:
     """Lists the models in use and those that could be.
 
     Args:
-        ui: has trainingModelsTable, trainingUseButton, trainingImportButton and trainingDeleteButton.
+        ui: has trainingModelsTable, trainingCardText, and the buttons trainingUseButton, trainingImportButton,
+            trainingExportButton, trainingDeleteButton.
         attempt: called with what a button does, which may raise DiffusionCoreError; it says so, and shows what is then.
         panel: its ``models_changed()`` is called when there are other models, and its ``use_model(name, kind)`` when
             the user wants to use one of them.
@@ -38,19 +39,27 @@ class TrainingModelsTable:
         self._table.itemSelectionChanged.connect(self._on_selection)
         ui.trainingUseButton.clicked.connect(self._on_use)
         ui.trainingImportButton.clicked.connect(self._on_import)
+        ui.trainingExportButton.clicked.connect(self._on_export)
         ui.trainingDeleteButton.clicked.connect(self._on_delete)
+
+    @property
+    def rows(self) -> list[ModelRow]:
+        """The models that are listed."""
+        return self._rows
 
     @property
     def shipped(self) -> set[str]:
         """The names of the models that came with the extension."""
         return {row.name for row in self._rows if row.shipped}
 
-    def follow(self, folder: Path | None, run: Any) -> None:
-        """List the trainings in ``folder``; the table is filled again where ``run``, one of them, has new weights."""
+    def follow(self, folder: Path | None, run: Any) -> bool:
+        """List the trainings in ``folder``, anew where ``run``, one of them, has new weights; return whether it did."""
         state = (folder, None) if run is None else (folder, run.folder, run.state, run.resumable)
-        if state != self._listed:
-            self._listed = state
-            self._fill(model_rows(folder))
+        if state == self._listed:
+            return False
+        self._listed = state
+        self._fill(model_rows(folder))
+        return True
 
     def refresh(self) -> None:
         """Fill the table at the next ``follow``: the models are others."""
@@ -79,6 +88,10 @@ class TrainingModelsTable:
         row = self._selected()
         for button in (self._ui.trainingUseButton, self._ui.trainingDeleteButton):
             button.setEnabled(row is not None and not row.shipped)
+        self._ui.trainingExportButton.setEnabled(row is not None)
+        self._ui.trainingCardText.setVisible(row is not None)
+        if row is not None:
+            self._ui.trainingCardText.setPlainText(card_text(row.card))
 
     def _on_use(self, *_arguments: Any) -> None:
         row = self._selected()
@@ -94,6 +107,15 @@ class TrainingModelsTable:
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kind)
         if path:
             self._attempt(lambda: self._install(Path(path), Path(path).stem))
+
+    def _on_export(self, *_arguments: Any) -> None:
+        from DiffusionCore.models import export_model
+
+        row = self._selected()
+        title, kind = _("Export the model"), _("Weights (*.safetensors)")
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, row.path.name, kind)
+        if path:
+            self._attempt(lambda: export_model(row.path, Path(path)))
 
     def _on_delete(self, *_arguments: Any) -> None:
         row = self._selected()

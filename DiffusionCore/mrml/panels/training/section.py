@@ -15,17 +15,28 @@ from slicer.util import VTKObservationMixin
 
 from DiffusionCore.mrml.panels.choices import Choice
 from DiffusionCore.mrml.panels.folder_line import FolderLine
-from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, show_icon
+from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, let_shrink, show_icon
+from DiffusionCore.mrml.panels.training.beginnings import beginnings
+from DiffusionCore.mrml.panels.training.check_pictures import CheckPictures
 from DiffusionCore.mrml.panels.training.curve import TrainingCurve
+from DiffusionCore.mrml.panels.training.data_check import DataCheck
 from DiffusionCore.mrml.panels.training.data_folder import DataFolder
 from DiffusionCore.mrml.panels.training.followed import FollowedTraining
 from DiffusionCore.mrml.panels.training.models_table import TrainingModelsTable
-from DiffusionCore.mrml.panels.training.recipes import Recipe, Source
+from DiffusionCore.mrml.panels.training.recipes import Recipe, Source, families, preset_text, presets_of
 from DiffusionCore.mrml.panels.training.states import training_appearance, training_problem
 
 _FORM = Path(__file__).resolve().with_name("Training.ui")
 _POLL_MS = 500
-_FIELDS = ("trainingRecipe", "trainingData", "trainingFolder", "trainingName", "trainingDevice", "trainingLogAxis")
+_FIELDS = (
+    "trainingRecipe",
+    "trainingData",
+    "trainingBegin",
+    "trainingFolder",
+    "trainingName",
+    "trainingDevice",
+    "trainingLogAxis",
+)
 
 
 class TrainingSection(VTKObservationMixin):
@@ -80,6 +91,7 @@ class TrainingSection(VTKObservationMixin):
     def cleanup(self) -> None:
         """Let go of the scene and of the training, which runs on."""
         self._timer.stop()
+        self._check.close()
         self.bind(None)
         self.removeObservers()
         self._curve.remove()
@@ -90,15 +102,21 @@ class TrainingSection(VTKObservationMixin):
         layout = qt.QVBoxLayout(container)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        self._recipe = Choice(ui.trainingRecipeSelector, lambda key: self._set("trainingRecipe", key))
-        self._recipe.fill([(recipe.key, recipe.text) for recipe in self._recipes.values()])
+        self._family = Choice(ui.trainingRecipeSelector, self._on_family)
+        self._family.fill(families(self._recipes.values()))
+        self._preset = Choice(ui.trainingPresetSelector, lambda key: self._set("trainingRecipe", key))
+        self._begin = Choice(ui.trainingBeginSelector, lambda name: self._set("trainingBegin", name))
         self._device = Choice(ui.trainingDeviceSelector, lambda key: self._set("trainingDevice", key))
         self._device.fill([("auto", _("Automatic")), ("cpu", _("CPU")), ("cuda", _("CUDA GPU"))])
         self._curve = TrainingCurve(self._panel.name, ui.trainingCurveBody)
+        self._pictures = CheckPictures(ui)
         self._models = TrainingModelsTable(ui, self._attempt, self._panel)
         self._data_line = FolderLine(ui.trainingDataEdit, lambda folder: self._set("trainingData", folder))
+        self._check = DataCheck(ui, self._update)
+        let_shrink([ui.trainingDataListButton, ui.trainingDataCheckButton])
         ui.trainingFolderEdit.filters = ctk.ctkPathLineEdit.Dirs | ctk.ctkPathLineEdit.Writable
         self._quiet = QuietTexts(form, [ui.trainingRecipeLabel, ui.trainingDataLabel])
+        ui.trainingDataListButton.clicked.connect(self._on_list)
         ui.trainingStartButton.clicked.connect(self._on_start)
         ui.trainingResumeButton.clicked.connect(self._on_resume)
         ui.trainingOpenButton.clicked.connect(self._on_open)
@@ -148,18 +166,43 @@ class TrainingSection(VTKObservationMixin):
 
     def _show_choices(self) -> None:
         """Let the two lists, which the wrapper of the parameters cannot bind, show the parameters."""
-        chosen = self._parameters
-        for choice, key in ((self._recipe, chosen.trainingRecipe), (self._device, chosen.trainingDevice)):
-            choice.show(key)
-        recipe, ui = self._recipes.get(chosen.trainingRecipe), self._ui
+        chosen, ui = self._parameters, self._ui
+        recipe = self._recipes.get(chosen.trainingRecipe)
+        self._device.show(chosen.trainingDevice)
+        self._family.show("" if recipe is None else recipe.family)
+        presets = [] if recipe is None else presets_of(recipe.family, self._recipes.values())
+        self._preset.fill([(each.key, preset_text(each.preset)) for each in presets])
+        self._preset.show(chosen.trainingRecipe)
         ui.trainingRecipeLabel.setText("" if recipe is None else recipe.description)
-        learns = recipe is not None and recipe.source is Source.FOLDER
-        for widget in (ui.trainingDataEditLabel, ui.trainingDataEdit, ui.trainingDataLabel):
+        learns = recipe is not None and recipe.source is not Source.SYNTHETIC
+        data_row = (ui.trainingDataEdit, ui.trainingDataListButton, ui.trainingDataCheckButton)
+        for widget in (ui.trainingDataEditLabel, *data_row, ui.trainingDataLabel):
             widget.setVisible(learns)
-        if learns:
-            self._data = DataFolder.look(chosen.trainingData)
-            self._data_line.show(chosen.trainingData)
-            ui.trainingDataLabel.setText(self._data.text)
+        self._data = DataFolder.look(chosen.trainingData if learns else Path())
+        self._data_line.show(chosen.trainingData)
+        self._check.show(chosen.trainingData if learns else Path(), self._data.text, usable=self._data.usable)
+        self._show_beginnings(recipe)
+
+    def _show_beginnings(self, recipe: Recipe | None) -> None:
+        """Offer the models that ``recipe`` can begin with; one that it cannot is chosen no longer."""
+        self._begin.fill(beginnings(recipe, self._models.rows))
+        if not self._begin.show(self._parameters.trainingBegin):
+            self._begin.show("")
+            self._set("trainingBegin", "")
+
+    def _on_family(self, family: str) -> None:
+        """Choose the recipe of this ``family`` in the preset that was chosen before, or in its first."""
+        recipes, before = self._recipes, self._recipes.get(self._parameters.trainingRecipe)
+        presets = presets_of(family, recipes.values())
+        same = [each for each in presets if before is not None and each.preset is before.preset]
+        full = [each for each in presets if each.key == family]
+        self._set("trainingRecipe", (same or full or presets)[0].key)
+
+    def _on_list(self, *_arguments: Any) -> None:
+        title, kind = _("Choose a list of images"), _("Lists (*.csv *.json)")
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kind)
+        if path:
+            self._set("trainingData", Path(path))
 
     def _set(self, name: str, value: Any) -> None:
         if self._parameters is not None:
@@ -174,7 +217,8 @@ class TrainingSection(VTKObservationMixin):
 
     def _update(self) -> None:
         """Show what is."""
-        self._models.follow(self._folder, self.run)
+        if self._models.follow(self._folder, self.run) and self._parameters is not None:
+            self._show_beginnings(self._recipes.get(self._parameters.trainingRecipe))
         shown, ui = training_appearance(self._training.facts(self._problem())), self._ui
         ui.trainingStartButton.setText(shown.button)
         ui.trainingStartButton.setEnabled(shown.button_enabled)
@@ -190,9 +234,11 @@ class TrainingSection(VTKObservationMixin):
         ui.trainingStatusLabel.setText(shown.status)
         show_icon(ui.trainingIcon, Icon.ERROR if shown.failed else Icon.NONE)
         self._show_curve()
-        if self.running and not self._timer.active:
+        self._pictures.show(None if self.run is None else self.run.folder)
+        waits = self.running or self._check.running
+        if waits and not self._timer.active:
             self._timer.start()
-        elif not self.running:
+        elif not waits:
             self._timer.stop()
 
     def _show_curve(self) -> None:
@@ -202,6 +248,7 @@ class TrainingSection(VTKObservationMixin):
 
     def _on_timer(self) -> None:
         self._training.poll()
+        self._check.poll()
         self._update()
 
     def _on_start(self, *_arguments: Any) -> None:

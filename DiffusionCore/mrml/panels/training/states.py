@@ -106,7 +106,8 @@ def training_problem(
     name = chosen.trainingName
     if recipe is None:
         return _("Select what to train.")
-    if recipe.source is Source.FOLDER and not data.usable:
+    given = chosen.trainingData != Path()
+    if not data.usable and (recipe.source is Source.FOLDER or (recipe.source is Source.EITHER and given)):
         return _("Choose a folder with images to learn from.")
     if not name:
         return _("Enter a name for the model.")
