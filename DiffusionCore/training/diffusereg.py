@@ -35,6 +35,7 @@ from DiffusionCore.training.field_pairs import (
     draw_objects,
 )
 from DiffusionCore.training.image_batches import displaced, foreground
+from DiffusionCore.training.pair_pictures import pair_pictures
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.training.voxelmorph import warped
 
@@ -194,6 +195,15 @@ class DiffuseRegRecipe:
         )
         metrics = {"squares": squares.item(), "likeness": likeness.mean().item(), "start": before, "error": after}
         return squares + terms.mean(), metrics
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return pictures of the images, as the field that the network finds behind the noise warps them."""
+        images, fields, times, noise = batch
+        config, statistics = self.config, self.config.diffusion.measured
+        kept = config.diffusion.schedule.alpha_bar(times)
+        state = noised(statistics.standardized(fields), noise, kept)
+        clean = config.diffusion.build_target().clean(network(images, state, times).float(), state, kept)
+        return pair_pictures(images[:, :1], images[:, 1:], displaced(images[:, 1:], statistics.restored(clean)))
 
     def _draw_pairs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         pairs = draw_field_pairs(self.pool, self._given.pairs, self.batch, generator=generator)

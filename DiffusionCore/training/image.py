@@ -15,8 +15,17 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.checks import check_range
+from DiffusionCore.diffusion.denoising import Sampler
 from DiffusionCore.diffusion.gaussian import draw_times, noised
-from DiffusionCore.images.diffusion import KIND, Conditions, ImageDiffusion
+from DiffusionCore.diffusion.reverse import spaced_times
+from DiffusionCore.images.diffusion import (
+    KIND,
+    Conditions,
+    Guidance,
+    ImageDiffusion,
+    sample_images,
+    sample_source,
+)
 from DiffusionCore.images.frame import ImageFrame
 from DiffusionCore.interpolation.pull import Interpolation, pull
 from DiffusionCore.networks.image_denoiser import ImageDenoiser, ImageDenoiserConfig
@@ -24,6 +33,7 @@ from DiffusionCore.training.image_batches import smooth_noise, voxel_indices
 from DiffusionCore.training.image_folder import ImageFolder
 
 _NODES = 6  # a side, of the random displacements: some 3 cm apart in a head
+_SAMPLED = 12  # steps of the new images in the pictures
 _MOST = 2.0  # deviations that a displacement can have: below folding
 
 
@@ -152,13 +162,23 @@ class ImageRecipe:
         return loss, {"error": (found - clean).square().mean().sqrt().item()}
 
     def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
-        """Return the images, what the network saw of them, and what it made of that."""
+        """Return the images, what the network saw of them, what it made of that, and new images on their conditions."""
         clean, position, labels, classes, times, noise = batch
-        diffusion, intensities = self._given.diffusion, self.images.frame.intensities
-        kept = diffusion.schedule.alpha_bar(times)
+        diffusion, frame = self._given.diffusion, self.images.frame
+        kept, intensities = diffusion.schedule.alpha_bar(times), frame.intensities
         state = noised(clean, noise, kept)
         found = diffusion.estimated.clean(network(state, position, labels, classes, times).float(), state, kept)
-        shown = {"image": clean, "with noise": state, "estimate": found}
+        *_, made = sample_images(
+            network,
+            diffusion,
+            frame,
+            Conditions(position, labels, classes),
+            spaced_times(diffusion.schedule.steps, min(_SAMPLED, diffusion.schedule.steps)),
+            noise=sample_source(0, *range(len(clean))),
+            guidance=Guidance(),
+            sampler=Sampler(0.0),
+        )
+        shown = {"image": clean, "with noise": state, "estimate": found, "new": made.clean}
         return {name: intensities.restored(values.clamp(*intensities.limits)) for name, values in shown.items()}
 
     def _deformed(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

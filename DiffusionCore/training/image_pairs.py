@@ -149,7 +149,7 @@ class ImagePairsRecipe:
         return torch.stack(losses).mean(), {"start": start, "end": end}
 
     def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
-        """Return the fixed and the moving images, and the moving ones as the network warps them."""
+        """Return pictures of what the network does to the images."""
         return shown(network, *batch, passes=self.config.passes, window=self.config.network.force_window)
 
     @functools.cached_property

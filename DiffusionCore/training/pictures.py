@@ -17,7 +17,7 @@ from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.settings import LoopSettings
 from DiffusionCore.training.update import in_precision
 
-_MOST = 6  # images in a row
+_MOST = 2  # samples
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class Pictured(Protocol):
 
 @torch.no_grad()
 def draw_pictures(folder: Path, step: int, recipe: Recipe, network: nn.Module, settings: LoopSettings) -> Path | None:
-    """Write what ``network`` does after ``step`` into ``folder`` as ``checks/0001000.png``, a row for each kind.
+    """Write what ``network`` does after ``step`` into ``folder`` as ``checks/0001000.png``, a row for each sample.
 
     Return None where the recipe has no pictures, or matplotlib is not there to draw them.
     """
@@ -40,10 +40,8 @@ def draw_pictures(folder: Path, step: int, recipe: Recipe, network: nn.Module, s
     device = next(network.parameters()).device
     batch = next(validation_batches(recipe, settings, 1))
     shown = recipe.pictures(in_precision(network, settings), *(tensor.to(device) for tensor in batch))
-    rows = []
-    for name, images in shown.items():
-        values = [image.float().cpu().numpy() for image in images[:_MOST, 0]]
-        rows.append(Row(name, values, [""] * len(values)))
+    names, kinds = list(shown), [images[:_MOST, 0].float().cpu().numpy() for images in shown.values()]
+    rows = [Row("", images, names) for images in zip(*kinds, strict=True)]
     path = folder / CHECKS / f"{step:07d}.png"
     path.parent.mkdir(exist_ok=True)
     try:

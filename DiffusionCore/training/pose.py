@@ -21,6 +21,7 @@ from DiffusionCore.training.appearance import draw_contrasts, draw_presence, dra
 from DiffusionCore.training.corruption import corrupt
 from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within
+from DiffusionCore.training.pair_pictures import moved, pair_pictures
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.transforms.affine import Affine, algebra_matrix, map_points
 
@@ -92,6 +93,13 @@ class PoseRecipe:
         images, truth, points = batch
         error, relative = pose_errors(network(images), truth, points)
         return error + self.config.relative * relative, {"error": error.item(), "relative": relative.item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return pictures of the pairs, the moving image as both poses move it to the fixed one."""
+        to_fixed, to_moving = network(batch[0]).cpu().float().chunk(2)
+        fixed, moving = batch[0].cpu().chunk(2)
+        frame = PoseFrame(self.config.network.size, self.config.network.spacing)
+        return pair_pictures(fixed, moving, moved(moving, to_moving @ torch.linalg.pinv(to_fixed), frame))
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return images (B, 1, n, n, n), poses (B, 4, 4) and canonical points (B, points, 3), with B = 2 pairs.

@@ -25,6 +25,7 @@ from DiffusionCore.training.appearance import draw_remap
 from DiffusionCore.training.corruption import Corruptions, corrupt
 from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within
+from DiffusionCore.training.pair_pictures import moved, pair_pictures
 from DiffusionCore.training.shape_pool import draw_shape_pool
 from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes, VolumeSource
 from DiffusionCore.transforms.affine import Affine, algebra_matrix, map_points
@@ -133,6 +134,13 @@ class PublishedRecipe:
         loss = distance if self.config.loss == "distance" else frobenius(estimate, target, half_window)
         start = mean_distance(torch.eye(4, device=target.device), target, points)
         return loss, {"start": start.item(), "error": distance.item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return pictures of the images, the moving one as one estimate moves it."""
+        images, times, classes, *_ = batch
+        estimate = network(images, times, classes).cpu()
+        fixed, moving = images.cpu().split(1, 1)
+        return pair_pictures(fixed, moving, moved(moving, estimate, self.config.diffusion.window))
 
     def _render(self, volumes: Tensor, poses: Tensor) -> Tensor:
         """Return windows (B, 1, n, n, n): the value at y is that of the volume at its center + pose y."""

@@ -25,6 +25,8 @@ from DiffusionCore.training.cases import usable_volumes
 from DiffusionCore.training.recovery import image_files
 from DiffusionCore.transforms import Affine, resample
 
+_SHOWN = 3  # steps in the pictures; from its times on, a recovery has 40 in the mean
+
 
 class PublishedBatch(NamedTuple):
     """``images`` (B, 1, N, N, N) in 0..1, their ``times`` (B,), the last ``increments`` (B, 3, N, N, N) in voxels."""
@@ -106,6 +108,17 @@ class PublishedRecoveryRecipe:
         left = displaced(found, drawn.increments) + drawn.increments
         share = left.square().mean().sqrt() / drawn.increments.square().mean().sqrt()
         return published_loss(found, drawn.increments), {"left": share.item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return the deformed images, and what is left of that after each of the first steps of a recovery."""
+        drawn = PublishedBatch(*batch)
+        images, times, total = drawn.images, drawn.times, torch.zeros_like(drawn.increments)
+        shown = {"deformed": images}
+        for step in range(1, _SHOWN + 1):
+            found = recurrent(lambda images, times: network(images, times).float(), displaced(images, total), times)
+            total, times = found + displaced(total, found), (times - 1).clamp(min=1)
+            shown[f"step {step}"] = displaced(images, total)
+        return shown
 
 
 def cube(volume: Volume, size: int) -> Tensor:

@@ -207,7 +207,7 @@ RECIPES = {
     "smoke-image": Entry(
         ImageRecipe,
         ImageRecipeConfig(spacing=8.0, network=ImageDenoiserConfig(2, (16, 24), embedding=32)),
-        LoopSettings(steps=200, learning_rate=3e-3, warm_up=20, clip=1.0, average=0.98),
+        replace(_SMOKE, steps=200, learning_rate=3e-3, warm_up=20, average=0.98, validate_every=50),
         _IMAGES,
         _THEIRS,
         about="the same in a quarter of a minute: to see that all of it works",

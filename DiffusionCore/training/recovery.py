@@ -35,6 +35,7 @@ from DiffusionCore.transforms.velocity import flow
 
 _POSED = 2  # times
 _CHOOSY = 2.0  # deviation of the logarithms of the shares in a mixture
+_SHOWN = 4  # steps of the recoveries in the pictures
 _OUTSIDE = 0.1  # weight of the velocity where there is no tissue, beside 1 inside
 
 
@@ -145,6 +146,24 @@ class RecoveryRecipe:
         error = (weights * (found - drawn.units).square()).sum() / (3 * weights.sum())
         within = (drawn.mask * (found - drawn.units).square()).sum() / (drawn.mask * drawn.units.square()).sum()
         return error, {"found": 1 - within.item()}
+
+    def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
+        """Return the deformed images, what is left of that after each step of a recovery, and the right end of it."""
+        drawn, spacing = DeformedImages(*batch), self.config.network.spacing
+        template = self.template.to(drawn.images)
+
+        def flown(units: Tensor, mm: Tensor) -> Tensor:
+            fine = F.interpolate(units, drawn.images.shape[2:], mode="trilinear")
+            return flow(mm.view(-1, 1, 1, 1, 1) / spacing * fine)
+
+        shown, total = {"deformed": drawn.images}, torch.zeros_like(drawn.images).repeat(1, 3, 1, 1, 1)
+        for step in range(_SHOWN):
+            seen = displaced(drawn.images, total)
+            levels = ((1 - step / _SHOWN) * drawn.levels).clamp(min=self.config.network.smallest)
+            undo = flown(network(seen, *registered(seen, template), levels).float(), -drawn.levels / _SHOWN)
+            total = undo + pull_at(total, undo)
+            shown[f"step {step + 1}"] = displaced(drawn.images, total)
+        return shown | {"wanted": displaced(drawn.images, flown(drawn.units, -drawn.levels))}
 
     @functools.cached_property
     def _towards(self) -> Tensor:

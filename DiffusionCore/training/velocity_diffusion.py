@@ -27,7 +27,7 @@ from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.field_pairs import FieldPairs, FieldPairsConfig, draw_field_pairs, draw_objects
 from DiffusionCore.training.tissue_pool import TissuePool
-from DiffusionCore.training.voxelmorph import warped
+from DiffusionCore.training.voxelmorph import field_pictures, warped
 
 VOXELMORPH = "voxelmorph"
 _MEASURED = 16  # batches of pairs from which the deviation of the velocities comes
@@ -146,6 +146,22 @@ class VelocityDiffusionRecipe:
     def loss(self, network: Callable[..., LoopEstimate], *batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Return the mean loss of the passes, and distances in mm: of no velocity from the right one ("start"), of the
         last estimate ("error"), and what the network believes the latter to be ("stated")."""
+        pairs = FieldPairs(*batch[:4])
+        clean = pairs.velocities / self.config.diffusion.measured
+        estimates, weights = self._estimates(network, *batch), _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
+        losses = [(weights * objective(estimate, clean)).mean() for estimate in estimates]
+        last = estimates[-1]
+        of = {"start": clean, "error": last.velocity.detach() - clean, "stated": last.spread().detach()[:, None]}
+        return torch.stack(losses).mean(), {name: self._distance(error, pairs) for name, error in of.items()}
+
+    def pictures(self, network: Callable[..., LoopEstimate], *batch: Tensor) -> dict[str, Tensor]:
+        """Return pictures of what the last estimate does to the images."""
+        fixed, moving, *_ = batch
+        last = self._estimates(network, *batch)[-1]
+        return field_pictures(fixed, moving, self.config.diffusion.measured * last.velocity)
+
+    def _estimates(self, network: Callable[..., LoopEstimate], *batch: Tensor) -> list[LoopEstimate]:
+        """Return the estimates that have a loss; each begins with the one before, and leaves that as it is."""
         *parts, times, noise, seen, ahead = batch
         pairs, diffusion, window = FieldPairs(*parts), self.config.diffusion, self.config.network.force_window
         clean = pairs.velocities / diffusion.measured
@@ -158,20 +174,14 @@ class VelocityDiffusionRecipe:
             moved = warped(pairs.moving, diffusion.measured * before)
             return network(pair_images(pairs.fixed, moved, window), state, before, times)
 
-        estimate = LoopEstimate(torch.zeros_like(clean), torch.zeros_like(clean[:, :1]))
+        velocity, estimates = torch.zeros_like(clean), []
         with torch.no_grad():
             for _ in range(int(ahead)):
-                estimate = estimated(estimate.velocity)
-        losses, weights = [], _OUTSIDE + (1 - _OUTSIDE) * pairs.mask
+                velocity = estimated(velocity).velocity
         for _ in range(self.config.passes):
-            estimate = estimated(estimate.velocity.detach())
-            losses.append((weights * objective(estimate, clean)).mean())
-        of = {
-            "start": clean,
-            "error": estimate.velocity.detach() - clean,
-            "stated": estimate.spread().detach()[:, None],
-        }
-        return torch.stack(losses).mean(), {name: self._distance(error, pairs) for name, error in of.items()}
+            estimates.append(estimated(velocity))
+            velocity = estimates[-1].velocity.detach()
+        return estimates
 
     def _distance(self, error: Tensor, pairs: FieldPairs) -> float:
         """Return the mean length, mm, of ``error`` (B, 1 or 3, K, J, I) in deviations, over the objects."""

@@ -31,11 +31,13 @@ from DiffusionCore.training.field_pairs import (
     draw_objects,
 )
 from DiffusionCore.training.image_batches import displaced
+from DiffusionCore.training.pair_pictures import pair_pictures, warped_grid
 from DiffusionCore.training.tissue_pool import TissuePool
 
 _WINDOW = 9  # voxels a side of the local correlation as a loss, as published
 _TINY = 1e-6  # voxels squared, under the root of a distance, so that it has a slope at 0
 _OUTSIDE = 0.1  # weight of the field where there is no object, beside 1 inside
+_LINES = 0.6  # of the brightest voxel: how bright a grid is drawn
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class VoxelMorphRecipe:
         return torch.stack(losses).mean(), {"start": start.item(), "error": left.item()}
 
     def pictures(self, network: Callable[..., Tensor], *batch: Tensor) -> dict[str, Tensor]:
-        """Return the fixed and the moving images, and the moving ones as the network warps them."""
+        """Return pictures of what the network does to the images."""
         fixed, moving, *_ = batch
         return shown(network, fixed, moving, passes=self.config.passes, window=self.config.network.force_window)
 
@@ -143,7 +145,15 @@ def shown(
     for _ in range(passes):
         velocities = velocities + network(pair_images(fixed, moved, window))
         moved = warped(moving, velocities)
-    return {"fixed": fixed, "moving": moving, "warped": moved}
+    return field_pictures(fixed, moving, velocities)
+
+
+def field_pictures(fixed: Tensor, moving: Tensor, velocities: Tensor) -> dict[str, Tensor]:
+    """Return pictures of images (B, 1, K, J, I) that ``velocities``, as for ``displacements``, register."""
+    k, j, i = moving.shape[2:]
+    offsets = displacements(velocities, (k, j, i))
+    grid = warped_grid(offsets, _LINES * float(fixed.amax()))
+    return pair_pictures(fixed, moving, displaced(moving, offsets)) | {"grid": grid}
 
 
 class Likeness(Protocol):
