@@ -28,7 +28,7 @@ from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.diffusereg import DiffuseRegRecipe, DiffuseRegRecipeConfig
 from DiffusionCore.training.field_pairs import FieldPairsConfig
 from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
-from DiffusionCore.training.image_pairs import ImagePairsRecipe, ImagePairsRecipeConfig
+from DiffusionCore.training.image_pairs import ImagePairsConfig, ImagePairsRecipe, ImagePairsRecipeConfig
 from DiffusionCore.training.pose import PoseRecipe, PoseRecipeConfig
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig
 from DiffusionCore.training.published_recovery import PublishedRecoveryRecipe, PublishedRecoveryRecipeConfig
@@ -143,6 +143,14 @@ RECIPES = {
         _IMAGES,
         _THEIRS,
         about="the same, learned by making images of your own alike",
+    ),
+    "smoke-voxelmorph-images": Entry(
+        ImagePairsRecipe,
+        ImagePairsRecipeConfig(batch=1, pairs=ImagePairsConfig(spacing=8.0), network=VoxelMorphConfig((8, 16))),
+        _SMOKE,
+        _IMAGES,
+        _THEIRS,
+        about="as voxelmorph-images, in less than a minute: to see that all of it works",
     ),
     "published-voxelmorph": Entry(
         VoxelMorphRecipe,

@@ -129,6 +129,13 @@ def registration_recipes() -> list[Recipe]:
             ("voxelmorph",),
         ),
         Recipe(
+            "smoke-voxelmorph-images",
+            on_images,
+            _("The same at 8 mm, in a minute or two: to see that all of it works."),
+            Source.FOLDER,
+            ("voxelmorph",),
+        ),
+        Recipe(
             "voxelmorph-unsupervised",
             _("Deformable registration in one look, by similarity"),
             _(
