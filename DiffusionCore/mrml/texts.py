@@ -154,6 +154,8 @@ def _texts(_: Callable[[str], str]) -> tuple[str, ...]:
         _("A training is running in '{folder}'. Stop it first, or choose another folder."),
         _("No training can be kept in '{folder}' ({reason}). Choose a folder that may be written."),
         _("The training cannot be started: '{program}': {reason}."),
+        _("The images cannot be checked: '{program}': {reason}."),
+        _("The check of the images ended unexpectedly."),
         _("'{folder}' does not tell which recipe was trained. Start it anew elsewhere."),
         _("The memory ran out. Choose another device, or close other programs."),
         _("The training failed because of an error in the program; '{file}' has the details."),
