@@ -14,8 +14,6 @@ from DiffusionCore.kernels import pixels, points, reading, stencils, windows
 from DiffusionCore.kernels.compilation import divided
 
 _ROW = 512  # points that are read together
-_PARTS = 4  # copies of an image that receives a derivative; a fixed number, so that it does not depend on the threads
-_FEW = 2**14  # points that are not worth copies
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -25,25 +23,30 @@ def pull(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
     if image.shape[1] == pixels.WIDTH and image.dtype == coordinates.dtype and fill is None and not learns:
         return _pull_pixels(image, coordinates)
     where = coordinates.flatten(1, 3).movedim(-1, 1)
-    return _Pull.apply(image, where, None, fill).unflatten(2, coordinates.shape[1:4])
+    return _Pull.apply(image, where, coordinates.new_empty(0, 3, 4), None, fill).unflatten(2, coordinates.shape[1:4])
 
 
 def pull_at(image: Tensor, shifts: Tensor) -> Tensor:
     """As ``interpolation.pull_at``: ``image`` (B, C, K, J, I) at its voxels moved by ``shifts`` (B, 3, K, J, I)."""
-    return _Pull.apply(image, shifts.flatten(2), tuple(shifts.shape[3:]), None).view(
-        *image.shape[:2], *shifts.shape[2:]
-    )
+    return pull_affine(image, torch.eye(3, 4, dtype=shifts.dtype)[None], shifts, None)
+
+
+def pull_affine(image: Tensor, matrices: Tensor, shifts: Tensor, fill: float | None) -> Tensor:
+    """As ``interpolation.pull_affine``, LINEAR: ``matrices`` (1 or B, 3, 4), ``shifts`` (B, 3, K', J', I')."""
+    moved = _Pull.apply(image, shifts.flatten(2), matrices, tuple(shifts.shape[3:]), fill)
+    return moved.unflatten(2, shifts.shape[2:])
 
 
 def pull_nearest(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
     """As ``interpolation.pull``, NEAREST, for any type of at most 8 bytes."""
-    bits = image.contiguous().view(_BITS[image.element_size()])
-    out = bits.new_empty(*image.shape[:2], coordinates[0, ..., 0].numel())
-    outside = torch.tensor(0.0 if fill is None else fill).to(image.dtype).view(bits.dtype).item()
     where = coordinates.detach().flatten(1, 3).movedim(-1, 1)
-    tasks = _tasks(where, _ROW)
-    divided(reading.pull_nearest, tasks, bits.numpy(), where.numpy(), _ROW, fill is not None, int(outside), out.numpy())
-    return out.view(image.dtype).unflatten(2, coordinates.shape[1:4])
+    return _nearest(image, where, coordinates.new_empty(0, 3, 4), None, fill).unflatten(2, coordinates.shape[1:4])
+
+
+def pull_nearest_affine(image: Tensor, matrices: Tensor, shifts: Tensor, fill: float | None) -> Tensor:
+    """As ``interpolation.pull_affine``, NEAREST, for any type of at most 8 bytes."""
+    moved = _nearest(image, shifts.detach().flatten(2), matrices.detach(), tuple(shifts.shape[3:]), fill)
+    return moved.unflatten(2, shifts.shape[2:])
 
 
 def flow(shifts: Tensor, squarings: int) -> Tensor:
@@ -158,36 +161,75 @@ def test_itself() -> None:
 
 
 class _Pull(torch.autograd.Function):
-    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N); with a ``lattice`` (J', I') at its voxels, moved by it."""
+    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N); with a ``lattice`` (J', I') at its voxels, see ``reading``."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, where: Tensor, lattice: tuple[int, int] | None, fill: float | None) -> Tensor:
-        ctx.save_for_backward(image, where)
-        ctx.lattice, ctx.filled = lattice, fill is not None
+    def forward(
+        ctx: Any, image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int] | None, fill: float | None
+    ) -> Tensor:
+        ctx.save_for_backward(image, where, matrices)
+        ctx.layout = (*_rows(where, lattice), fill is not None)
         out = image.new_empty(*image.shape[:2], where.shape[2])
-        rows, row = lattice or (0, min(_ROW, where.shape[2]))
-        ctx.layout = (lattice is not None, rows, row, fill is not None)
-        points = (image.detach().contiguous().numpy(), where.detach().numpy(), *ctx.layout)
-        divided(reading.pull, _tasks(where, row), *points, _number(fill or 0.0, image), out.numpy())
+        points = (*_readable(image), where.detach().numpy(), matrices.detach().numpy(), *ctx.layout)
+        divided(reading.pull, _tasks(where, ctx.layout[1]), *points, _number(fill or 0.0, image), out.numpy())
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        image, where = (each.detach() for each in ctx.saved_tensors)
-        above = gradients[0].contiguous().numpy()
-        by_image = by_where = None
+        image, where, matrices = (each.detach() for each in ctx.saved_tensors)
+        above, tasks = gradients[0].contiguous().numpy(), _tasks(where, ctx.layout[1])
+        points = (where.numpy(), matrices.numpy(), *ctx.layout)
+        by_image = by_where = by_matrices = None
         if ctx.needs_input_grad[0]:
-            parts = _PARTS if where.shape[2] > _FEW else 1
-            sums = image.new_zeros(parts, *image.shape)
-            divided(reading.pull_by_image, parts * len(image), where.numpy(), *ctx.layout, above, sums.numpy())
-            by_image = sums.sum(0)
-        if ctx.needs_input_grad[1]:
+            by_image = _by_image(image, where, matrices, ctx.layout, above)
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             by_where = torch.empty_like(where, memory_format=torch.contiguous_format)
-            count = _tasks(where, ctx.layout[2])
-            points = (image.detach().contiguous().numpy(), where.detach().numpy(), *ctx.layout)
-            divided(reading.pull_by_where, count, *points, above, by_where.numpy())
-        return by_image, by_where, None, None
+            lines = tasks // len(where) if ctx.needs_input_grad[2] else 0
+            moments = torch.zeros(len(where), lines, 3, 4, dtype=torch.float64)
+            source = _readable(image)
+            divided(reading.pull_by_where, tasks, *source, *points, above, by_where.numpy(), moments.numpy())
+            if lines:  # numpy adds in one order, whatever the threads
+                total = torch.from_numpy(moments.numpy().sum(1)).to(matrices.dtype)
+                by_matrices = total if len(matrices) == len(total) else total.sum(0, keepdim=True)
+        return by_image, by_where, by_matrices, None, None
+
+
+def _by_image(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, above: Any) -> Tensor:
+    """Return the derivative by ``image`` where that by the values read is ``above``."""
+    tasks, size = _tasks(where, layout[1]), image.shape[:1:-1]
+    points = (where.numpy(), tuple(size), matrices.numpy(), *layout[:2])
+    spans = torch.empty(len(where), tasks // len(where), 2, dtype=torch.int32)
+    divided(reading.reach, tasks, *points, spans.numpy())
+    parts = min(torch.get_num_threads(), size[2])
+    out = image.new_zeros(*image.shape[:4], max(2, size[0]))
+    divided(reading.pull_by_image, parts * len(image), *points, layout[2], above, spans.numpy(), parts, out.numpy())
+    return out if size[0] > 1 else out.sum(-1, keepdim=True)
+
+
+def _nearest(
+    image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int] | None, fill: float | None
+) -> Tensor:
+    bits = image.detach().contiguous().view(_BITS[image.element_size()])
+    out = bits.new_empty(*image.shape[:2], where.shape[2])
+    outside = torch.tensor(0.0 if fill is None else fill).to(image.dtype).view(bits.dtype).item()
+    rows, row = _rows(where, lattice)
+    points = (bits.numpy(), tuple(image.shape[:1:-1]), where.numpy(), matrices.numpy(), rows, row)
+    divided(reading.pull_nearest, _tasks(where, row), *points, fill is not None, int(outside), out.numpy())
+    return out.view(image.dtype)
+
+
+def _readable(image: Tensor) -> tuple[Any, tuple[int, ...]]:
+    """Return ``image`` as an array with two voxels along i at least, one copy for all of an expanded batch; its size."""
+    one = image.detach()
+    one = one[:1] if one.stride(0) == 0 else one
+    one = one if one.shape[4] > 1 else one.expand(*one.shape[:4], 2)
+    return one.contiguous().numpy(), tuple(image.shape[:1:-1])
+
+
+def _rows(where: Tensor, lattice: tuple[int, int] | None) -> tuple[int, int]:
+    """Return how many rows a plane of points has, and how many points a row."""
+    return lattice or (0, min(_ROW, where.shape[2]))
 
 
 def _pull_pixels(image: Tensor, coordinates: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from DiffusionCore.kernels.compilation import compiled
+from DiffusionCore.kernels.lanes import LANES, locate
 
 WIDTH = 4  # channels of a pixel
 
@@ -62,33 +63,23 @@ def _blend(typing, image, start, steps, u, v, w, out, place):
 
 
 @compiled
-def _cells(size):
-    """Return the elements from a voxel to the next one along i, j and k, where there is one."""
-    i, j, k = size
-    return WIDTH * min(1, i - 1), WIDTH * i * min(1, j - 1), WIDTH * i * j * min(1, k - 1)
+def _room(count):
+    """Return ``count`` and what is missing to whole vectors."""
+    return (count + LANES - 1) // LANES * LANES
 
 
 @compiled
-def _read_row(flat, first, size, x, y, z, index, u, v, w, out, place):
-    """Write the pixels of ``flat`` from element ``first`` at the points x, y, z to ``out`` from element ``place``."""
-    kind = x.dtype.type
-    zero = kind(0)
-    top_i, top_j, top_k = kind(size[0] - 1), kind(size[1] - 1), kind(size[2] - 1)
-    last_i, last_j, last_k = np.int32(max(size[0] - 2, 0)), np.int32(max(size[1] - 2, 0)), np.int32(max(size[2] - 2, 0))
-    size_i, size_j = np.int32(size[0]), np.int32(size[1])
-    for n in range(len(x)):
-        a, b, c = x[n], y[n], z[n]
-        a = a if a > zero else zero
-        b = b if b > zero else zero
-        c = c if c > zero else zero
-        a = a if a < top_i else top_i
-        b = b if b < top_j else top_j
-        c = c if c < top_k else top_k
-        i, j, k = min(np.int32(a), last_i), min(np.int32(b), last_j), min(np.int32(c), last_k)
-        u[n], v[n], w[n] = a - kind(i), b - kind(j), c - kind(k)
-        index[n] = (k * size_j + j) * size_i + i
-    steps = _cells(size)
-    for n in range(len(x)):
+def _read_row(flat, first, size, count, x, y, z, index, u, v, w, out, place):
+    """Write the pixels of ``flat`` from element ``first`` at ``count`` points to ``out`` from element ``place``.
+
+    x, y, z and what is written on the way, index, u, v, w, have room for whole vectors.
+    """
+    i, j, k = size
+    layout = i, j, k, i, 0, 0
+    for n in range(0, count, LANES):
+        locate(x, y, z, n, layout, index, u, v, w)
+    steps = WIDTH * min(1, i - 1), WIDTH * i * min(1, j - 1), WIDTH * i * j * min(1, k - 1)
+    for n in range(count):
         _blend(flat, first + WIDTH * np.int64(index[n]), steps, u[n], v[n], w[n], out, place + WIDTH * n)
 
 
@@ -100,15 +91,16 @@ def pull(image, where, row, out, first, last):
     total = where.shape[1]
     tasks = (total + row - 1) // row
     flat, target = image.ravel(), out.ravel()
-    x, y, z = np.empty(row, kind), np.empty(row, kind), np.empty(row, kind)
-    u, v, w, index = np.empty(row, kind), np.empty(row, kind), np.empty(row, kind), np.empty(row, np.int32)
+    room = _room(row)
+    x, y, z = np.zeros(room, kind), np.zeros(room, kind), np.zeros(room, kind)
+    u, v, w, index = np.empty(room, kind), np.empty(room, kind), np.empty(room, kind), np.empty(room, np.int32)
     for task in range(first, last):
         batch, start = task // tasks, task % tasks * row
         count = min(row, total - start)
         for n in range(count):
             x[n], y[n], z[n] = where[batch, start + n, 0], where[batch, start + n, 1], where[batch, start + n, 2]
         whole, place = WIDTH * size_i * size_j * size_k * batch, WIDTH * (total * batch + start)
-        _read_row(flat, whole, size, x[:count], y, z, index, u, v, w, target, place)
+        _read_row(flat, whole, size, count, x, y, z, index, u, v, w, target, place)
 
 
 @compiled
@@ -116,11 +108,11 @@ def follow(field, share, kept, out, first, last):
     """Write ``kept`` * f(x) + f(x + ``share`` * f(x)) of ``field`` (B, K, J, I, 4) to ``out``; a task is a plane."""
     _, size_k, size_j, size_i, _ = field.shape
     size = size_i, size_j, size_k
-    kind = field.dtype.type
+    room, kind = _room(size_i), field.dtype.type
     flat, target = field.ravel(), out.ravel()
-    x, y, z = np.empty(size_i, field.dtype), np.empty(size_i, field.dtype), np.empty(size_i, field.dtype)
-    u, v, w = np.empty(size_i, field.dtype), np.empty(size_i, field.dtype), np.empty(size_i, field.dtype)
-    index = np.empty(size_i, np.int32)
+    x, y, z = np.zeros(room, field.dtype), np.zeros(room, field.dtype), np.zeros(room, field.dtype)
+    u, v, w = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
+    index = np.empty(room, np.int32)
     for task in range(first, last):
         batch, k = task // size_k, task % size_k
         whole = WIDTH * size_i * size_j * size_k * batch
@@ -131,7 +123,7 @@ def follow(field, share, kept, out, first, last):
                 x[n] = kind(n) + share * flat[p]
                 y[n] = kind(j) + share * flat[p + 1]
                 z[n] = kind(k) + share * flat[p + 2]
-            _read_row(flat, whole, size, x, y, z, index, u, v, w, target, place)
+            _read_row(flat, whole, size, size_i, x, y, z, index, u, v, w, target, place)
             if kept != 0:
                 for p in range(place, place + WIDTH * size_i):
                     target[p] += kept * flat[p]
