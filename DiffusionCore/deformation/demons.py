@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from DiffusionCore.interpolation import moved_voxels, pull, pull_at
+from DiffusionCore.interpolation import enlarged, moved_voxels, pull, pull_at
+from DiffusionCore.kernels import kernels_for
 from DiffusionCore.networks.recovery import FINEST, demons_force, slopes
 
 _POOLED = (2 * FINEST, FINEST)  # voxels that become one, on each level
@@ -32,13 +33,8 @@ def demons(images: Tensor, template: Tensor) -> Tensor:
     for pooled in _POOLED:
         fixed, moving = (F.avg_pool3d(x, pooled) for x in (template, images))
         steep = slopes(fixed)
-        if found is None:
-            shifts = torch.zeros_like(steep)
-        else:
-            shifts = 2 * F.interpolate(found, scale_factor=2, mode="trilinear")
-        for _ in range(_ITERATIONS):
-            shifts = _smoothed(shifts - demons_force(pull_at(moving, shifts) - fixed, steep, _FLOOR))
-        found = shifts
+        shifts = torch.zeros_like(steep) if found is None else 2 * enlarged(found, fixed.shape[2:])
+        found = _followed(fixed, moving, steep, shifts)
     assert found is not None
     return found
 
@@ -47,6 +43,15 @@ def registered(images: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``images`` as ``demons`` bring them to the ``template`` (1, 1, K, J, I), and the displacements."""
     shifts = demons(images, template.expand_as(images))
     return pull(images, moved_voxels(shifts, images.shape[2:]), fill=None), shifts
+
+
+def _followed(fixed: Tensor, moving: Tensor, steep: Tensor, shifts: Tensor) -> Tensor:
+    """Return ``shifts`` (B, 3, K, J, I) after the iterations of one level; ``steep`` are the slopes of ``fixed``."""
+    if demons := getattr(kernels_for(moving, shifts), "demons", None):
+        return demons(fixed, moving, steep, _FLOOR, _ITERATIONS, shifts)
+    for _ in range(_ITERATIONS):
+        shifts = _smoothed(shifts - demons_force(pull_at(moving, shifts) - fixed, steep, _FLOOR))
+    return shifts
 
 
 def _smoothed(field: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ Where the published system works on a lattice of 64 cells whatever the image, th
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -80,10 +81,9 @@ class MultiScale:
         field = torch.zeros((3, *grid.shape))
         for scale, amplitude in zip(self.scales, self.amplitudes(), strict=True):
             i, j, k = (_spline_weights(n, spacing / scale) for n, spacing in zip(grid.size, grid.spacing, strict=True))
-            coefficients = torch.randn((3, k.shape[1], j.shape[1], i.shape[1]), generator=generator)
-            along_i = coefficients @ i.T
-            along_j = torch.einsum("cKJi,jJ->cKji", along_i, j)
-            field += amplitude * torch.einsum("cKji,kK->ckji", along_j, k)
+            coefficients = amplitude * torch.randn((3, k.shape[1], j.shape[1], i.shape[1]), generator=generator)
+            along_j = j @ (coefficients @ i.T)
+            field += (k @ along_j.flatten(2)).view(field.shape)
         return field
 
 
@@ -119,6 +119,7 @@ def resting(vectors: Tensor, grid: Grid, margin: float) -> Tensor:
     return vectors
 
 
+@functools.lru_cache(maxsize=64)
 def _spline_weights(count: int, step: float) -> Tensor:
     """Return the weights (count, controls), float32, of cubic B-splines at ``count`` points ``step`` cells apart.
 

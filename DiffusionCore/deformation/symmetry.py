@@ -76,8 +76,8 @@ class MidPlane:
 
 def symmetrized(vectors: Tensor, mirrored: Tensor, share: float) -> Tensor:
     """Return ``vectors`` with the ``share`` of their variance as in the ``mirrored`` ones, and the rest opposite."""
-    alike, opposite = (vectors + mirrored) / math.sqrt(2), (vectors - mirrored) / math.sqrt(2)
-    return math.sqrt(share) * alike + math.sqrt(1 - share) * opposite
+    alike, opposite = math.sqrt(share / 2), math.sqrt((1 - share) / 2)  # of vectors + mirrored, and their difference
+    return (alike + opposite) * vectors + (alike - opposite) * mirrored
 
 
 def find_mid_plane(image: Volume) -> tuple[MidPlane, float]:

@@ -19,6 +19,17 @@ def pull_at(fields: Tensor, shifts: Tensor) -> Tensor:
     return pull(fields, moved_voxels(shifts, shifts.shape[2:]), fill=None)
 
 
+def enlarged(fields: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return ``fields`` (B, C, K', J', I') between their voxels: on a grid of ``shape`` (K, J, I) with their borders.
+
+    Trilinear; beyond the outer voxels they continue.
+    """
+    learns = torch.is_grad_enabled() and fields.requires_grad
+    if not learns and (kernel := getattr(kernels_for(fields), "enlarged", None)):
+        return kernel(fields, shape)
+    return interpolate(fields, size=tuple(shape), mode="trilinear")
+
+
 def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
     """Return where ``shifts`` (B, 3, K', J', I') take the voxels of a grid of ``shape`` (K, J, I): (B, K, J, I, 3).
 
@@ -31,7 +42,7 @@ def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
         fine = shifts
     else:
         ratio = [fine / coarse for fine, coarse in zip(shape[::-1], shifts.shape[:1:-1], strict=True)]
-        fine = interpolate(shifts, size=tuple(shape), mode="trilinear")
+        fine = enlarged(shifts, shape)
         fine = fine * torch.tensor(ratio).to(fine)[:, None, None, None]
     k, j, i = torch.meshgrid(*(torch.arange(n, dtype=fine.dtype, device=fine.device) for n in shape), indexing="ij")
     return (fine + torch.stack([i, j, k])).movedim(1, -1)

@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from DiffusionCore.kernels import pixels, points, reading, stencils, windows
+from DiffusionCore.kernels import drawing, pixels, points, reading, stencils, windows
 from DiffusionCore.kernels.compilation import divided
 
 _ROW = 512  # points that are read together
+_VOXELS = 2**12  # that are painted together
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -65,6 +66,29 @@ def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
     batch, (k, j, i) = len(shifts), shape
     out = shifts.new_empty(batch, k, j, i, 3)
     divided(pixels.stretch, batch * k, shifts.contiguous().numpy(), (i, j, k), out.numpy())
+    return out
+
+
+def enlarged(fields: Tensor, shape: Sequence[int]) -> Tensor:
+    """As ``interpolation.enlarged``, without derivatives."""
+    out = fields.new_empty(*fields.shape[:2], *shape)
+    divided(drawing.enlarge, out.shape[0] * out.shape[1], *_arrays(fields.flatten(0, 1)), out.flatten(0, 1).numpy())
+    return out
+
+
+def painted(shares: Tensor, chosen: Tensor, table: Tensor) -> Tensor:
+    """As ``training.tissue_pool.painted``."""
+    bytes_, out = shares.flatten(2), table.new_empty(*table.shape[:2], *shares.shape[2:])
+    tasks = len(table) * -(-bytes_.shape[2] // _VOXELS)
+    divided(drawing.paint, tasks, *_arrays(bytes_, chosen, table), _VOXELS, out.flatten(2).numpy())
+    return out
+
+
+def demons(fixed: Tensor, moving: Tensor, slopes: Tensor, floor: float, iterations: int, shifts: Tensor) -> Tensor:
+    """Return ``shifts`` (B, 3, K, J, I) after so many ``iterations`` of ``deformation.demons``."""
+    out = shifts.clone(memory_format=torch.contiguous_format)
+    known = _arrays(fixed[:, 0], moving[:, 0], slopes)
+    divided(drawing.demons, len(out), *known, _number(floor, out), iterations, out.numpy())
     return out
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from DiffusionCore.training.recipe import HoldsOut, Recipe
 from DiffusionCore.training.settings import LoopSettings
 
 Batch = tuple[Tensor, ...]
+AHEAD = 3  # batches that are drawn before they are needed: as their cost varies, one would not do
 _APART = 0x9E3779B1  # 2^32 over the golden ratio: its multiples keep the batches of different seeds apart
 _VALIDATION = 2**31  # added to the number of a batch; far from every training step
 
@@ -63,13 +65,16 @@ def _by_a_thread(recipe: Recipe, settings: LoopSettings, numbers: Sequence[int])
     def draw(number: int) -> Batch:
         return recipe.draw(batch_generator(settings.seed, number))
 
-    with ThreadPoolExecutor(1) as executor:
-        ahead = executor.submit(draw, numbers[0])
-        for following in numbers[1:]:
-            batch = ahead.result()
-            ahead = executor.submit(draw, following)
-            yield batch
-        yield ahead.result()
+    executor, ahead = ThreadPoolExecutor(1), deque[Future[Batch]]()
+    try:
+        for number in numbers:
+            ahead.append(executor.submit(draw, number))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _by_processes(recipe: Recipe, settings: LoopSettings, numbers: Sequence[int]) -> Iterator[Batch]:

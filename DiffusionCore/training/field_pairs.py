@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.checks import check_range
-from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.interpolation import enlarged, pull
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.training.anatomy import CENTER
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence, draw_remap
@@ -28,8 +28,8 @@ from DiffusionCore.training.folding import draw_folds, folded
 from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within, smooth_noise
 from DiffusionCore.training.shape_pool import draw_shape_pool
-from DiffusionCore.training.tissue_pool import TissuePool
-from DiffusionCore.transforms.affine import algebra_matrix, map_points
+from DiffusionCore.training.tissue_pool import TissuePool, painted
+from DiffusionCore.transforms.affine import algebra_matrix
 from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.velocity import flow
 
@@ -130,13 +130,13 @@ def draw_field_pairs(
         volumes = _painted(pool, config, batch, generator)
     center = tuple(pool.grid.center) if isinstance(pool, CasePool) else CENTER
     poses = _draw_poses(batch, config.rotation, generator)
-    points = voxel_centers(config.grid, dtype=torch.float32).expand(batch, -1, -1, -1, -1)
+    points = voxel_centers(config.grid, dtype=torch.float32).movedim(-1, 0).expand(batch, -1, -1, -1, -1)
 
     still = _fine_deformation(points, config, generator)
     fixed = _render(volumes[:, :1], pool.grid, center, poses, points + still)
     mask = F.avg_pool3d(foreground(fixed).float(), 2)
     velocities = _draw_velocities(mask, config, generator)
-    moved = config.spacing * displacements(-velocities, config.grid.shape).movedim(1, -1)
+    moved = config.spacing * displacements(-velocities, config.grid.shape)
     still = _fine_deformation(points, config, generator)
     moving = _render(volumes[:, 1:], pool.grid, center, poses, points + moved + still)
 
@@ -152,7 +152,7 @@ def displacements(velocities: Tensor, size: tuple[int, int, int]) -> Tensor:
     """
     stride = round(size[0] / velocities.shape[2])
     flows = flow(velocities)
-    fine = flows if stride == 1 else stride * F.interpolate(flows, scale_factor=stride, mode="trilinear")
+    fine = flows if stride == 1 else stride * enlarged(flows, [stride * n for n in flows.shape[2:]])
     return fine[:, :, : size[0], : size[1], : size[2]]
 
 
@@ -175,9 +175,8 @@ def _painted(pool: TissuePool, config: FieldPairsConfig, batch: int, generator: 
     """Return random objects of ``pool`` in two contrasts each, some with folds of their own: (batch, 2, K, J, I)."""
     chosen = torch.randint(len(pool.shares), (batch,), generator=generator)
     contrasts = _draw_contrast_pairs(batch, config.same_contrast, generator)
-    shares = pool.shares[chosen].flatten(2).to(torch.bfloat16)
-    volumes = torch.bmm(contrasts / 255, shares).float().view(batch, 2, *pool.grid.shape)
-    return _with_folds(volumes, pool.shares[chosen], contrasts, config.folded, generator)
+    volumes = painted(pool.shares, chosen, contrasts)
+    return _with_folds(volumes, pool.shares, chosen, contrasts, config.folded, generator)
 
 
 def _draw_contrast_pairs(batch: int, same: float, generator: torch.Generator) -> Tensor:
@@ -185,12 +184,13 @@ def _draw_contrast_pairs(batch: int, same: float, generator: torch.Generator) ->
     fixed, moving = (draw_contrasts(batch, generator=generator) for _ in range(2))
     one = torch.rand(batch, 1, generator=generator) < same
     presence, _ = draw_presence(batch, heads=0.1, generator=generator)
-    pairs = torch.stack([fixed, torch.where(one, fixed, moving)], 1) * presence[:, None]
-    return pairs.to(torch.bfloat16)
+    return torch.stack([fixed, torch.where(one, fixed, moving)], 1) * presence[:, None]
 
 
-def _with_folds(volumes: Tensor, shares: Tensor, contrasts: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return ``volumes`` (B, 2, K, J, I) with folds in about the given ``share`` of the pairs."""
+def _with_folds(
+    volumes: Tensor, shares: Tensor, objects: Tensor, contrasts: Tensor, share: float, generator: torch.Generator
+) -> Tensor:
+    """Return ``volumes`` (B, 2, K, J, I) of ``objects`` (B,) with folds in about the given ``share`` of the pairs."""
     if not share:
         return volumes
     chosen = (torch.rand(len(volumes), generator=generator) < share).nonzero().flatten()
@@ -198,7 +198,7 @@ def _with_folds(volumes: Tensor, shares: Tensor, contrasts: Tensor, share: float
         return volumes
     k, j, i = volumes.shape[2:]
     noise = draw_folds(len(chosen), (k, j, i), generator=generator)
-    made = folded(volumes[chosen], shares[chosen].float() / 255, contrasts[chosen].float(), noise)
+    made = folded(volumes[chosen], shares[objects[chosen]].float() / 255, contrasts[chosen], noise)
     return volumes.index_copy(0, chosen, made)
 
 
@@ -212,21 +212,22 @@ def _draw_poses(batch: int, rotation: float, generator: torch.Generator) -> Tens
 
 
 def _fine_deformation(points: Tensor, config: FieldPairsConfig, generator: torch.Generator) -> Tensor:
-    """Return a fine displacement, mm, at ``points`` (B, K, J, I, 3)."""
-    batch, size = len(points), points.shape[1:4]
+    """Return a fine displacement, mm, at ``points`` (B, 3, K, J, I)."""
+    batch, size = len(points), points.shape[2:]
     noise = smooth_noise(batch, size, nodes=_FINE_NODES, channels=3, generator=generator)
     strength = config.unknown * torch.rand(batch, 1, 1, 1, 1, generator=generator)
     noise = noise / noise.square().mean((1, 2, 3, 4), keepdim=True).sqrt()
-    return (strength * noise).movedim(1, -1)
+    return strength * noise
 
 
 def _render(volumes: Tensor, grid: Grid, center: Sequence[float], poses: Tensor, points: Tensor) -> Tensor:
-    """Return what ``poses`` about ``center`` show of ``volumes`` (B, 1, ...) on ``grid`` at ``points`` (B, ..., 3)."""
+    """Return what ``poses`` about ``center`` show of ``volumes`` (B, 1, ...) on ``grid`` at ``points`` (B, 3, ...)."""
     matrix = torch.from_numpy(grid.matrix(Frame.RAS, Frame.VOXEL)).float()
     shift = torch.eye(4)
     shift[:3, 3] = torch.tensor(center)
-    coordinates = map_points(matrix @ shift @ poses, points.flatten(1, 3)).view(points.shape)
-    return pull(volumes, coordinates)
+    poses = matrix @ shift @ poses
+    coordinates = torch.baddbmm(poses[:, :3, 3:], poses[:, :3, :3], points.flatten(2)).view(points.shape)
+    return pull(volumes, coordinates.movedim(1, -1))
 
 
 def _degraded(images: Tensor, config: FieldPairsConfig, generator: torch.Generator) -> Tensor:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from DiffusionCore.interpolation.pull import pull
+from DiffusionCore.interpolation import enlarged, pull
 
 _FOREGROUND = 0.05  # of the maximum of an image
 
@@ -40,7 +39,7 @@ def smooth_noise(
     """
     shape = (batch, channels, nodes, nodes, nodes)
     control = torch.randn(shape, generator=generator, device=generator.device).clamp(-most, most)
-    return F.interpolate(control, tuple(size), mode="trilinear")
+    return enlarged(control, size)
 
 
 def displaced(images: Tensor, offsets: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from DiffusionCore.training.corruption import corrupt
 from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image_batches import foreground, mean_within
 from DiffusionCore.training.pair_pictures import moved, pair_pictures
-from DiffusionCore.training.tissue_pool import TissuePool
+from DiffusionCore.training.tissue_pool import TissuePool, painted
 from DiffusionCore.transforms.affine import Affine, algebra_matrix, map_points
 
 _POINTS = 64  # of the brain, over which the loss is a mean
@@ -177,9 +177,8 @@ def render_heads(pool: TissuePool, heads: Tensor, table: Tensor, poses: Poses, w
 
     ``table`` is (2 P, tissues); the images p and p + P show the same head.
     """
-    shares = pool.shares[heads].flatten(2).to(torch.bfloat16)
-    table = table.unflatten(0, (2, -1)).transpose(0, 1).to(torch.bfloat16) / 255
-    values = torch.bmm(table, shares).transpose(0, 1).float().reshape(-1, 1, *pool.grid.shape)
+    values = painted(pool.shares, heads, table.unflatten(0, (2, -1)).transpose(0, 1))
+    values = values.transpose(0, 1).flatten(0, 1)[:, None]
     frame = PoseFrame(window.size, window.spacing)
     to_voxel = torch.from_numpy(pool.grid.matrix(Frame.RAS, Frame.VOXEL)).float()
     to_pool = to_voxel @ Affine.translation(window.center).matrix.float()

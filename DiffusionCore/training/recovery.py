@@ -23,13 +23,13 @@ from DiffusionCore.deformation.random_fields import MultiScale
 from DiffusionCore.deformation.recovery import centered_grid, posed_grid, seen_on, template_volume
 from DiffusionCore.deformation.strength import SYMMETRIC
 from DiffusionCore.deformation.symmetry import symmetrized
-from DiffusionCore.interpolation import pull_at
-from DiffusionCore.networks.recovery import RecoveryConfig, RecoveryNetwork, mirrored_field
+from DiffusionCore.interpolation import enlarged, pull_at
+from DiffusionCore.networks.recovery import FINEST, RecoveryConfig, RecoveryNetwork, mirrored_field
 from DiffusionCore.space import Grid
 from DiffusionCore.training.cases import find_cases, usable_volumes
 from DiffusionCore.training.corruption import draw_bias, draw_gamma, draw_noise
 from DiffusionCore.training.image_batches import displaced, foreground
-from DiffusionCore.transforms.affine import algebra_matrix, map_points
+from DiffusionCore.transforms.affine import algebra_matrix
 from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.velocity import flow
 
@@ -115,6 +115,12 @@ class RecoveryRecipe:
         spacing = self.config.network.spacing
         return Grid(self.config.network.size, (spacing, spacing, spacing)).with_center((0.0, 0.0, 0.0))
 
+    @functools.cached_property
+    def _voxels(self) -> Tensor:
+        """The voxels (3, K J I) from the center."""
+        points = voxel_centers(self._grid, dtype=torch.float32) / self.config.network.spacing
+        return points.flatten(0, 2).mT.contiguous()
+
     def network(self) -> RecoveryNetwork:
         """Return an untrained network that carries the template."""
         network = RecoveryNetwork(self.config.network)
@@ -167,10 +173,9 @@ class RecoveryRecipe:
 
     @functools.cached_property
     def _towards(self) -> Tensor:
-        """How each image is to be displaced (voxels) to look like each: (N, N, 3, K, J, I)."""
+        """How each image is to be displaced to look like each: (N, N, 3, K/2, J/2, I/2), voxels of its own."""
         every = self.images
-        fields = [demons(one.expand_as(every), every) for one in every.split(1)]
-        return torch.stack([2 * F.interpolate(field, every.shape[2:], mode="trilinear") for field in fields])
+        return torch.stack([demons(one.expand_as(every), every) for one in every.split(1)])
 
     def _anatomies(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return images (B, 1, K, J, I), and displacements (B, 3, K, J, I), voxels, that mix the others into them.
@@ -182,9 +187,9 @@ class RecoveryRecipe:
         way = self.config.mixed * torch.rand(batch, 1, generator=generator)
         weights = way * torch.softmax(_CHOOSY * torch.randn(batch, count, generator=generator), 1)
         images = self.images[chosen]
-        shifts = torch.stack(
-            [torch.einsum("n,n...->...", w, self._towards[a]) for w, a in zip(weights, chosen, strict=True)]
-        )
+        mixed = [w @ self._towards[a].flatten(1) for w, a in zip(weights, chosen, strict=True)]
+        coarse = torch.stack(mixed).unflatten(1, self._towards.shape[2:])
+        shifts = FINEST * enlarged(coarse, images.shape[2:])
         mirrored = torch.rand(batch, 1, 1, 1, 1, generator=generator) < 0.5
         return torch.where(mirrored, images.flip(-1), images), torch.where(mirrored, mirrored_field(shifts), shifts)
 
@@ -193,17 +198,19 @@ class RecoveryRecipe:
         config = self.config
         law = MultiScale(config.scales)
         drawn = torch.stack([law.draw(self._grid, generator=generator) for _ in range(config.batch)])
-        chosen = torch.rand(config.batch, 1, 1, 1, 1, generator=generator) < config.symmetric
-        return torch.where(chosen, symmetrized(drawn, mirrored_field(drawn), SYMMETRIC), drawn)
+        chosen = (torch.rand(config.batch, generator=generator) < config.symmetric).nonzero().flatten()
+        return drawn.index_copy(0, chosen, symmetrized(drawn[chosen], mirrored_field(drawn[chosen]), SYMMETRIC))
 
     def _affine_offsets(self, generator: torch.Generator) -> Tensor:
         """Return the displacements (B, 3, K, J, I), voxels, of small random affine maps about the center."""
         config = self.config
         deviations = [config.rotation] * 3 + [config.translation] * 3 + [config.scale] * 3 + [0.0] * 3
         numbers = torch.randn(config.batch, 12, generator=generator) * torch.tensor(deviations)
-        points = voxel_centers(self._grid, dtype=torch.float32).reshape(-1, 3)
-        moved = map_points(torch.linalg.matrix_exp(algebra_matrix(numbers)), points) - points
-        return (moved / config.network.spacing).mT.reshape(config.batch, 3, *self._grid.shape)
+        moved = (torch.linalg.matrix_exp(algebra_matrix(numbers)) - torch.eye(4))[:, :3]
+        offsets = torch.baddbmm(
+            moved[..., 3:] / config.network.spacing, moved[..., :3], self._voxels.expand(config.batch, -1, -1)
+        )
+        return offsets.unflatten(2, self._grid.shape)
 
 
 def image_files(folder: str, held_out: int) -> list[Path]:

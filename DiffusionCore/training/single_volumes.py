@@ -14,7 +14,7 @@ from DiffusionCore.checks import VolumeError
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence
-from DiffusionCore.training.tissue_pool import TissuePool
+from DiffusionCore.training.tissue_pool import TissuePool, painted
 from DiffusionCore.transforms.affine import map_points
 from DiffusionCore.transforms.base import voxel_centers
 
@@ -57,9 +57,7 @@ class SyntheticVolumes:
         """Return random objects of the pool."""
         chosen = torch.randint(len(self.pool.shares), (batch,), generator=generator)
         presence, _ = draw_presence(batch, heads=self.whole, generator=generator)
-        table = (presence * draw_contrasts(batch, generator=generator) / 255).to(torch.bfloat16)
-        shares = self.pool.shares[chosen].flatten(2).to(torch.bfloat16)
-        images = torch.bmm(table[:, None], shares).float().view(batch, 1, *self.grid.shape)
+        images = painted(self.pool.shares, chosen, (presence * draw_contrasts(batch, generator=generator))[:, None])
         return Drawn(images, torch.zeros(batch, dtype=torch.int64))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from DiffusionCore.kernels import kernels_for
 from DiffusionCore.space import Grid
 from DiffusionCore.training.anatomy import CENTER
 
@@ -34,6 +35,17 @@ class TissuePool:
         fields = ("shares", "brain_points", "head_points")
         shares, brains, heads = (torch.cat([getattr(self, name), getattr(other, name)]) for name in fields)
         return TissuePool(shares, self.grid, brains, heads)
+
+
+def painted(shares: Tensor, chosen: Tensor, table: Tensor) -> Tensor:
+    """Return images (B, C, K, J, I) of the ``chosen`` (B,) of ``shares`` (objects, tissues, K, J, I), 255 = 1.
+
+    ``table`` (B, C, tissues) are the intensities of the tissues.
+    """
+    weights = table / 255
+    if kernel := getattr(kernels_for(weights), "painted", None):
+        return kernel(shares, chosen, weights)
+    return torch.bmm(weights, shares[chosen].flatten(2).float()).unflatten(2, shares.shape[2:])
 
 
 def pool_grid(spacing: float) -> Grid:

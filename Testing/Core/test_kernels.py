@@ -17,9 +17,11 @@ from DiffusionCore.affine.sampling import Sampler
 from DiffusionCore.affine.similarity import mutual_information_slope
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
-from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_at
+from DiffusionCore.deformation.demons import demons
+from DiffusionCore.interpolation import Interpolation, enlarged, moved_voxels, pull, pull_at
 from DiffusionCore.kernels import VARIABLE, kernels_for
 from DiffusionCore.losses import LocalCorrelation
+from DiffusionCore.training.tissue_pool import painted
 from DiffusionCore.transforms import Affine
 from DiffusionCore.transforms.velocity import flow
 
@@ -89,6 +91,17 @@ def test_flows_and_moved_images_are_those_of_torch(seed, reach):
     check(lambda: pull_at(random(2, 3, *SHAPE, seed=seed), shifts))
     check(lambda: moved_voxels(shifts, (18, 24, 42)))
     check(lambda: flow(shifts))
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (1, 5, 4), (3, 1, 6), (4, 5, 1)])
+def test_what_training_images_are_made_of_is_that_of_torch(shape):
+    check(lambda: enlarged(random(2, 3, 4, 3, 2), shape))
+    check(lambda: enlarged(random(1, 1, *shape), SHAPE))
+    shares, chosen = (255 * random(5, 4, *shape)).to(torch.uint8), torch.tensor([3, 0, 3])
+    check(lambda: painted(shares, chosen, random(3, 2, 4)))
+    if min(shape) > 1:
+        fixed, moving = (enlarged(random(2, 1, 4, 4, 4, seed=seed), (12, 16, 20)) for seed in (1, 2))
+        check(lambda: demons(fixed, moving))
 
 
 @pytest.mark.parametrize("window", [3, 5, 9])

@@ -13,7 +13,7 @@ import torch
 from line_recipe import SETTINGS, LineRecipe, assert_same_weights, stopper
 
 from DiffusionCore.storage.checkpoint import load_checkpoint
-from DiffusionCore.training.batches import batch_generator
+from DiffusionCore.training.batches import AHEAD, batch_generator, drawn_batches
 from DiffusionCore.training.folder import BEST, CONFIG, LOG, STATE, WEIGHTS
 from DiffusionCore.training.loop import train
 from DiffusionCore.training.settings import LoopSettings, learning_rate_factor
@@ -126,6 +126,21 @@ def test_accumulated_batches_are_one_large_batch(tmp_path):
     moments = [name for name in large if name.endswith("exp_avg")]
     assert moments
     assert all(torch.allclose(parts[name], large[name], rtol=1e-5, atol=1e-8) for name in moments)
+
+
+def test_batches_are_drawn_ahead_and_no_more_than_needed():
+    recipe, settings = LineRecipe(), replace(SETTINGS, steps=12)
+    batches = drawn_batches(recipe, settings, 0)
+    next(batches)
+    deadline = time.monotonic() + 10
+    while len(recipe.drawn) < 1 + AHEAD and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert len(recipe.drawn) == 1 + AHEAD
+    batches.close()
+    assert len(recipe.drawn) == 1 + AHEAD
+    assert len(list(drawn_batches(recipe, settings, 0))) == 12
+    assert len(recipe.drawn) == 1 + AHEAD + 12
 
 
 def test_processes_that_draw_change_nothing(tmp_path):
