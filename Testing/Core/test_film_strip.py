@@ -6,7 +6,7 @@ from matplotlib.image import imread
 from shell_world import MOVING_GRID, TRUTH, oblique
 
 from DiffusionCore.affine.steps import Step
-from DiffusionCore.film_strip import choose_frames, draw_film_strip, pictures, plane_grids
+from DiffusionCore.film_strip import choose_frames, draw_film_strip, pictures, plane_grids, white_of
 from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import voxel_centers
@@ -36,7 +36,7 @@ def body(mark):
 )
 def test_directions_of_the_body_lie_where_the_letters_say(plane, mark, side):
     volume = body(mark)
-    picture = pictures(volume, volume, [IDENTITY], plane_grids(volume)[plane])[0][..., 0]
+    picture = pictures(volume, volume, [IDENTITY], plane_grids(volume)[plane], (white_of(volume),) * 2)[0][..., 0]
     bright = np.argwhere(picture > 0.9).mean(0) - (np.array(picture.shape) - 1) / 2
     assert np.sign(np.round(bright / 20)).tolist() == list(side)
 
@@ -51,7 +51,9 @@ def test_aligned_images_make_a_seamless_checkerboard():
     volume = body((0, 1, 0))
     moving = resample(volume, MOVING_GRID.padded(20), TRUTH.inverse())
     for transform, smallest, largest in ((TRUTH, 0.0, 0.12), (Affine.identity(), 0.12, 1.0)):
-        still, _, board, moved = pictures(volume, moving, [Step(0, "x", 0.0, transform)], plane_grids(volume)[0])
+        still, _, board, moved = pictures(
+            volume, moving, [Step(0, "x", 0.0, transform)], plane_grids(volume)[0], (white_of(volume), white_of(moving))
+        )
         assert smallest < abs(moved - still).mean() < largest
         assert abs(board.mean() - (0.92 * still.mean() + 0.84 * moved.mean()) / 2) < 0.05
 
