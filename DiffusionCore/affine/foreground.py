@@ -13,11 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.space.intensities import intensity_levels
 
-_SHARE = 0.05  # of the way from the background to the bright end
-_BRIGHT = 99.5  # percentile: the bright end without a few hot voxels
-_DARK = 0.5  # percentile: the background without a few padded or ringing voxels
-_SUBSAMPLE = 200_000  # voxels that percentiles are taken from
 _COUNTED = 2_000_000  # voxels that a center is taken from
 _SLAB = 2**24  # voxels that are converted to float32 at a time
 
@@ -35,15 +32,6 @@ class Extent:
     center: NDArray[np.float64]
     radius: float
     intensity_center: NDArray[np.float64]
-
-
-def intensity_levels(values: NDArray) -> tuple[float, float, float]:
-    """Return (background, threshold, bright end) of the intensities ``values`` of any shape."""
-    flat = values.reshape(-1)
-    dark, bright = np.percentile(flat[:: 1 + flat.size // _SUBSAMPLE].astype(np.float32), [_DARK, _BRIGHT])
-    if bright <= dark:  # the object is smaller than half a percent of the image
-        dark, bright = float(flat.min()), float(flat.max())
-    return float(dark), float(dark + _SHARE * (bright - dark)), float(bright)
 
 
 def foreground_mask(volume: Volume) -> NDArray[np.bool_]:

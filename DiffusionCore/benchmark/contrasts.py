@@ -9,8 +9,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.space import Volume
+from DiffusionCore.space.intensities import intensity_levels
 
 
 class Contrast(Enum):

@@ -32,9 +32,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="what to train; --list names all")
     parser.add_argument("--list", action=_List, nargs=0, help="list the recipes, and exit")
     parser.add_argument("--output", type=Path, required=True, metavar="RUN", help="folder of the training")
-    text = "recipes that learn from your images: their folder, with labels in NAME_seg where there are any and a "
-    text += "sub-folder per modality; or a list (.csv, .json) with image, label, subject, modality, pair; recipes of "
-    text += "deformable registration: labeled cases in place of synthetic heads"
+    text = "your images, where the recipe takes some (--list says which need, which may have, and which take none): "
+    text += "their folder, with labels in NAME_seg where there are any and a sub-folder per modality; a folder of "
+    text += "nnU-Net; or a list (.csv, .json) with image, label, subject, modality, pair. voxelmorph and diffusereg "
+    text += "learn from labeled cases in place of synthetic heads"
     parser.add_argument("--data", type=Path, metavar="FOLDER|LIST", help=text)
     parser.add_argument("--minutes", type=float, metavar="M", help="stop, resumable, after this time")
     parser.add_argument("--device", default="cpu", metavar="auto|cpu|cuda[:i]", help="where the network computes")
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.training.recipes import configure
 
     if options.data is not None:
+        _require_use_of_data(options.recipe, options.data)
         options.settings = [*options.settings, f"data={json.dumps(str(options.data.absolute()))}"]
     recipe, settings, card = configure(options.recipe, options.settings)
     _require_network(recipe)
@@ -120,6 +122,19 @@ def _train(
         elif early:
             sys.stderr.write("Stopped early. The same command goes on from here.\n")
     return 130 if stop.requested else 0
+
+
+def _require_use_of_data(name: str, data: Path) -> None:
+    """Raise ConfigError if the recipe ``name`` can learn from nothing but synthetic images, so not from ``data``."""
+    from DiffusionCore.checks import ConfigError
+    from DiffusionCore.training.recipes import RECIPES
+
+    if name in RECIPES and not RECIPES[name].takes_data:
+        others = ", ".join(other for other, entry in RECIPES.items() if entry.takes_data)
+        raise ConfigError(
+            f"The recipe '{name}' learns from synthetic images alone, not from '{data}'. Leave out --data, or choose "
+            f"one of {others}."
+        )
 
 
 def _require_network(recipe: Recipe) -> None:

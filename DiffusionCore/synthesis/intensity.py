@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.space import Volume
+from DiffusionCore.space.intensities import intensity_levels
 from DiffusionCore.training.corruption import Corruptions, corrupt
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from DiffusionCore.affine.foreground import intensity_levels
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.space import Grid, Volume
+from DiffusionCore.space.intensities import intensity_levels
 from DiffusionCore.synthesis.anatomy import Anatomy
 from DiffusionCore.synthesis.checks import SampleChecks, check_sample
 from DiffusionCore.synthesis.fields import FieldSource, RandomFields, RecoveredFields

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from DiffusionCore.affine.foreground import extent, working_volume
 from DiffusionCore.space import Grid
+from DiffusionCore.space.intensities import without_outliers
 from DiffusionCore.synthesis.inputs import find_subjects
 from DiffusionCore.synthesis.synthesizer import Synthesizer
 from DiffusionCore.training.appearance import draw_remap
@@ -45,7 +46,7 @@ class CasePool:
         images = {}
         for number, each in enumerate(files[:count]):
             synthesizer = Synthesizer(each.read())
-            image = synthesizer.subject.images[0]
+            image = without_outliers(synthesizer.subject.images[0])
             x, y, z = extent(image).center.tolist()
             seen, there = working_volume(image, spacing), grid.with_center((x, y, z))
             for index in range(number, count, len(files)):

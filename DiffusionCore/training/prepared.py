@@ -19,7 +19,7 @@ from DiffusionCore.checks import StorageError
 from DiffusionCore.storage.files import replacing
 
 FOLDER_VARIABLE = "SPATIALDIFFUSION_CACHE"
-_VERSION = 1  # of how images are prepared: raise it where the same files and settings give other values
+_VERSION = 2  # of how images are prepared: raise it where the same files and settings give other values
 Arrays = dict[str, NDArray]
 
 

@@ -1,8 +1,9 @@
 """Recipe of the published affine diffusion: a network learns from single volumes to undo known random affines.
 
-Fixed and moving image are two copies of one volume with corruptions of their own; the moving one is moved, too, by the
-law of a random time. No similarity enters. Source: published spatial diffusion system; the window in mm, one
-interpolation per image (the corruptions follow it) and the loss in mm are our own.
+Fixed and moving image are two copies of one volume, a synthetic head or an image of the user, with corruptions of their
+own; the moving one is moved, too, by the law of a random time. No similarity enters. Source: published spatial
+diffusion system; the window in mm, one interpolation per image (the corruptions follow it) and the loss in mm are our
+own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -39,6 +41,8 @@ class PublishedRecipeConfig:
     """What is drawn, and what is minimized.
 
     Attributes:
+        data: the folder or list of images (``cases``) to learn from in place of heads and shapes; it is not written
+            into the weights. None for none.
         batch: pairs in a batch.
         heads: synthetic heads in the pool, where no other source of volumes is given.
         shapes: random shapes in the same pool, for networks that must serve any organ.
@@ -49,12 +53,13 @@ class PublishedRecipeConfig:
         no_class: share of the pairs whose class of modality is dropped.
         corruptions: how often each corruption is applied to either image.
         diffusion: the window and the noise.
-        network: the network.
+        network: the network; classes are counted in the folder, if there is one.
 
     Raises:
         ValueError: a number is out of its range.
     """
 
+    data: str | None = None
     batch: int = 16
     heads: int = 40
     shapes: int = 0
@@ -78,21 +83,32 @@ class PublishedRecipe:
     kind = KIND
 
     def __init__(self, config: PublishedRecipeConfig, *, source: VolumeSource | None = None, seed: int = 0) -> None:
-        self.config = config
         self.batch = config.batch
-        self._given = source
+        self._given = config
+        self._source = source
         self._seed = seed
         self._law = config.diffusion.build_law()
 
     @functools.cached_property
-    def source(self) -> VolumeSource:
-        """Where the volumes come from; synthetic heads are drawn at first use."""
-        if self._given is not None:
+    def config(self) -> PublishedRecipeConfig:
+        """The configuration, with the classes of the images, and without the place where they lie."""
+        if self._given.data is None:
             return self._given
+        classes = int(cast(StoredVolumes, self.source).classes.max())
+        return replace(self._given, data=None, network=replace(self._given.network, classes=classes))
+
+    @functools.cached_property
+    def source(self) -> VolumeSource:
+        """Where the volumes come from; images are read, and synthetic heads are drawn, at first use."""
+        config = self._given
+        if self._source is not None:
+            return self._source
+        if config.data is not None:
+            return StoredVolumes.read(Path(config.data))
         generator = torch.Generator().manual_seed(self._seed)
-        heads = draw_head_pool(self.config.heads, generator=generator)
-        objects = SyntheticVolumes(heads.joined(draw_shape_pool(self.config.shapes, generator=generator)))
-        return StoredVolumes.drawn(objects, self.config.volumes, generator=generator)
+        heads = draw_head_pool(config.heads, generator=generator)
+        objects = SyntheticVolumes(heads.joined(draw_shape_pool(config.shapes, generator=generator)))
+        return StoredVolumes.drawn(objects, config.volumes, generator=generator)
 
     def network(self) -> AffineDenoiser:
         """Return an untrained network."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
@@ -14,6 +15,7 @@ from DiffusionCore.checks import VolumeError
 from DiffusionCore.interpolation.pull import pull
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.training.appearance import draw_contrasts, draw_presence
+from DiffusionCore.training.cases import find_cases, usable_cases
 from DiffusionCore.training.tissue_pool import TissuePool, painted
 from DiffusionCore.transforms.affine import map_points
 from DiffusionCore.transforms.base import voxel_centers
@@ -98,6 +100,20 @@ class StoredVolumes:
             stored.append((image / image.amax().clamp(min=1e-6)).half())
         numbers = torch.tensor(classes) if classes is not None else torch.zeros(len(volumes), dtype=torch.int64)
         return cls(torch.cat(stored), numbers, grid)
+
+    @classmethod
+    def read(cls, place: Path) -> StoredVolumes:
+        """Return the images that a folder or a list names (``cases``), each with its modality as its class.
+
+        One that cannot be used is left out and named in the log.
+
+        Raises:
+            StorageError: there is no such place, or no image in it that can be used.
+        """
+        found = list(usable_cases(find_cases(place)))
+        kinds = sorted({case.modality for case, _ in found} - {""})
+        classes = [1 + kinds.index(case.modality) if case.modality else 0 for case, _ in found]
+        return cls.of([volume for _, volume in found], classes=classes)
 
     @classmethod
     def drawn(cls, source: VolumeSource, count: int, *, generator: torch.Generator) -> StoredVolumes:

@@ -107,7 +107,7 @@ def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, s
     if saved.kind != f"{kind}-training":
         raise CheckpointError(
             f"'{path.parent}' holds a training of the kind '{saved.kind.removesuffix('-training')}', not '{kind}'. "
-            "Choose an empty output folder, or the recipe that was trained there."
+            f"Choose an empty output folder, or the recipe that was trained there{_renamed(saved.kind, kind)}."
         )
     before = {**_completed(saved.config, type(config)), "seed": saved.card.get("seed", seed)}
     _require_same_run(path, before, {**to_dict(config), "seed": seed})
@@ -127,6 +127,12 @@ def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, s
     for name in _PROGRESS:  # states of older versions know less
         setattr(state, name, saved.card.get(name, getattr(state, name)))
     return True
+
+
+def _renamed(saved: str, wanted: str) -> str:
+    if (saved, wanted) == ("published-diffusereg-training", "diffusereg"):
+        return "; what was begun as 'small-diffusereg' by an older version is 'small-published-diffusereg' now"
+    return ""
 
 
 def _completed(saved: dict[str, Any], cls: type) -> dict[str, Any]:

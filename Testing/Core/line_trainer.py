@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from line_recipe import SETTINGS, LineConfig, LineRecipe
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.training.recipes import RECIPES, Entry
+from DiffusionCore.training.entry import Entry
+from DiffusionCore.training.recipes import RECIPES
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_one_contrast_or_two(pool):
     assert ((two.fixed - two.moving).abs().mean((1, 2, 3, 4)) > 5e-3).all()
 
 
-@pytest.mark.parametrize("name", ["voxelmorph", "diffusereg", "small-diffusereg"])
+@pytest.mark.parametrize("name", ["voxelmorph", "diffusereg", "small-published-diffusereg"])
 def test_the_recipes_of_registration_take_a_folder_of_cases_and_say_so(name, cases):
     recipe, _, card = configure(
         name, [f"data={cases}", "heads=1", "pairs.size=[12,14,12]", "pairs.spacing=7", "batch=1"]

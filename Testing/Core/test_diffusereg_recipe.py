@@ -160,7 +160,7 @@ def test_a_training_that_was_stopped_ends_like_one_that_went_through(tmp_path):
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-@pytest.mark.parametrize("name", ["published-diffusereg", "small-diffusereg"])
+@pytest.mark.parametrize("name", ["published-diffusereg", "small-published-diffusereg"])
 def test_the_shell_knows_the_recipe(name):
     made, settings, card = configure(
         name,

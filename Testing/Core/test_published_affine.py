@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from image_world import write_balls
 from torch.testing import assert_close
 
 from DiffusionCore.affine.foreground import center_of_mass
@@ -21,6 +22,7 @@ from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.training.anatomy import Tissue
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.published import PublishedRecipe, PublishedRecipeConfig, frobenius, mean_distance
+from DiffusionCore.training.recipes import configure
 from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes
 from DiffusionCore.training.tissue_pool import TissuePool
 from DiffusionCore.transforms.affine import Affine, Group
@@ -271,3 +273,16 @@ def test_stored_volumes_lie_about_the_middle_of_their_grid():
 def test_a_recipe_out_of_range_is_refused_by_name(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         PublishedRecipeConfig(**change)
+
+
+def test_it_learns_from_images_of_the_user_whose_modalities_are_its_classes(tmp_path):
+    recipe, _, card = configure("published-affine", [f"data={write_balls(tmp_path)}", "batch=3", "diffusion.size=16"])
+    assert "own folder" in card["data"]
+    assert card["license"] == "that of the images"
+    assert sorted(recipe.source.classes.tolist()) == [0, 0, 1]  # the last ball lies in the folder "late"
+    assert recipe.config.network.classes == 1
+    assert recipe.config.data is None
+    images, _, classes, target, points = recipe.draw(generator())
+    assert images.shape == (3, 2, 16, 16, 16)
+    assert set(classes.tolist()) <= {0, 1}
+    assert float(mean_distance(target, target, points)) == 0

@@ -1,20 +1,32 @@
 """The table of recipes: one scheme of names, settings that can be changed, a list of all."""
 
 import pytest
+import torch
+from line_recipe import SETTINGS, LineConfig, LineRecipe
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.checks import CheckpointError, DiffusionCoreError
+from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.training.folder import STATE
 from DiffusionCore.training.recipes import RECIPES, configure
+from DiffusionCore.training.state import TrainingState, restore_state
 
 KINDS = ("affine", "voxelmorph", "diffusereg", "drdm", "image")
 PRESETS = ("smoke", "small", "published")
 
 
 def test_names_are_those_of_the_kinds_and_of_their_presets():
-    others = {"comparison", "voxelmorph-unsupervised", "voxelmorph-images"}
+    others = {"comparison", "voxelmorph-unsupervised", "voxelmorph-images", "smoke-voxelmorph-images"}
     presets = {f"{preset}-{kind}" for preset in PRESETS for kind in KINDS}
-    assert set(RECIPES) <= {*KINDS, *presets} | others
-    assert {*KINDS, *(f"smoke-{kind}" for kind in KINDS), *(f"published-{kind}" for kind in KINDS)} <= set(RECIPES)
+    assert set(RECIPES) == {*KINDS, *presets, "small-published-diffusereg"} | others
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_presets_of_a_kind_make_weights_of_one_kind_from_fewer_steps_to_more(kind):
+    smoke, small, full = (configure(name, []) for name in (f"smoke-{kind}", f"small-{kind}", kind))
+    assert {recipe.kind for recipe, *_ in (smoke, small, full)} == {full[0].kind}
+    assert smoke[1].steps < small[1].steps < full[1].steps
+    assert smoke[1].validate_every <= smoke[1].steps / 2
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -30,7 +42,7 @@ def test_every_recipe_takes_changes_of_its_settings_and_of_the_loop(name):
 
 
 def test_an_unknown_recipe_is_answered_with_all_names():
-    with pytest.raises(DiffusionCoreError, match=r"There is no recipe .*affine, .*published-image, .*smoke-drdm"):
+    with pytest.raises(DiffusionCoreError, match=r"There is no recipe .*affine, .*smoke-drdm, .*published-image"):
         configure("affin", [])
 
 
@@ -44,3 +56,20 @@ def test_the_shell_lists_all_recipes_and_what_they_need(capsys):
     assert "  none  " in lines["affine"]
     assert "  none or yours  " in lines["voxelmorph"]
     assert all(line.endswith(RECIPES[name].about) for name, line in lines.items())
+
+
+def test_a_recipe_that_takes_no_images_says_which_do(tmp_path, capsys):
+    assert main(["train", "affine", "--data", str(tmp_path), "--output", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "'affine' learns from synthetic images alone" in said
+    assert "published-affine" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_was_begun_under_an_old_name_says_the_new_one(tmp_path):
+    save_checkpoint(tmp_path / STATE, Checkpoint("published-diffusereg-training", {}, {"network.a": torch.ones(1)}, {}))
+    state = TrainingState.beginning(LineRecipe(), SETTINGS, torch.device("cpu"))
+    with pytest.raises(CheckpointError, match="is 'small-published-diffusereg' now"):
+        restore_state(tmp_path / STATE, state, kind="diffusereg", config=LineConfig(), seed=0)
+    with pytest.raises(CheckpointError, match=r"was trained there\.$"):
+        restore_state(tmp_path / STATE, state, kind="voxelmorph", config=LineConfig(), seed=0)

@@ -299,7 +299,7 @@ def test_a_real_recipe_runs_under_the_interpreter_of_the_tests(tmp_path, monkeyp
 
 def test_the_folder_of_images_reaches_the_recipe(tmp_path, start):
     run = follow(start("pause=0", data=tmp_path / "images"))
-    assert "data=" in run.message  # the recipe "line" knows no such setting
+    assert "--data" in run.message  # the recipe "line" takes none
     assert str(tmp_path / "images") in run.message
 
 

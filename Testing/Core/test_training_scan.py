@@ -14,7 +14,7 @@ from image_world import ball, write_balls
 from DiffusionCore.__main__ import main
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.jobs.data_scan import DataScan
-from DiffusionCore.space import Volume
+from DiffusionCore.space import Grid, Volume
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.training.cases import Case, find_cases
 from DiffusionCore.training.scan import held_out, scan
@@ -182,3 +182,70 @@ def test_a_scan_that_is_closed_leaves_no_process(folder):
     followed = DataScan(folder)
     followed.close()
     assert (followed.running, followed.failure, followed.poll()) == (False, "", False)
+
+
+@pytest.fixture
+def nnunet(tmp_path):
+    """Return a set as nnU-Net has it: two channels of two cases in different formats, one without labels."""
+    for name in ("imagesTr", "labelsTr", "imagesTs"):
+        (tmp_path / name).mkdir()
+    for number, name in enumerate(("heart_a", "heart_b")):
+        image, labels = ball(number)
+        for channel, ending in enumerate((".nii.gz", ".nrrd")):
+            write_volume(tmp_path / "imagesTr" / f"{name}_{channel:04d}{ending}", image)
+        write_volume(tmp_path / "imagesTs" / f"{name}_0000.mha", image)
+        if number == 0:
+            write_volume(tmp_path / "labelsTr" / f"{name}.mha", labels)
+    return tmp_path
+
+
+@pytest.mark.parametrize("key", ["channel_names", "modality"])
+def test_a_set_of_nnunet_has_a_case_for_each_channel_and_keeps_its_test_images(nnunet, key):
+    (nnunet / "dataset.json").write_text(json.dumps({key: {"0": "T1", "1": "FLAIR"}, "labels": {"background": 0}}))
+    found = scan(nnunet)
+    assert [(case.subject, case.modality, case.labels is not None) for case in found.cases] == [
+        ("heart_a", "T1", True),
+        ("heart_a", "FLAIR", True),
+        ("heart_b", "T1", False),
+        ("heart_b", "FLAIR", False),
+    ]
+    assert found.labels == (3, 40)
+    assert not found.problems
+
+
+def test_a_set_of_nnunet_needs_no_description_but_none_that_is_broken(nnunet):
+    assert [case.modality for case in find_cases(nnunet)] == ["channel 0", "channel 1"] * 2
+    (nnunet / "dataset.json").write_text("[]")
+    with pytest.raises(StorageError, match="channel_names"):
+        find_cases(nnunet)
+
+
+def test_a_folder_of_dicom_files_says_how_to_make_volumes_of_them(tmp_path):
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(100))
+    with pytest.raises(StorageError, match="DICOM"):
+        find_cases(tmp_path)
+    write_volume(tmp_path / "volume.nrrd", ball(0)[0])
+    assert [case.name for case in find_cases(tmp_path)] == ["volume"]
+
+
+def test_a_flat_image_is_left_out_with_the_reason(tmp_path):
+    image, _ = ball(0)
+    grid = Grid((*image.grid.size[:2], 1), image.grid.spacing)
+    write_volume(tmp_path / "slice.nii.gz", Volume(image.values[12:13], grid))
+    (problem,) = scan(tmp_path).problems
+    assert "3D" in problem.problem
+
+
+@pytest.mark.parametrize("hot", [0, 12])
+def test_hot_voxels_do_not_change_what_is_learned_of_the_others(tmp_path, hot):
+    image, _ = ball(0)
+    values = image.values.copy()
+    flat = values.reshape(-1)
+    flat[1000 : 1000 + hot * 40 : 40] = 30_000
+    write_volume(tmp_path / "ball.nii.gz", Volume(values, image.grid))
+    read, _ = find_cases(tmp_path)[0].read()
+    assert read.values.dtype == image.values.dtype
+    assert read.values.max() <= 4 * image.values.max()
+    kept = values < 30_000
+    assert np.array_equal(read.values[kept], image.values[kept])

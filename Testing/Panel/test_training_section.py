@@ -74,6 +74,7 @@ def test_presets_of_a_recipe_are_chosen_in_a_list_of_their_own(host):
     assert host.recipeSelector.currentText == "Affine registration"
     assert [host.presetSelector.itemText(n) for n in range(host.presetSelector.count)] == [
         "Trial, in a minute or two",
+        "Small, for a CPU",
         "Full",
         "As published",
     ]

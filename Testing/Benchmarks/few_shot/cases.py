@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from DiffusionCore.affine.foreground import center_of_mass, intensity_levels
+from DiffusionCore.affine.foreground import center_of_mass
 from DiffusionCore.interpolation import Interpolation
 from DiffusionCore.space import Frame, Volume
+from DiffusionCore.space.intensities import intensity_levels
 from DiffusionCore.synthesis.inputs import SubjectFiles
 from DiffusionCore.synthesis.subject import Segmentation, Subject
 from DiffusionCore.transforms import Affine, Transform, resample

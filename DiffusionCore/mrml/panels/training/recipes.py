@@ -95,8 +95,9 @@ def registration_recipes() -> list[Recipe]:
     on_images = _("Deformable registration in one look, on your images")
     diffusereg = _("Deformation by diffusion, with an uncertainty")
     labeled = _("A folder of labeled volumes replaces the synthetic heads.")
+    small = _("Fewer objects and steps: less than an hour of a CPU core. Needs no data: the images are synthetic.")
     return [
-        *_affine_recipes(trial),
+        *_affine_recipes(trial, small),
         Recipe(
             "voxelmorph",
             voxelmorph,
@@ -108,6 +109,7 @@ def registration_recipes() -> list[Recipe]:
             ("voxelmorph",),
         ),
         Recipe("smoke-voxelmorph", voxelmorph, trial, Source.EITHER, ("voxelmorph",)),
+        Recipe("small-voxelmorph", voxelmorph, small, Source.EITHER, ("voxelmorph",)),
         Recipe(
             "published-voxelmorph",
             voxelmorph,
@@ -156,20 +158,24 @@ def registration_recipes() -> list[Recipe]:
             ("diffusereg", "voxelmorph"),
         ),
         Recipe("smoke-diffusereg", diffusereg, trial, Source.EITHER, ("diffusereg", "voxelmorph")),
+        Recipe("small-diffusereg", diffusereg, small, Source.EITHER, ("diffusereg", "voxelmorph")),
         Recipe(
-            "small-diffusereg",
+            "published-diffusereg",
             diffusereg,
             _(
-                "Learns to denoise the deformation between two images, step by step. Needs no data: the heads and "
-                "shapes are synthetic. {labeled} A day or more on a CPU core; set a time limit, or choose a GPU."
-            ).format(labeled=labeled),
+                "Learns to denoise the deformation, as published. Needs no data: the images are synthetic. For a large "
+                "GPU only."
+            ),
             Source.EITHER,
             ("published-diffusereg",),
         ),
         Recipe(
-            "published-diffusereg",
-            diffusereg,
-            _("The same at its published size. Needs no data: the images are synthetic. For a large GPU only."),
+            "small-published-diffusereg",
+            _("Published DiffuseReg, small"),
+            _(
+                "Learns to denoise the deformation between two images, step by step. Needs no data: the heads and "
+                "shapes are synthetic. {labeled} A day or more on a CPU core; set a time limit, or choose a GPU."
+            ).format(labeled=labeled),
             Source.EITHER,
             ("published-diffusereg",),
         ),
@@ -194,6 +200,13 @@ def synthesis_recipes() -> list[Recipe]:
             "smoke-drdm",
             drdm,
             _("Learns from your images in a minute or two: to see that all of it works."),
+            Source.FOLDER,
+            ("drdm",),
+        ),
+        Recipe(
+            "small-drdm",
+            drdm,
+            _("The same in fewer steps: less than an hour of a CPU core."),
             Source.FOLDER,
             ("drdm",),
         ),
@@ -247,7 +260,7 @@ def synthesis_recipes() -> list[Recipe]:
     ]
 
 
-def _affine_recipes(trial: str) -> list[Recipe]:
+def _affine_recipes(trial: str, small: str) -> list[Recipe]:
     affine = _("Affine registration")
     return [
         Recipe(
@@ -260,23 +273,26 @@ def _affine_recipes(trial: str) -> list[Recipe]:
             begins=("pose",),
         ),
         Recipe("smoke-affine", affine, trial, begins=("pose",)),
+        Recipe("small-affine", affine, small, begins=("pose",)),
         Recipe(
             "published-affine",
             affine,
             _(
                 "Learns to undo random affines step by step, as published. Needs no data: the images are synthetic. "
-                "A day or more on a CPU core; set a time limit, or choose a GPU."
+                "A folder of volumes replaces them. A day or more on a CPU core; set a time limit, or choose a GPU."
             ),
-            begins=("published-affine",),
+            Source.EITHER,
+            ("published-affine",),
         ),
         Recipe(
             "comparison",
             _("Comparison of two images"),
             _(
                 "Learns small affine differences between two images; measured to help on brains only. Needs no data: "
-                "the heads and shapes are synthetic. About an hour on a CPU core."
+                "the heads and shapes are synthetic. A folder of volumes replaces them. About an hour on a CPU core."
             ),
-            begins=("published-affine",),
+            Source.EITHER,
+            ("published-affine",),
         ),
     ]
 
