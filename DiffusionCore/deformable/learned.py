@@ -18,7 +18,6 @@ from DiffusionCore.checks import CheckpointError, check_range
 from DiffusionCore.config import from_dict
 from DiffusionCore.deformable.pair_images import FLOOR, pair_images
 from DiffusionCore.deformable.velocity_diffusion import VelocityDiffusionConfig
-from DiffusionCore.interpolation import pull
 from DiffusionCore.losses import local_correlation
 from DiffusionCore.models import find_model
 from DiffusionCore.networks.loop_denoiser import LoopDenoiser
@@ -28,8 +27,9 @@ from DiffusionCore.networks.voxelmorph import VoxelMorph
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs
+from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
+from DiffusionCore.transforms.resample import resample
 from DiffusionCore.transforms.velocity import Velocity
 
 FieldNetwork = VoxelMorph | PublishedVoxelMorph | LoopDenoiser
@@ -247,10 +247,5 @@ def likeness(fixed: Tensor, moving: Tensor) -> float:
 
 def seen(volume: Volume, grid: Grid, transform: Transform) -> Tensor:
     """Return ``volume`` on ``grid`` through ``transform``: (1, 1, K, J, I), float32; 0 beyond its borders."""
-    matrix = torch.from_numpy(volume.grid.matrix(Frame.RAS, Frame.VOXEL))
-    image = torch.from_numpy(np.ascontiguousarray(volume.values, dtype=np.float32))[None, None]
-    slabs = []
-    for slab in k_slabs(grid, SLAB_VOXELS):
-        points = transform.map_voxels(grid, slab)
-        slabs.append(pull(image, (points @ matrix[:3, :3].T + matrix[:3, 3]).float()[None]))
-    return torch.cat(slabs, 2)
+    single = Volume(np.ascontiguousarray(volume.values, dtype=np.float32), volume.grid)
+    return torch.from_numpy(resample(single, grid, transform).values)[None, None]

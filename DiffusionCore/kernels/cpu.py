@@ -29,12 +29,12 @@ def pull(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
 
 def pull_at(image: Tensor, shifts: Tensor) -> Tensor:
     """As ``interpolation.pull_at``: ``image`` (B, C, K, J, I) at its voxels moved by ``shifts`` (B, 3, K, J, I)."""
-    return pull_affine(image, torch.eye(3, 4, dtype=shifts.dtype)[None], shifts, None)
+    return pull_affine(image, torch.eye(3, 4, dtype=shifts.dtype)[None], shifts, 0, None)
 
 
-def pull_affine(image: Tensor, matrices: Tensor, shifts: Tensor, fill: float | None) -> Tensor:
+def pull_affine(image: Tensor, matrices: Tensor, shifts: Tensor, plane: int, fill: float | None) -> Tensor:
     """As ``interpolation.pull_affine``, LINEAR: ``matrices`` (1 or B, 3, 4), ``shifts`` (B, 3, K', J', I')."""
-    moved = _Pull.apply(image, shifts.flatten(2), matrices, tuple(shifts.shape[3:]), fill)
+    moved = _Pull.apply(image, shifts.flatten(2), matrices, _lattice(shifts, plane), fill)
     return moved.unflatten(2, shifts.shape[2:])
 
 
@@ -44,9 +44,9 @@ def pull_nearest(image: Tensor, coordinates: Tensor, fill: float | None) -> Tens
     return _nearest(image, where, coordinates.new_empty(0, 3, 4), None, fill).unflatten(2, coordinates.shape[1:4])
 
 
-def pull_nearest_affine(image: Tensor, matrices: Tensor, shifts: Tensor, fill: float | None) -> Tensor:
+def pull_nearest_affine(image: Tensor, matrices: Tensor, shifts: Tensor, plane: int, fill: float | None) -> Tensor:
     """As ``interpolation.pull_affine``, NEAREST, for any type of at most 8 bytes."""
-    moved = _nearest(image, shifts.detach().flatten(2), matrices.detach(), tuple(shifts.shape[3:]), fill)
+    moved = _nearest(image, shifts.detach().flatten(2), matrices.detach(), _lattice(shifts, plane), fill)
     return moved.unflatten(2, shifts.shape[2:])
 
 
@@ -176,6 +176,19 @@ def damp_divergence(vectors: Tensor, amount: float, shares: Sequence[float]) -> 
     return out
 
 
+def determinants(vectors: Tensor, matrix: Tensor) -> Tensor:
+    """Return det(M + D) / det(M), (K, J, I): D has the differences of ``vectors`` (3, K, J, I) along i, j and k.
+
+    ``matrix`` M (3, 3) is of double precision, its columns from a voxel to the next ones; see
+    ``transforms.jacobian_determinant``.
+    """
+    out = vectors.new_empty(vectors.shape[1:])
+    scale = _number(1 / float(torch.linalg.det(matrix)), vectors)
+    numbers = tuple(_number(float(each), vectors) for each in matrix.flatten())
+    divided(stencils.determine, len(out), *_arrays(vectors), numbers, scale, out.numpy())
+    return out
+
+
 def test_itself() -> None:
     """Raise an error if kernels do not compile, or do not give what torch gives."""
     ramp = torch.arange(24.0).view(1, 1, 2, 3, 4)
@@ -185,11 +198,16 @@ def test_itself() -> None:
 
 
 class _Pull(torch.autograd.Function):
-    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N); with a ``lattice`` (J', I') at its voxels, see ``reading``."""
+    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N): points, or shifts of a ``lattice``: J', I', first k'."""
 
     @staticmethod
     def forward(
-        ctx: Any, image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int] | None, fill: float | None
+        ctx: Any,
+        image: Tensor,
+        where: Tensor,
+        matrices: Tensor,
+        lattice: tuple[int, int, int] | None,
+        fill: float | None,
     ) -> Tensor:
         ctx.save_for_backward(image, where, matrices)
         ctx.layout = (*_rows(where, lattice), fill is not None)
@@ -222,38 +240,42 @@ class _Pull(torch.autograd.Function):
 def _by_image(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, above: Any) -> Tensor:
     """Return the derivative by ``image`` where that by the values read is ``above``."""
     tasks, size = _tasks(where, layout[1]), image.shape[:1:-1]
-    points = (where.numpy(), tuple(size), matrices.numpy(), *layout[:2])
+    points = (where.numpy(), tuple(size), matrices.numpy(), *layout[:3])
     spans = torch.empty(len(where), tasks // len(where), 2, dtype=torch.int32)
     divided(reading.reach, tasks, *points, spans.numpy())
     parts = min(torch.get_num_threads(), size[2])
     out = image.new_zeros(*image.shape[:4], max(2, size[0]))
-    divided(reading.pull_by_image, parts * len(image), *points, layout[2], above, spans.numpy(), parts, out.numpy())
+    divided(reading.pull_by_image, parts * len(image), *points, layout[3], above, spans.numpy(), parts, out.numpy())
     return out if size[0] > 1 else out.sum(-1, keepdim=True)
 
 
 def _nearest(
-    image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int] | None, fill: float | None
+    image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int, int] | None, fill: float | None
 ) -> Tensor:
     bits = image.detach().contiguous().view(_BITS[image.element_size()])
     out = bits.new_empty(*image.shape[:2], where.shape[2])
     outside = torch.tensor(0.0 if fill is None else fill).to(image.dtype).view(bits.dtype).item()
-    rows, row = _rows(where, lattice)
-    points = (bits.numpy(), tuple(image.shape[:1:-1]), where.numpy(), matrices.numpy(), rows, row)
-    divided(reading.pull_nearest, _tasks(where, row), *points, fill is not None, int(outside), out.numpy())
+    layout = _rows(where, lattice)
+    points = (bits.numpy(), tuple(image.shape[:1:-1]), where.numpy(), matrices.numpy(), *layout)
+    divided(reading.pull_nearest, _tasks(where, layout[1]), *points, fill is not None, int(outside), out.numpy())
     return out.view(image.dtype)
 
 
 def _readable(image: Tensor) -> tuple[Any, tuple[int, ...]]:
-    """Return ``image`` as an array with two voxels along i at least, one copy for all of an expanded batch; its size."""
+    """Return ``image`` as an array with two voxels along i at least, and once if all of a batch are one; its size."""
     one = image.detach()
     one = one[:1] if one.stride(0) == 0 else one
     one = one if one.shape[4] > 1 else one.expand(*one.shape[:4], 2)
     return one.contiguous().numpy(), tuple(image.shape[:1:-1])
 
 
-def _rows(where: Tensor, lattice: tuple[int, int] | None) -> tuple[int, int]:
-    """Return how many rows a plane of points has, and how many points a row."""
-    return lattice or (0, min(_ROW, where.shape[2]))
+def _lattice(shifts: Tensor, plane: int) -> tuple[int, int, int]:
+    return shifts.shape[3], shifts.shape[4], plane
+
+
+def _rows(where: Tensor, lattice: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    """Return how many rows a plane of points has, how many points a row, and which plane is the first."""
+    return lattice or (0, min(_ROW, where.shape[2]), 0)
 
 
 def _pull_pixels(image: Tensor, coordinates: Tensor) -> Tensor:

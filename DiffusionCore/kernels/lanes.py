@@ -186,3 +186,40 @@ def read_slope(typing, image, start, x, y, z, place, layout, above, source, by_i
 
     number = types.int64
     return types.void(image, number, x, y, z, number, _LAYOUT, above, number, by_i, by_j, by_k), generate
+
+
+@intrinsic
+def determinant(typing, vectors, place, component, ends, shares, matrix, scale, out, target):
+    """Write ``scale`` det(M + D) at eight voxels from element ``place`` on to ``out`` from ``target`` on.
+
+    D are the differences along i, j and k of three components that lie ``component`` elements apart: the elements at
+    ``ends``, the lower and the upper one along each axis as seen from a voxel, times ``shares``. M are the nine numbers
+    of ``matrix``, row by row.
+    """
+
+    def generate(context, builder, signature, arguments):
+        kinds, lanes = signature.args, _Lanes(context, builder)
+        vectors, place, component, ends, shares, matrix, scale, out, target = arguments
+        rows = []
+        for n in range(3):
+            row, start = [], builder.add(place, builder.mul(component, ir.Constant(_LONG, n)))
+            for axis in range(3):
+                low, high = (
+                    lanes.load(kinds[0], vectors, builder.add(start, builder.extract_value(ends, 2 * axis + side)))
+                    for side in (0, 1)
+                )
+                share = lanes.spread(builder.extract_value(shares, axis))
+                fixed = lanes.spread(builder.extract_value(matrix, 3 * n + axis))
+                row.append(lanes.add(fixed, lanes.times(share, lanes.less(high, low))))
+            rows.append(row)
+        (a, b, c), (d, e, f), (g, h, i) = rows
+        first = lanes.times(a, lanes.less(lanes.times(e, i), lanes.times(f, h)))
+        second = lanes.times(b, lanes.less(lanes.times(f, g), lanes.times(d, i)))
+        third = lanes.times(c, lanes.less(lanes.times(d, h), lanes.times(e, g)))
+        value = lanes.times(lanes.spread(scale), lanes.add(first, lanes.add(second, third)))
+        lanes.store(value, kinds[7], out, target)
+        return context.get_dummy_value()
+
+    real, number = vectors.dtype, types.int64
+    numbers = types.UniTuple(number, 6), types.UniTuple(real, 3), types.UniTuple(real, 9), real
+    return types.void(vectors, number, number, *numbers, out, number), generate

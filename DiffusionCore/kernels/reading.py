@@ -2,12 +2,12 @@
 
 Points come as ``where`` (B, 3, N), components (i, j, k), a task is a row of ``row`` of them. Without ``matrices``
 (0, 3, 4) they are the points themselves. With (1 or B, 3, 4), they are shifts of the voxels of a lattice whose rows
-have ``row`` voxels and whose planes have ``rows`` rows, and the points are where a matrix takes the moved voxels; they
-have its precision. ``size`` is that of the image (i, j, k). Rows of an image have two voxels at least; of those that
-have one, the kernels get two copies.
+have ``row`` voxels and whose planes, from ``plane`` on, have ``rows`` rows; the points are where a matrix takes the
+moved voxels, and have its precision. ``size`` is that of the image (i, j, k). Rows of an image have two voxels at
+least; of those that have one, the kernels get two copies.
 """
 
-# pyright: reportIndexIssue=false
+# pyright: reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import numpy as np
@@ -47,7 +47,7 @@ def _take(row, j, k, a, b, c, out):
 
 
 @compiled
-def _points(where, matrices, rows, row, task, x, y, z):
+def _points(where, matrices, rows, row, plane, task, x, y, z):
     """Write the points of a ``task`` to x, y, z and return its batch, first point and number of points."""
     batch, line, start, count = _task(where, row, task)
     a, b, c = (
@@ -63,7 +63,7 @@ def _points(where, matrices, rows, row, task, x, y, z):
         for n in range(count):
             z[n] = c[n]
     else:
-        matrix, j, k = matrices[batch % len(matrices)], line % rows, line // rows
+        matrix, j, k = matrices[batch % len(matrices)], line % rows, line // rows + plane
         _take(matrix[0], j, k, a, b, c, x)
         _take(matrix[1], j, k, a, b, c, y)
         _take(matrix[2], j, k, a, b, c, z)
@@ -85,29 +85,25 @@ def _inside(x, y, z, size):
 
 
 @compiled
-def pull(image, size, where, matrices, rows, row, filled, fill, out, first, last):
+def pull(image, size, where, matrices, rows, row, plane, filled, fill, out, first, last):
     """Write ``image`` (1 or B, C, K, J, I) at the points to ``out`` (B, C, N); ``fill`` beyond it, if ``filled``."""
-    channels, voxels, total = image.shape[1], image[0, 0].size, where.shape[2]
-    layout, flat, target = _layout(size, image.shape[4]), image.ravel(), out.ravel()
+    channels, voxels = image.shape[1], image[0, 0].size
+    layout, flat = _layout(size, image.shape[4]), image.ravel()
     kind = matrices.dtype
     x, y, z = np.zeros(_room(row), kind), np.zeros(_room(row), kind), np.zeros(_room(row), kind)
-    rest = np.empty(LANES, image.dtype)
+    values = np.empty(_room(row), image.dtype)
     for task in range(first, last):
-        batch, start, count = _points(where, matrices, rows, row, task, x, y, z)
-        whole = count // LANES * LANES
+        batch, start, count = _points(where, matrices, rows, row, plane, task, x, y, z)
         for channel in range(channels):
             source = (batch % len(image) * channels + channel) * voxels
-            place = (batch * channels + channel) * total + start
-            for n in range(0, whole, LANES):
-                read(flat, source, x, y, z, n, layout, target, place + n)
-            if whole < count:
-                read(flat, source, x, y, z, whole, layout, rest, 0)
-                for n in range(whole, count):
-                    target[place + n] = rest[n - whole]
+            for n in range(0, count, LANES):
+                read(flat, source, x, y, z, n, layout, values, n)
+            target = out[batch, channel, start : start + count]
+            for n in range(count):
+                target[n] = values[n]
             if filled:
-                values = target[place : place + count]
                 for n in range(count):
-                    values[n] = values[n] if _inside(x[n], y[n], z[n], size) else fill
+                    target[n] = values[n] if _inside(x[n], y[n], z[n], size) else fill
 
 
 @compiled
@@ -141,30 +137,26 @@ def _add_moments(slopes, start, a, b, c, j, k, table):
 
 
 @compiled
-def pull_by_where(image, size, where, matrices, rows, row, filled, above, out, moments, first, last):
+def pull_by_where(image, size, where, matrices, rows, row, plane, filled, above, out, moments, first, last):
     """Write the derivative by ``where`` to ``out`` (B, 3, N), where that by the values is ``above`` (B, C, N).
 
     That by the matrices goes to ``moments`` (B, lines, 3, 4), a line being a row of points, unless it is empty.
     """
-    channels, voxels, total = image.shape[1], image[0, 0].size, where.shape[2]
-    layout, flat, given = _layout(size, image.shape[4]), image.ravel(), above.ravel()
+    channels, voxels = image.shape[1], image[0, 0].size
+    layout, flat = _layout(size, image.shape[4]), image.ravel()
     kind, own = matrices.dtype, image.dtype
     x, y, z = np.zeros(_room(row), kind), np.zeros(_room(row), kind), np.zeros(_room(row), kind)
-    slopes, rest = np.empty((3, _room(row)), own), np.zeros(LANES, own)
+    slopes, shares = np.empty((3, _room(row)), own), np.zeros(_room(row), own)
+    by_i, by_j, by_k = slopes[0, :], slopes[1, :], slopes[2, :]
     for task in range(first, last):
-        batch, start, count = _points(where, matrices, rows, row, task, x, y, z)
-        whole = count // LANES * LANES
-        by_i, by_j, by_k = slopes[0, :], slopes[1, :], slopes[2, :]
+        batch, start, count = _points(where, matrices, rows, row, plane, task, x, y, z)
         slopes[:] = 0
         for channel in range(channels):
             source = (batch % len(image) * channels + channel) * voxels
-            place = (batch * channels + channel) * total + start
-            for n in range(0, whole, LANES):
-                read_slope(flat, source, x, y, z, n, layout, given, place + n, by_i, by_j, by_k)
-            if whole < count:
-                for n in range(whole, count):
-                    rest[n - whole] = given[place + n]
-                read_slope(flat, source, x, y, z, whole, layout, rest, 0, by_i, by_j, by_k)
+            for n in range(count):
+                shares[n] = above[batch, channel, start + n]
+            for n in range(0, count, LANES):
+                read_slope(flat, source, x, y, z, n, layout, shares, n, by_i, by_j, by_k)
         _mask(by_i[:count], x, size[0], x, y, z, size, filled)
         _mask(by_j[:count], y, size[1], x, y, z, size, filled)
         _mask(by_k[:count], z, size[2], x, y, z, size, filled)
@@ -183,11 +175,11 @@ def pull_by_where(image, size, where, matrices, rows, row, filled, above, out, m
         if moments.size:
             a, b, c = where[batch, 0, start:], where[batch, 1, start:], where[batch, 2, start:]
             part = moments[batch, line]
-            _add_moments(slopes, start, a[:count], b[:count], c[:count], line % rows, line // rows, part)
+            _add_moments(slopes, start, a[:count], b[:count], c[:count], line % rows, line // rows + plane, part)
 
 
 @compiled
-def reach(where, size, matrices, rows, row, spans, first, last):
+def reach(where, size, matrices, rows, row, plane, spans, first, last):
     """Write the first plane of the cells that the points of each line are in, and the last one, to ``spans`` (B, L, 2).
 
     A task is a line.
@@ -196,7 +188,7 @@ def reach(where, size, matrices, rows, row, spans, first, last):
     x, y, z = np.empty(row, kind), np.empty(row, kind), np.empty(row, kind)
     lines, end = spans.shape[1], max(size[2] - 2, 0)
     for task in range(first, last):
-        _, _, count = _points(where, matrices, rows, row, task, x, y, z)
+        _, _, count = _points(where, matrices, rows, row, plane, task, x, y, z)
         low, high, none, top = z[0], z[0], kind.type(0), kind.type(end)
         for n in range(count):
             place = z[n] if z[n] > none else none  # what is no number counts as the first plane
@@ -207,8 +199,8 @@ def reach(where, size, matrices, rows, row, spans, first, last):
 
 
 @compiled
-def pull_by_image(where, size, matrices, rows, row, filled, above, spans, parts, out, first, last):
-    """Add the derivative by the image to ``out`` (B, C, K, J, I); a task is one of ``parts`` of the planes of one batch.
+def pull_by_image(where, size, matrices, rows, row, plane, filled, above, spans, parts, out, first, last):
+    """Add the derivative by the image to ``out`` (B, C, K, J, I); a task is one of ``parts`` of the planes of a batch.
 
     Several points may meet in a voxel. A part goes through all lines that reach its planes (``spans``), and adds what
     falls on these: so the order of the additions is always that of the points, whoever makes them.
@@ -228,7 +220,7 @@ def pull_by_image(where, size, matrices, rows, row, filled, above, spans, parts,
             if nearest >= high or farthest + 1 < low:
                 continue
             alone = nearest >= low and farthest + 1 < high
-            _, start, count = _points(where, matrices, rows, row, batch * lines + line, x, y, z)
+            _, start, count = _points(where, matrices, rows, row, plane, batch * lines + line, x, y, z)
             for n in range(0, count, LANES):
                 locate(x, y, z, n, layout, index, u, v, w)
             for channel in range(channels):
@@ -249,7 +241,7 @@ def pull_by_image(where, size, matrices, rows, row, filled, above, spans, parts,
 
 
 @compiled
-def pull_nearest(image, size, where, matrices, rows, row, filled, fill, out, first, last):
+def pull_nearest(image, size, where, matrices, rows, row, plane, filled, fill, out, first, last):
     """Write the voxels of ``image`` (1 or B, C, K, J, I) whose cells hold the points to ``out`` (B, C, N)."""
     kind = matrices.dtype
     x, y, z = np.empty(row, kind), np.empty(row, kind), np.empty(row, kind)
@@ -258,7 +250,7 @@ def pull_nearest(image, size, where, matrices, rows, row, filled, fill, out, fir
     top_i, top_j, top_k = kind.type(size[0] - 1), kind.type(size[1] - 1), kind.type(size[2] - 1)
     size_i, size_j = np.int32(image.shape[4]), np.int32(size[1])
     for task in range(first, last):
-        batch, start, count = _points(where, matrices, rows, row, task, x, y, z)
+        batch, start, count = _points(where, matrices, rows, row, plane, task, x, y, z)
         for n in range(count):
             a, b, c = x[n], y[n], z[n]
             a, b, c = a if a > none else none, b if b > none else none, c if c > none else none

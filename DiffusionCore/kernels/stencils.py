@@ -1,13 +1,14 @@
-"""Kernels that smooth fields by their neighbors, as ``deformable.smoothing`` defines it; a task is a plane.
+"""Kernels of a field and its neighbors, as ``deformable.smoothing`` and ``transforms`` define it; a task is a plane.
 
 Beyond the borders a field continues by its border values. Loops have one result each, as the compiler vectorizes no
 others.
 """
 
-# pyright: reportIndexIssue=false
+# pyright: reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from DiffusionCore.kernels.compilation import compiled
+from DiffusionCore.kernels.lanes import LANES, determinant
 
 
 @compiled
@@ -115,3 +116,49 @@ def climb(vectors, change, shares, out, first, last):
                 below, above = _pick(change, 0, k - by_k, j - by_j), _pick(change, 0, k + by_k, j + by_j)
                 for n in range(size_i):
                     row[n] += share * (above[n] - below[n])
+
+
+@compiled
+def _row(flat, place, ends, shares, a, b, c):
+    """Return the numbers a, b and c plus the differences of one component along i, j and k at one voxel."""
+    along_i = a + shares[0] * (flat[place + ends[1]] - flat[place + ends[0]])
+    along_j = b + shares[1] * (flat[place + ends[3]] - flat[place + ends[2]])
+    return along_i, along_j, c + shares[2] * (flat[place + ends[5]] - flat[place + ends[4]])
+
+
+@compiled
+def _determinant(flat, place, component, ends, shares, matrix, scale):
+    """Return ``scale`` det(M + D) at one voxel; see ``lanes.determinant``."""
+    a, b, c = _row(flat, place, ends, shares, matrix[0], matrix[1], matrix[2])
+    d, e, f = _row(flat, place + component, ends, shares, matrix[3], matrix[4], matrix[5])
+    g, h, i = _row(flat, place + 2 * component, ends, shares, matrix[6], matrix[7], matrix[8])
+    return scale * (a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g))
+
+
+@compiled
+def determine(vectors, matrix, scale, out, first, last):
+    """Write ``scale`` det(``matrix`` + D) to ``out`` (K, J, I), D the differences of ``vectors`` (3, K, J, I).
+
+    D and ``matrix``, nine numbers row by row, have the vectors' components as rows, the axes i, j, k as columns.
+    """
+    _, size_k, size_j, size_i = vectors.shape
+    flat, target, component, kind = vectors.ravel(), out.ravel(), out.size, vectors.dtype.type
+    step_k, half, one = size_j * size_i, kind(0.5), kind(1)
+    for k in range(first, last):
+        before, after = min(k, 1), min(size_k - 1 - k, 1)
+        share_k = half if before + after == 2 else one
+        for j in range(size_j):
+            left, right = min(j, 1), min(size_j - 1 - j, 1)
+            share_j = half if left + right == 2 else one
+            start = (k * size_j + j) * size_i
+            ends = -1, 1, -left * size_i, right * size_i, -before * step_k, after * step_k
+            shares = half, share_j, share_k
+            inner = size_i - 1 - LANES  # the first voxel of the last whole vector between the borders
+            for n in range(1, inner + LANES if inner > 0 else 1, LANES):
+                place = start + min(n, inner)
+                determinant(flat, place, component, ends, shares, matrix, scale, target, place)
+            for n in range(0, size_i, size_i - 1 if inner > 0 else 1):
+                low, high = min(n, 1), min(size_i - 1 - n, 1)
+                here = -low, high, ends[2], ends[3], ends[4], ends[5]
+                own = half if low + high == 2 else one, share_j, share_k
+                target[start + n] = _determinant(flat, start + n, component, here, own, matrix, scale)

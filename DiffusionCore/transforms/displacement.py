@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from DiffusionCore.checks import GeometryError, check_shape
-from DiffusionCore.interpolation import pull
+from DiffusionCore.interpolation import pull, pull_affine
+from DiffusionCore.kernels import kernels_for
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, voxel_centers
@@ -55,7 +56,15 @@ class Displacement(Transform):
 
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return u at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm; its own vectors on its own grid."""
-        return self.vectors.cpu() if grid == self.grid else super().displacement_on(grid)
+        return torch.cat([self.vectors_on(grid, slab) for slab in k_slabs(grid, SLAB_VOXELS)], 1)
+
+    def vectors_on(self, grid: Grid, slab: slice) -> Tensor:
+        """Return u at the voxel centers of a k-``slab`` of ``grid``: (3, K', J, I), float32, RAS mm, CPU."""
+        if grid == self.grid:
+            return self.vectors[:, slab].cpu()
+        matrix = self.grid.matrix(Frame.RAS, Frame.VOXEL) @ grid.matrix(Frame.VOXEL, Frame.RAS)
+        shape = slab.stop - slab.start, *grid.shape[1:]
+        return pull_affine(self.vectors.cpu()[None], torch.from_numpy(matrix[None, :3]), shape, first=slab.start)[0]
 
     def with_zero_ring(self) -> Displacement:
         """Return the field with one more voxel of zero vectors all around.
@@ -113,10 +122,13 @@ def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     """
     if isinstance(transform, Affine):
         return torch.full(grid.shape, float(torch.linalg.det(transform.matrix[:3, :3])))
+    vectors, matrix = transform.displacement_on(grid), torch.from_numpy(_voxel_to_ras(grid))
+    if kernels := kernels_for(vectors):
+        return kernels.determinants(vectors, matrix)
     result = torch.empty(grid.shape)
-    for slab, columns in _columns(transform, grid):
+    for slab, columns in _columns(vectors, grid):
         result[slab] = (columns[0] * torch.linalg.cross(columns[1], columns[2], dim=0)).sum(0)
-    return result / float(np.linalg.det(_voxel_to_ras(grid)))
+    return result / float(torch.linalg.det(matrix))
 
 
 def jacobian_matrices(transform: Transform, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
@@ -125,13 +137,12 @@ def jacobian_matrices(transform: Transform, grid: Grid) -> Iterator[tuple[slice,
     By the differences of ``jacobian_determinant``, per mm.
     """
     per_voxel = torch.as_tensor(np.linalg.inv(_voxel_to_ras(grid)), dtype=torch.float32)
-    for slab, columns in _columns(transform, grid):
+    for slab, columns in _columns(transform.displacement_on(grid), grid):
         yield slab, torch.einsum("vakji,vb->abkji", torch.stack(columns), per_voxel)
 
 
-def _columns(transform: Transform, grid: Grid) -> Iterator[tuple[slice, list[Tensor]]]:
-    """Yield k-slices of ``grid``, and dT/di, dT/dj, dT/dk at their voxels: (3, K', J, I) each."""
-    vectors = transform.displacement_on(grid)
+def _columns(vectors: Tensor, grid: Grid) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Yield k-slices of ``grid``, and dT/di, dT/dj, dT/dk of x + ``vectors`` at their voxels: (3, K', J, I) each."""
     own = torch.as_tensor(_voxel_to_ras(grid), dtype=torch.float32)
     for slab in k_slabs(grid, SLAB_VOXELS):
         low, high = max(slab.start - 1, 0), min(slab.stop + 1, grid.shape[0])

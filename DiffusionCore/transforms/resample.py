@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.checks import VolumeError
-from DiffusionCore.interpolation import Interpolation, pull
+from DiffusionCore.interpolation import Interpolation, pull, pull_affine
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, lattice
+from DiffusionCore.transforms.base import SLAB_VOXELS, Chain, Transform, k_slabs
+from DiffusionCore.transforms.displacement import Displacement, voxel_vectors
+from DiffusionCore.transforms.velocity import Velocity
 
 
 def resample(
@@ -41,28 +43,57 @@ def resample(
     nearest = interpolation is Interpolation.NEAREST
     outside = _bits(_cast(np.array([fill], dtype=np.float64), dtype)).item() if nearest else fill
     image = torch.from_numpy(_bits(values) if nearest else _wide(values))[None, None]
-    locate = _locator(moving.grid, grid, transform, torch.float64 if nearest else image.dtype)
+    sample = _sampler(image, moving.grid, grid, transform, interpolation, outside)
     result = np.empty(grid.shape, dtype)
     with torch.no_grad():
         for slab in k_slabs(grid, slab_voxels):
-            sampled = pull(image, locate(slab)[None], interpolation=interpolation, fill=outside)[0, 0].numpy()
+            sampled = sample(slab)[0, 0].numpy()
             result[slab] = sampled.view(dtype) if nearest else _cast(sampled, dtype)
     return Volume(result, grid)
 
 
-def _locator(source: Grid, grid: Grid, transform: Transform, dtype: torch.dtype) -> Callable[[slice], Tensor]:
-    """Return the function from k-slices of ``grid`` to the VOXEL points of ``source`` they are taken from."""
-    to_voxel = source.matrix(Frame.RAS, Frame.VOXEL)
-    if isinstance(transform, Affine):
-        voxel_to_voxel = to_voxel @ transform.matrix.numpy() @ grid.matrix(Frame.VOXEL, Frame.RAS)
-        return lambda slab: lattice(voxel_to_voxel, grid.size, slab, dtype)
-    matrix = torch.from_numpy(to_voxel)
+def _sampler(
+    image: Tensor, source: Grid, grid: Grid, transform: Transform, interpolation: Interpolation, fill: float
+) -> Callable[[slice], Tensor]:
+    """Return the function from k-slices of ``grid`` to what ``transform`` shows there of ``image`` on ``source``."""
+    to_voxel, settings = source.matrix(Frame.RAS, Frame.VOXEL), {"interpolation": interpolation, "fill": fill}
+    parts = _affine_and_field(transform)
+    if parts is None:
+        columns = torch.from_numpy(to_voxel)
 
-    def locate(slab: slice) -> Tensor:
-        points = transform.map_voxels(grid, slab)
-        return torch.addmm(matrix[:3, 3], points.view(-1, 3), matrix[:3, :3].T).view(points.shape)
+        def at_points(slab: slice) -> Tensor:
+            points = transform.map_voxels(grid, slab)
+            coordinates = torch.addmm(columns[:3, 3], points.view(-1, 3), columns[:3, :3].T).view(points.shape)
+            return pull(image, coordinates[None], **settings)
 
-    return locate
+        return at_points
+    affine, field = parts
+    voxel_to_voxel = to_voxel @ affine.matrix.numpy() @ grid.matrix(Frame.VOXEL, Frame.RAS)
+    precision = image.dtype if interpolation is Interpolation.LINEAR else torch.float64
+    matrix = torch.from_numpy(voxel_to_voxel[None, :3]).to(precision)
+
+    def along_grid(slab: slice) -> Tensor:
+        shape = slab.stop - slab.start, *grid.shape[1:]
+        shifts = None if field is None else voxel_vectors(field.vectors_on(grid, slab), grid)[None]
+        return pull_affine(image, matrix, shape, shifts, first=slab.start, **settings)
+
+    return along_grid
+
+
+def _affine_and_field(transform: Transform) -> tuple[Affine, Displacement | None] | None:
+    """Return the affine part of ``transform`` and the displacement that acts before it, if it is made of these."""
+    *outer, inner = transform.parts if isinstance(transform, Chain) and transform.parts else (transform,)
+    field = inner.displacement if isinstance(inner, Velocity) else inner
+    if isinstance(field, Affine):
+        outer, field = [*outer, field], None
+    if not isinstance(field, Displacement | None):
+        return None
+    affine = Affine.identity()
+    for part in outer:
+        if not isinstance(part, Affine):
+            return None
+        affine = Affine(affine.matrix @ part.matrix)
+    return affine, field
 
 
 def _wide(values: NDArray) -> NDArray:

@@ -18,11 +18,11 @@ from DiffusionCore.affine.similarity import mutual_information_slope
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 from DiffusionCore.deformation.demons import demons
-from DiffusionCore.interpolation import Interpolation, enlarged, moved_voxels, pull, pull_at
+from DiffusionCore.interpolation import Interpolation, enlarged, moved_voxels, pull, pull_affine, pull_at
 from DiffusionCore.kernels import VARIABLE, kernels_for
 from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.training.tissue_pool import painted
-from DiffusionCore.transforms import Affine
+from DiffusionCore.transforms import Affine, Displacement, jacobian_determinant
 from DiffusionCore.transforms.velocity import flow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,3 +228,52 @@ def test_samples_of_an_affine_registration_are_those_of_torch():
     fixed, moving, counted = (random(200) * 24).long(), random(2, 200) * 21 + 1, random(2, 200, seed=1)
     for part in (0, 1):
         check(lambda part=part: mutual_information_slope(fixed, moving, counted)[part])
+
+
+def affine_matrices(batch=2, like=torch.float32):
+    """Return matrices (B, 3, 4) near the identity: oblique, with scales that differ."""
+    turn = torch.eye(3) + 0.3 * (random(batch, 3, 3, seed=8) - 0.5)
+    return torch.cat([turn, 4 * (random(batch, 3, 1, seed=9) - 0.5)], 2).to(like)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fill", [None, -1.0])
+@FEW
+@given(seed=seeds, reach=st.sampled_from([0.0, 1.0, 30.0]))
+def test_images_are_read_along_a_moved_grid_as_torch_reads_them(channels, fill, seed, reach):
+    image, shape = random(2, channels, *SHAPE, seed=seed), (7, 13, 11)
+    shifts = field(reach, shape, seed=seed) if reach else None
+    for matrices in (affine_matrices(), affine_matrices(1)):
+        for each in (image, image.mT.contiguous().mT, image[:1].expand(2, -1, -1, -1, -1)):
+            check(lambda m=matrices, x=each: pull_affine(x, m, shape, shifts, fill=fill))
+
+
+def test_one_pass_reads_what_two_read_at_the_points():
+    image, shifts, matrices = random(2, 1, *SHAPE), field(4.0), affine_matrices(like=torch.float64)
+    points = torch.einsum("bad,bdkji->bkjia", matrices[:, :, :3], moved_voxels(shifts, SHAPE).movedim(-1, 1).double())
+    points = points + matrices[:, None, None, None, :, 3]
+    assert_close(pull_affine(image, matrices, SHAPE, shifts), pull(image, points), rtol=0, atol=2e-5)
+    labels = (100 * image).to(torch.int16)
+    nearest = {"interpolation": Interpolation.NEAREST, "fill": -3.0}
+    assert torch.equal(pull_affine(labels, matrices, SHAPE, shifts, **nearest), pull(labels, points, **nearest))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (3, 2, 1)])
+def test_derivatives_by_image_shifts_and_matrix_are_those_of_small_steps(shape):
+    def numbers(*size, seed):
+        return random(*size, seed=seed, like=torch.float64).requires_grad_()
+
+    matrices = affine_matrices(2, torch.float64).requires_grad_()
+    shifts = (0.8 * numbers(2, 3, 2, 3, 10, seed=2) - 0.4).detach().requires_grad_()
+    for fill in (None, 2.0):
+        for one in (matrices, matrices[:1].detach().requires_grad_()):
+            inputs = numbers(2, 2, *shape, seed=1), one, shifts
+            call = lambda x, m, u, fill=fill: pull_affine(x, m, (2, 3, 10), u, fill=fill)  # noqa: E731
+            assert torch.autograd.gradcheck(call, inputs, eps=1e-7, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (1, 7, 5), (6, 1, 8), (5, 9, 1)])
+def test_jacobian_determinants_are_those_of_torch(shape):
+    grid = oblique_grid(size=shape[::-1])
+    transform = Displacement(8 * field(1.0, shape, batch=1)[0], grid)
+    check(lambda: jacobian_determinant(transform, grid))
