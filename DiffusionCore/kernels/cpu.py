@@ -51,14 +51,8 @@ def pull_nearest_affine(image: Tensor, matrices: Tensor, shifts: Tensor, plane: 
 
 
 def flow(shifts: Tensor, squarings: int) -> Tensor:
-    """As ``transforms.velocity.flow``, without derivatives: of ``shifts`` (B, 3, K, J, I) that are small already."""
-    field = _as_pixels(shifts)
-    planes = field.shape[0] * field.shape[1]
-    for share, kept in ((0.5, 0.0), *((1.0, 1.0),) * squarings):
-        out = torch.empty_like(field)
-        divided(pixels.follow, planes, field.numpy(), _number(share, field), _number(kept, field), out.numpy())
-        field = out
-    return field[..., :3].movedim(-1, 1).contiguous()
+    """As ``transforms.velocity.flow``, of ``shifts`` (B, 3, K, J, I) that are small already; differentiable once."""
+    return _Flow.apply(shifts, squarings)  # pyright: ignore[reportReturnType]
 
 
 def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
@@ -237,6 +231,46 @@ class _Pull(torch.autograd.Function):
         return by_image, by_where, by_matrices, None, None
 
 
+class _Flow(torch.autograd.Function):
+    """Follows a field by scaling and squaring; the derivative follows it once more, so that nothing else is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, shifts: Tensor, squarings: int) -> Tensor:
+        ctx.save_for_backward(shifts)
+        ctx.steps = ((0.5, 0.0), *((1.0, 1.0),) * squarings)
+        field = _as_pixels(shifts.detach())
+        for step in ctx.steps:
+            field = _followed(field, *step)
+        return _as_field(field)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        fields = [_as_pixels(ctx.saved_tensors[0].detach())]
+        for step in ctx.steps[:-1]:
+            fields.append(_followed(fields[-1], *step))
+        slope = _as_pixels(gradients[0])
+        for share, kept in reversed(ctx.steps):
+            field = fields.pop()
+            batch, planes = field.shape[:2]
+            spans, out = torch.empty(batch, planes, 2, dtype=torch.int32), torch.empty_like(field)
+            divided(pixels.reach, batch * planes, field.numpy(), _number(share, field), spans.numpy())
+            parts = min(torch.get_num_threads(), planes)
+            numbers = _number(share, field), _number(kept, field)
+            known = (field.numpy(), *numbers, slope.numpy(), spans.numpy(), parts)
+            divided(pixels.follow_back, parts * batch, *known, out.numpy())
+            slope = out
+        return _as_field(slope), None
+
+
+def _followed(field: Tensor, share: float, kept: float) -> Tensor:
+    """Return ``kept`` f(x) + f(x + ``share`` f(x)) of a ``field`` (B, K, J, I, 4)."""
+    out = torch.empty_like(field)
+    numbers = _number(share, field), _number(kept, field)
+    divided(pixels.follow, len(field) * field.shape[1], field.numpy(), *numbers, out.numpy())
+    return out
+
+
 def _by_image(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, above: Any) -> Tensor:
     """Return the derivative by ``image`` where that by the values read is ``above``."""
     tasks, size = _tasks(where, layout[1]), image.shape[:1:-1]
@@ -298,6 +332,11 @@ def _tasks(where: Tensor, row: int) -> int:
 def _as_pixels(fields: Tensor) -> Tensor:
     """Return ``fields`` (B, 3, K, J, I) as pixels (B, K, J, I, 4), the fourth component 0."""
     return pad(fields.movedim(1, -1), (0, 1)).contiguous()
+
+
+def _as_field(field: Tensor) -> Tensor:
+    """Return pixels (B, K, J, I, 4) as fields (B, 3, K, J, I)."""
+    return field[..., :3].movedim(-1, 1).contiguous()
 
 
 def _number(value: float, like: Tensor) -> Any:

@@ -18,6 +18,49 @@ from DiffusionCore.kernels.lanes import LANES, locate
 WIDTH = 4  # channels of a pixel
 
 
+class _Pixels:
+    """Writes instructions for the pixels at the corners of a cell."""
+
+    def __init__(self, context, builder, kind) -> None:
+        self.context, self.builder, self.kind = context, builder, kind
+        self.element = context.get_value_type(kind.dtype)
+        self.pixel = ir.VectorType(self.element, WIDTH)
+
+    def at(self, array, place):
+        """Return a pointer to the pixel that begins at element ``place`` of an ``array``."""
+        data = self.context.make_array(self.kind)(self.context, self.builder, array).data
+        return self.builder.bitcast(self.builder.gep(data, [place]), self.pixel.as_pointer())
+
+    def load(self, array, place):
+        return self.builder.load(self.at(array, place), align=self.kind.dtype.bitwidth // 8)
+
+    def store(self, value, array, place) -> None:
+        self.builder.store(value, self.at(array, place), align=self.kind.dtype.bitwidth // 8)
+
+    def spread(self, number):
+        nothing = ir.Constant(self.pixel, ir.Undefined)
+        one = self.builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+        first = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        return self.builder.shuffle_vector(one, nothing, first)
+
+    def less(self, a, b):
+        return self.builder.fsub(a, b, flags=["contract"])
+
+    def add_times(self, a, share, b):
+        return self.builder.fadd(a, self.builder.fmul(share, b, flags=["contract"]), flags=["contract"])
+
+    def mix(self, a, b, share):
+        return self.add_times(a, share, self.less(b, a))
+
+    def corners(self, start, steps):
+        """Return the elements at which the corners of a cell begin, i changing first, then j, then k."""
+        along_i, along_j, along_k = (self.builder.extract_value(steps, n) for n in range(3))
+        places = [start]
+        for step in (along_i, along_j, along_k):
+            places += [self.builder.add(place, step) for place in places]
+        return places
+
+
 @intrinsic
 def _blend(typing, image, start, steps, u, v, w, out, place):
     """Write the pixel at (u, v, w), 0..1, in the cell whose first corner is element ``start`` of ``image`` to ``out``.
@@ -26,40 +69,55 @@ def _blend(typing, image, start, steps, u, v, w, out, place):
     """
 
     def generate(context, builder, signature, arguments):
-        source_type, _, _, _, _, _, target_type, _ = signature.args
         image, start, steps, u, v, w, out, place = arguments
-        element = context.get_value_type(source_type.dtype)
-        pixel, size = ir.VectorType(element, WIDTH), source_type.dtype.bitwidth // 8
-        source = context.make_array(source_type)(context, builder, image).data
-        target = context.make_array(target_type)(context, builder, out).data
-        along_i, along_j, along_k = (builder.extract_value(steps, n) for n in range(3))
-
-        def spread(number):
-            one = builder.insert_element(ir.Constant(pixel, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-            first = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
-            return builder.shuffle_vector(one, ir.Constant(pixel, ir.Undefined), first)
-
-        def mix(a, b, share):
-            change = builder.fmul(share, builder.fsub(b, a, flags=["contract"]), flags=["contract"])
-            return builder.fadd(a, change, flags=["contract"])
-
-        def voxel(array, offset):
-            return builder.bitcast(builder.gep(array, [offset]), pixel.as_pointer())
-
-        def line(offset):
-            pair = (voxel(source, offset), voxel(source, builder.add(offset, along_i)))
-            return mix(*(builder.load(each, align=size) for each in pair), share_i)
-
-        def plane(offset):
-            return mix(line(offset), line(builder.add(offset, along_j)), share_j)
-
-        share_i, share_j, share_k = spread(u), spread(v), spread(w)
-        value = mix(plane(start), plane(builder.add(start, along_k)), share_k)
-        builder.store(value, voxel(target, place), align=size)
+        pixels = _Pixels(context, builder, signature.args[0])
+        values = [pixels.load(image, corner) for corner in pixels.corners(start, steps)]
+        for share in (u, v, w):
+            values = [pixels.mix(*values[n : n + 2], pixels.spread(share)) for n in range(0, len(values), 2)]
+        pixels.store(values[0], out, place)
         return context.get_dummy_value()
 
     real, index = image.dtype, types.int64
     return types.void(image, index, types.UniTuple(index, 3), real, real, real, out, index), generate
+
+
+@intrinsic
+def _slopes(typing, image, start, steps, u, v, w, above, place):
+    """Return the derivatives by i, j and k of the pixel that ``_blend`` reads, times that at ``place`` of ``above``."""
+
+    def generate(context, builder, signature, arguments):
+        image, start, steps, u, v, w, above, place = arguments
+        pixels = _Pixels(context, builder, signature.args[0])
+        values = [pixels.load(image, corner) for corner in pixels.corners(start, steps)]
+        u, v, w = (pixels.spread(share) for share in (u, v, w))
+        rises = [pixels.less(values[n + 1], values[n]) for n in range(0, 8, 2)]
+        a, b, c, d = (pixels.add_times(values[2 * n], u, rise) for n, rise in enumerate(rises))
+        by_i = pixels.mix(pixels.mix(*rises[:2], v), pixels.mix(*rises[2:], v), w)
+        by_j = pixels.mix(pixels.less(b, a), pixels.less(d, c), w)
+        by_k = pixels.less(pixels.mix(c, d, v), pixels.mix(a, b, v))
+        share, sums = pixels.load(above, place), []
+        for slope in (by_i, by_j, by_k):
+            product = builder.fmul(share, slope)
+            first, second, third = (builder.extract_element(product, ir.Constant(ir.IntType(32), n)) for n in range(3))
+            sums.append(builder.fadd(builder.fadd(first, second), third))
+        return context.make_tuple(builder, signature.return_type, sums)
+
+    real, index = image.dtype, types.int64
+    return types.UniTuple(real, 3)(image, index, types.UniTuple(index, 3), real, real, real, above, index), generate
+
+
+@intrinsic
+def _add(typing, out, place, share, above, source):
+    """Add ``share`` times the pixel at element ``source`` of ``above`` to that at ``place`` of ``out``."""
+
+    def generate(context, builder, signature, arguments):
+        out, place, share, above, source = arguments
+        pixels = _Pixels(context, builder, signature.args[0])
+        value = pixels.add_times(pixels.load(out, place), pixels.spread(share), pixels.load(above, source))
+        pixels.store(value, out, place)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, out.dtype, above, types.int64), generate
 
 
 @compiled
@@ -69,18 +127,38 @@ def _room(count):
 
 
 @compiled
-def _read_row(flat, first, size, count, x, y, z, index, u, v, w, out, place):
-    """Write the pixels of ``flat`` from element ``first`` at ``count`` points to ``out`` from element ``place``.
-
-    x, y, z and what is written on the way, index, u, v, w, have room for whole vectors.
-    """
+def _steps(size):
+    """Return the elements from a voxel to the next one along i, j and k, where there is one."""
     i, j, k = size
-    layout = i, j, k, i, 0, 0
+    return WIDTH * min(1, i - 1), WIDTH * i * min(1, j - 1), WIDTH * i * j * min(1, k - 1)
+
+
+@compiled
+def _locate_row(size, count, x, y, z, index, u, v, w):
+    """Write the cells of ``count`` points, and the ways in them, to index, u, v, w; all have room for whole vectors."""
+    layout = size[0], size[1], size[2], size[0], 0, 0
     for n in range(0, count, LANES):
         locate(x, y, z, n, layout, index, u, v, w)
-    steps = WIDTH * min(1, i - 1), WIDTH * i * min(1, j - 1), WIDTH * i * j * min(1, k - 1)
+
+
+@compiled
+def _read_row(flat, first, size, count, x, y, z, index, u, v, w, out, place):
+    """Write the pixels of ``flat`` from element ``first`` at ``count`` points to ``out`` from element ``place``."""
+    _locate_row(size, count, x, y, z, index, u, v, w)
+    steps = _steps(size)
     for n in range(count):
         _blend(flat, first + WIDTH * np.int64(index[n]), steps, u[n], v[n], w[n], out, place + WIDTH * n)
+
+
+@compiled
+def _follow_row(flat, place, share, j, k, count, x, y, z):
+    """Write where ``share`` of a field takes the voxels of the row that begins at element ``place`` to x, y, z."""
+    kind = flat.dtype.type
+    for n in range(count):
+        p = place + WIDTH * n
+        x[n] = kind(n) + share * flat[p]
+        y[n] = kind(j) + share * flat[p + 1]
+        z[n] = kind(k) + share * flat[p + 2]
 
 
 @compiled
@@ -108,7 +186,7 @@ def follow(field, share, kept, out, first, last):
     """Write ``kept`` * f(x) + f(x + ``share`` * f(x)) of ``field`` (B, K, J, I, 4) to ``out``; a task is a plane."""
     _, size_k, size_j, size_i, _ = field.shape
     size = size_i, size_j, size_k
-    room, kind = _room(size_i), field.dtype.type
+    room = _room(size_i)
     flat, target = field.ravel(), out.ravel()
     x, y, z = np.zeros(room, field.dtype), np.zeros(room, field.dtype), np.zeros(room, field.dtype)
     u, v, w = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
@@ -118,15 +196,84 @@ def follow(field, share, kept, out, first, last):
         whole = WIDTH * size_i * size_j * size_k * batch
         for j in range(size_j):
             place = whole + WIDTH * size_i * (k * size_j + j)
-            for n in range(size_i):
-                p = place + WIDTH * n
-                x[n] = kind(n) + share * flat[p]
-                y[n] = kind(j) + share * flat[p + 1]
-                z[n] = kind(k) + share * flat[p + 2]
+            _follow_row(flat, place, share, j, k, size_i, x, y, z)
             _read_row(flat, whole, size, size_i, x, y, z, index, u, v, w, target, place)
             if kept != 0:
                 for p in range(place, place + WIDTH * size_i):
                     target[p] += kept * flat[p]
+
+
+@compiled
+def reach(field, share, spans, first, last):
+    """Write the first and last plane of the cells that planes are taken to ``spans`` (B, K, 2); as ``follow``.
+
+    A task is a plane.
+    """
+    size_k, flat, kind = field.shape[1], field.ravel(), field.dtype.type
+    pixels, end = field.shape[2] * field.shape[3], max(size_k - 2, 0)
+    for task in range(first, last):
+        k = kind(task % size_k)
+        low = high = k
+        for n in range(pixels):
+            z = k + share * flat[WIDTH * (task * pixels + n) + 2]
+            low, high = min(low, z), max(high, z)
+        span = spans[task // size_k, task % size_k]
+        span[0] = min(int(max(low, kind(0))), end) if low < kind(size_k) else end
+        span[1] = min(int(max(high, kind(0))), end) if high < kind(size_k) else end
+
+
+@compiled
+def follow_back(field, share, kept, above, spans, parts, out, first, last):
+    """Write the derivative by ``field`` of what ``follow`` does to ``out``, where that by its result is ``above``.
+
+    A task is one of ``parts`` of the planes of a batch. It goes through all planes that reach its own (``spans``), so
+    that each voxel gets its additions in one order, whoever makes them.
+    """
+    _, size_k, size_j, size_i, _ = field.shape
+    size, room = (size_i, size_j, size_k), _room(size_i)
+    flat, target, given, one = field.ravel(), out.ravel(), above.ravel(), field.dtype.type(1)
+    x, y, z = np.zeros(room, field.dtype), np.zeros(room, field.dtype), np.zeros(room, field.dtype)
+    u, v, w = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
+    index, steps, plane = np.empty(room, np.int32), _steps(size), size_i * size_j
+    along_i, along_j, along_k = steps
+    zero, top_i, top_j, top_k = field.dtype.type(0), size_i - 1, size_j - 1, size_k - 1
+    for task in range(first, last):
+        batch, part = task // parts, task % parts
+        low, high = size_k * part // parts, size_k * (part + 1) // parts
+        whole = WIDTH * plane * size_k * batch
+        for k in range(low, high):
+            for j in range(size_j):
+                place = whole + WIDTH * size_i * (k * size_j + j)
+                _follow_row(flat, place, share, j, k, size_i, x, y, z)
+                _locate_row(size, size_i, x, y, z, index, u, v, w)
+                for n in range(size_i):
+                    p = place + WIDTH * n
+                    by_i, by_j, by_k = _slopes(
+                        flat, whole + WIDTH * np.int64(index[n]), steps, u[n], v[n], w[n], given, p
+                    )
+                    target[p] = kept * given[p] + (share * by_i if zero < x[n] < top_i else zero)
+                    target[p + 1] = kept * given[p + 1] + (share * by_j if zero < y[n] < top_j else zero)
+                    target[p + 2] = kept * given[p + 2] + (share * by_k if zero < z[n] < top_k else zero)
+                    target[p + 3] = zero
+        for k in range(size_k):
+            if spans[batch, k, 0] >= high or spans[batch, k, 1] + 1 < low:
+                continue
+            for j in range(size_j):
+                place = whole + WIDTH * size_i * (k * size_j + j)
+                _follow_row(flat, place, share, j, k, size_i, x, y, z)
+                _locate_row(size, size_i, x, y, z, index, u, v, w)
+                for n in range(size_i):
+                    p, source = np.int64(index[n]), place + WIDTH * n
+                    for side in range(2):
+                        level, depth = p + side * (along_k // WIDTH), w[n] if side else one - w[n]
+                        if not low * plane <= level < high * plane:
+                            continue
+                        corner = whole + WIDTH * level
+                        near, far = depth * (one - v[n]), depth * v[n]
+                        _add(target, corner, near * (one - u[n]), given, source)
+                        _add(target, corner + along_i, near * u[n], given, source)
+                        _add(target, corner + along_j, far * (one - u[n]), given, source)
+                        _add(target, corner + along_j + along_i, far * u[n], given, source)
 
 
 @compiled

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from DiffusionCore.interpolation import pull_at
@@ -98,7 +97,7 @@ def flow(shifts: Tensor) -> Tensor:
     longest = float(shifts.detach().square().sum(1).max().sqrt())
     squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
     shifts = shifts / 2**squarings
-    if not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
+    if kernels := kernels_for(shifts):
         return kernels.flow(shifts, squarings)
     shifts = pull_at(shifts, shifts / 2)
     for _ in range(squarings):

@@ -130,24 +130,36 @@ def test_the_nearest_voxels_are_those_of_torch_bit_for_bit(kind):
         assert torch.equal(by_numba, by_torch)
 
 
-def test_derivatives_of_a_flow_are_those_of_torch():
+@pytest.mark.parametrize(
+    ("reach", "shape"), [(0.3, SHAPE), (4.0, SHAPE), (30.0, SHAPE), (2.0, (1, 5, 4)), (2.0, (4, 5, 1))]
+)
+def test_derivatives_of_a_flow_are_those_of_torch(reach, shape):
     def slope():
-        shifts = field(4.0).requires_grad_()
-        (flow(shifts) * random(2, 3, *SHAPE, seed=5)).sum().backward()
+        shifts = field(reach, shape).requires_grad_()
+        (flow(shifts) * random(2, 3, *shape, seed=5)).sum().backward()
         return shifts.grad
 
     check(slope)
 
 
-def test_the_number_of_threads_changes_no_bit(threads):
+def test_derivatives_of_a_flow_are_those_of_small_steps():
+    shifts = (3 * random(1, 3, 3, 4, 5, seed=3, like=torch.float64) - 1.5).requires_grad_()
+    assert torch.autograd.gradcheck(flow, (shifts,), eps=1e-7, atol=1e-4)
+
+
+@pytest.mark.parametrize("reach", [1.0, 30.0])
+def test_the_number_of_threads_changes_no_bit(reach, threads):
     shape = (30, 34, 37)
-    image, shifts = random(2, 4, *shape), field(30.0, shape)
+    image, shifts = random(2, 4, *shape), field(reach, shape)
 
     def everything():
         learned, where = image[:, :3].clone().requires_grad_(), moved_voxels(shifts, shape).requires_grad_()
         pull(learned, where).square().sum().backward()
+        followed, matrices = shifts.clone().requires_grad_(), affine_matrices().requires_grad_()
+        pull_affine(learned.detach(), matrices, shape, flow(followed)).square().sum().backward()
         comparison = LocalCorrelation(image[:, :1])
-        yield from (learned.grad, where.grad, flow(shifts), pull(image, where.detach(), fill=None))
+        yield from (learned.grad, where.grad, followed.grad, matrices.grad)
+        yield from (flow(shifts), pull(image, where.detach(), fill=None))
         yield from comparison.value_and_slope(image[:, 1:2])
 
     threads(1)
