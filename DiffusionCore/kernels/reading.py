@@ -205,7 +205,7 @@ def pull_by_image(where, size, matrices, rows, row, plane, filled, above, spans,
     Several points may meet in a voxel. A part goes through all lines that reach its planes (``spans``), and adds what
     falls on these: so the order of the additions is always that of the points, whoever makes them.
     """
-    channels, plane = out.shape[1], out.shape[3] * out.shape[4]
+    channels, area = out.shape[1], out.shape[3] * out.shape[4]
     layout, kind, own = _layout(size, out.shape[4]), matrices.dtype, above.dtype
     along_j, along_k = layout[4], layout[5]
     x, y, z = np.zeros(_room(row), kind), np.zeros(_room(row), kind), np.zeros(_room(row), kind)
@@ -231,7 +231,7 @@ def pull_by_image(where, size, matrices, rows, row, plane, filled, above, spans,
                     p, g = np.int64(index[n]), above[batch, channel, start + n]
                     far = g * w[n]
                     for q, share in ((p, g - far), (p + along_k, far)):
-                        if not alone and not low * plane <= q < high * plane:
+                        if not alone and not low * area <= q < high * area:
                             continue
                         lower = share * v[n]
                         for r, part_share in ((q, share - lower), (q + along_j, lower)):

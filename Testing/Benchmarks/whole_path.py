@@ -109,7 +109,7 @@ def main() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     rounds = []
     for _ in range(options.rounds):
-        done = subprocess.run([*command, "--", *options.more], capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run([*command, "--", *options.more], stdout=subprocess.PIPE, env=environment, check=True)
         rounds.append(json.loads(done.stdout.splitlines()[-1]))
     medians = {part: statistics.median(each.get(part, 0.0) for each in rounds) for part in rounds[0]}
     total = sum(medians.values())
