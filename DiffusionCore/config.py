@@ -2,7 +2,8 @@
 
 Every key must be known, no value is converted on a guess, and what is missing takes the default of its dataclass.
 Fields may be bool, int, float, str, Path, an Enum (written by its name), None, Literal, tuples, lists, dicts with str
-keys, unions of these, and dataclasses.
+keys, unions of these, and dataclasses. Keys of older files that mean nothing any more are named in ``retired`` of the
+dataclass, and passed over.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def _dataclass(cls: type, values: Any, where: str) -> Any:
     if not isinstance(values, dict):
         raise _mismatch(where, f"the settings of {cls.__name__} as an object", values)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    values = {key: value for key, value in values.items() if key not in getattr(cls, "retired", ())}
     for key in values:
         if key not in fields:
             raise ConfigError(f"Unknown setting '{_join(where, key)}'. {cls.__name__} knows: {', '.join(fields)}.")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from DiffusionCore.checks import check_range, check_shape
 from DiffusionCore.networks.blocks import TimeEmbedding
@@ -32,8 +31,6 @@ class ImageDenoiserConfig:
         labels: labels of a label map, background included; 0 for a network that sees none.
         label_channels: numbers that stand for a label in each voxel.
         classes: kinds of images; 0 for a network that knows no kinds.
-        recompute: whether training computes the blocks a second time instead of keeping what they made: slower by a
-            third, with a fraction of the memory.
 
     Raises:
         ValueError: the numbers do not fit together.
@@ -47,7 +44,7 @@ class ImageDenoiserConfig:
     labels: int = 0
     label_channels: int = 4
     classes: int = 0
-    recompute: bool = False
+    retired: ClassVar[frozenset[str]] = frozenset({"recompute"})  # a setting of the loop now
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -150,10 +147,7 @@ class ImageDenoiser(nn.Module):
 
     def _through(self, blocks: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
         for block in cast(nn.ModuleList, blocks):
-            if self.config.recompute and torch.is_grad_enabled():
-                x = cast(Tensor, checkpoint(block, x, embedding, use_reentrant=False))
-            else:
-                x = block(x, embedding)
+            x = block(x, embedding)
         return x
 
 

@@ -25,6 +25,8 @@ class LoopSettings:
         average_power, average_gamma: how the decay grows to it (``average_decay``).
         precision: in which the network computes; weights and optimizer stay in float32. With float16 the loss is scaled
             so that small gradients do not vanish.
+        recompute: whether the parts of the network compute a second time instead of keeping what they made
+            (``networks/recomputing.py``): slower by about a third, with a fraction of the memory.
         skips: steps in a row that are left out because a loss or gradient is not finite; one more ends the training.
         patience: validations in a row without a new best one that end the training; 0 for none.
         workers: processes that draw the batches; 0 for a thread of this process.
@@ -47,6 +49,7 @@ class LoopSettings:
     average_power: float = 1.0
     average_gamma: float = 9.0
     precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    recompute: bool = False
     skips: int = 10
     patience: int = 0
     workers: int = 0

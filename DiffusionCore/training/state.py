@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from DiffusionCore.checks import CheckpointError, ConfigError
 from DiffusionCore.config import from_dict, to_dict
 from DiffusionCore.models import find_model
+from DiffusionCore.networks.recomputing import recompute_parts
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.settings import LoopSettings
@@ -53,11 +54,14 @@ class TrainingState:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # networks draw their initial weights from the global generator
             network = recipe.network().to(device)
+        average = copy.deepcopy(network)
+        if settings.recompute:
+            recompute_parts(network)
         optimizer = torch.optim.AdamW(
             network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
         scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
-        return cls(network, copy.deepcopy(network), optimizer, scaler)
+        return cls(network, average, optimizer, scaler)
 
     def begin_with(self, model: str, kind: str) -> None:
         """Take the weights of ``model``, a name or a path of the ``kind``.

@@ -19,7 +19,7 @@ _PUBLISHED_IMAGE = ImageRecipeConfig(
     patch=(64, 64, 64),
     deformation=0.0,
     diffusion=ImageDiffusion(PUBLISHED_BETAS, "noise"),
-    network=ImageDenoiserConfig(1, (64, 128, 256, 512), blocks=2, heads=4, embedding=256, recompute=True),
+    network=ImageDenoiserConfig(1, (64, 128, 256, 512), blocks=2, heads=4, embedding=256),
 )
 
 SYNTHESIS = {
@@ -82,7 +82,7 @@ SYNTHESIS = {
     "published-image": Entry(
         ImageRecipe,
         _PUBLISHED_IMAGE,
-        LoopSettings(steps=29_100, learning_rate=1e-4, warm_up=0, weight_decay=0.0, clip=1.0),
+        LoopSettings(steps=29_100, learning_rate=1e-4, warm_up=0, weight_decay=0.0, clip=1.0, recompute=True),
         IMAGES,
         THEIRS,
         about="patches of images, as BrainDiffusion",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from DiffusionCore.checks import ConfigError, GeometryError
 from DiffusionCore.config import from_dict, from_json, to_dict, to_json
+from DiffusionCore.networks.image_denoiser import ImageDenoiserConfig
 from DiffusionCore.space import Grid
 
 
@@ -153,3 +154,10 @@ def test_numbers_without_a_json_form_are_not_written():
         to_json(Outer(3, name=object()))
     with pytest.raises(TypeError, match="instance of a dataclass"):
         to_json({"steps": 3})
+
+
+def test_a_key_of_an_older_file_that_means_nothing_any_more_is_passed_over():
+    config = ImageDenoiserConfig(2, (8, 16))
+    assert from_dict(ImageDenoiserConfig, {**to_dict(config), "recompute": True}) == config
+    with pytest.raises(ConfigError, match="recomputed"):
+        from_dict(ImageDenoiserConfig, {**to_dict(config), "recomputed": True})

@@ -201,9 +201,9 @@ def test_the_shell_trains_on_a_folder_and_does_not_write_where_it_lies(tmp_path,
 
 @pytest.mark.parametrize("name", ["image", "small-image", "smoke-image", "published-image"])
 def test_settings_of_every_preset_can_be_changed(name):
-    made, settings, _ = configure(name, ["steps=3", "network.recompute=true", "patch=[16, 20, 24]", "network.heads=0"])
+    made, settings, _ = configure(name, ["steps=3", "recompute=true", "patch=[16, 20, 24]", "network.heads=0"])
     assert settings.steps == 3
-    assert made._given.network.recompute
+    assert settings.recompute
     assert made._given.patch == (16, 20, 24)
 
 
