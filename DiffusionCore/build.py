@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from DiffusionCore.checks import CheckpointError, DeviceError
 from DiffusionCore.config import from_dict
@@ -37,18 +41,39 @@ def build_network(checkpoint: Checkpoint) -> nn.Module:
 
     Raises:
         CheckpointError: the kind is unknown, or the weights do not fit the configuration.
+        ConfigError: the configuration is none of such a network.
     """
     if checkpoint.kind not in NETWORKS:
         raise CheckpointError(
             f"A checkpoint of the kind '{checkpoint.kind}' cannot be used; known: {', '.join(NETWORKS)}."
         )
     network_class, config_class = NETWORKS[checkpoint.kind]
-    network = network_class(from_dict(config_class, checkpoint.config["network"]))
+    config = from_dict(config_class, checkpoint.config.get("network"))
     try:
+        with _no_more_weights_than(sum(tensor.numel() for tensor in checkpoint.weights.values())):
+            network = network_class(config)
         network.load_state_dict({name: tensor.float() for name, tensor in checkpoint.weights.items()})
     except RuntimeError as error:
         raise CheckpointError(f"The weights do not fit the configuration in the same file: {error}") from error
     return network.eval().requires_grad_(False)
+
+
+@contextmanager
+def _no_more_weights_than(count: int) -> Iterator[None]:
+    """Raise RuntimeError as soon as a network that is built inside has more: a file must not fill the memory."""
+    found = 0
+
+    def add(module: nn.Module, name: str, weight: nn.Parameter | None) -> None:
+        nonlocal found
+        found += 0 if weight is None else weight.numel()
+        if found > count:
+            raise RuntimeError(f"the file holds {count} numbers, and the configuration describes more")
+
+    hook = register_module_parameter_registration_hook(add)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def load_network(name: str, kind: str, device: str = "auto") -> nn.Module:

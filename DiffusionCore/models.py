@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,11 @@ from typing import Any
 
 from DiffusionCore.checks import CheckpointError, StorageError
 from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint, read_description
-from DiffusionCore.storage.files import replacing
 
 _logger = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "SPATIALDIFFUSION_MODELS"
-_SUFFIX = ".safetensors"
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def list_models() -> tuple[ModelCard, ...]:
     """
     cards = {}
     for folder in (SHIPPED, models_folder()):
-        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 cards[path.stem] = read_card(path)
             except StorageError as error:
@@ -96,57 +93,6 @@ def find_model(name_or_path: str | Path) -> Path:
         f"There is no model '{name}' and no file of this name. Models: {', '.join(cards) or 'none'}. "
         f"Put further ones (.safetensors) into '{models_folder()}', or give the path of a file."
     )
-
-
-def install_model(weights: str | Path, name: str, *, replace: bool = False) -> ModelCard:
-    """Copy a file of weights into ``models_folder()`` as the model ``name``, with its card beside it.
-
-    Raises:
-        CheckpointError: the file cannot be used; there is another model of this name, and it is a shipped one or
-            ``replace`` is false.
-        StorageError: no such file, no name for a file, or the folder cannot be written.
-    """
-    source, folder = Path(weights), models_folder()
-    read_card(source)
-    if not is_model_name(name):
-        raise StorageError(f"'{name}' cannot be the name of a model. Use letters, digits, '-', '_', '.' and spaces.")
-    if (SHIPPED / f"{name}{_SUFFIX}").exists():
-        raise CheckpointError(f"'{name}' is the name of a model that is shipped. Choose another name.")
-    target = folder / f"{name}{_SUFFIX}"
-    if target.exists() and not replace and target.read_bytes() != source.read_bytes():
-        raise CheckpointError(
-            f"There is another model '{name}' in '{folder}'. Choose another name, or remove it there."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"The folder of models '{folder}' cannot be made ({error.strerror}).") from error
-    with replacing(target) as unfinished:
-        shutil.copyfile(source, unfinished)
-    write_markdown_card(target)
-    return read_card(target)
-
-
-def delete_model(name: str) -> None:
-    """Delete the model ``name`` of ``models_folder()``, with its card.
-
-    Raises:
-        CheckpointError: there is none; a shipped one cannot be deleted.
-        StorageError: its file cannot be deleted.
-    """
-    weights = models_folder() / f"{name}{_SUFFIX}"
-    if not is_model_name(name) or not weights.is_file():
-        raise CheckpointError(f"There is no model '{name}' in '{models_folder()}'; others cannot be deleted.")
-    try:
-        weights.unlink()
-        weights.with_suffix(".md").unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"The model '{weights}' cannot be deleted ({error.strerror}).") from error
-
-
-def is_model_name(name: str) -> bool:
-    """Return whether a model may be called so: a plain file name on every system, that is not a hidden file."""
-    return re.fullmatch(r"[\w-](?:[\w. -]*[\w-])?", name) is not None
 
 
 def load_model(name_or_path: str | Path, kind: str | None = None) -> Checkpoint:

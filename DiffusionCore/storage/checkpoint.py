@@ -128,7 +128,15 @@ def _header(path: Path) -> dict[str, Any]:
         text = start[8:] + file.read(min(length, _LONGEST_HEADER) - 1)
     if len(text) != length:
         raise _damaged(path, "it ends within its header")
-    return json.loads(text)
+    header = json.loads(text)
+    try:
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        missing = 8 + length + max(ends, default=0) - path.stat().st_size
+    except (KeyError, IndexError, TypeError) as error:
+        raise _damaged(path, "its header is none of safetensors") from error
+    if missing:
+        raise _damaged(path, f"{missing} bytes are missing" if missing > 0 else f"it has {-missing} bytes too many")
+    return header
 
 
 def _damaged(path: Path, reason: str) -> CheckpointError:

@@ -115,8 +115,23 @@ def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, s
         )
     before = {**_completed(saved.config, type(config)), "seed": saved.card.get("seed", seed)}
     _require_same_run(path, before, {**to_dict(config), "seed": seed})
+    try:
+        _put(saved.weights, state)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The state '{path}' does not hold the weights of its own network. Take it away to begin anew."
+        ) from error
+    if saved.card.get("scaler") and state.scaler.is_enabled():
+        state.scaler.load_state_dict(saved.card["scaler"])
+    for name in _PROGRESS:  # states of older versions know less
+        setattr(state, name, saved.card.get(name, getattr(state, name)))
+    return True
+
+
+def _put(saved: dict[str, Tensor], state: TrainingState) -> None:
+    """Put the tensors of a file into ``state``."""
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    for name, tensor in saved.weights.items():
+    for name, tensor in saved.items():
         part, rest = name.split(".", 1)
         parts[part][rest] = tensor
     moments: dict[int, dict[str, Tensor]] = {}
@@ -126,11 +141,6 @@ def restore_state(path: Path, state: TrainingState, *, kind: str, config: Any, s
     state.network.load_state_dict(parts["network"])
     state.average.load_state_dict(parts["average"])
     state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})
-    if saved.card.get("scaler") and state.scaler.is_enabled():
-        state.scaler.load_state_dict(saved.card["scaler"])
-    for name in _PROGRESS:  # states of older versions know less
-        setattr(state, name, saved.card.get(name, getattr(state, name)))
-    return True
 
 
 def _renamed(saved: str, wanted: str) -> str:

@@ -17,7 +17,7 @@ FLOORS = [
     ["space", "interpolation", "networks"],
     ["transforms"],
     ["diffusion", "storage", "losses", "metrics"],
-    ["build", "models", "affine", "deformable", "deformation", "images"],
+    ["build", "models", "model_files", "affine", "deformable", "deformation", "images"],
     [
         "registration",
         "training",

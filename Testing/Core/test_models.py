@@ -5,20 +5,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from DiffusionCore import models
-from DiffusionCore.checks import CheckpointError, StorageError
+from DiffusionCore import model_files, models
+from DiffusionCore.__main__ import main
+from DiffusionCore.build import build_network
+from DiffusionCore.checks import CheckpointError, ConfigError, StorageError
+from DiffusionCore.deformable import stated
+from DiffusionCore.model_files import delete_model, export_model, install_model
 from DiffusionCore.models import (
-    delete_model,
     describe,
     find_model,
-    install_model,
     list_models,
     load_model,
     markdown,
     read_card,
     write_markdown_card,
 )
+from DiffusionCore.networks.voxelmorph import VoxelMorph, VoxelMorphConfig
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
+from DiffusionCore.synthesis import reference
 
 CARD = {
     "data": "random shapes", "steps": 1200, "seed": 7, "seconds": 600, "license": "Apache-2.0",
@@ -32,9 +36,21 @@ def folders(tmp_path, monkeypatch):
     shipped, installed = tmp_path / "shipped", tmp_path / "installed"
     shipped.mkdir()
     installed.mkdir()
-    monkeypatch.setattr(models, "SHIPPED", shipped)
+    for module in (models, model_files):
+        monkeypatch.setattr(module, "SHIPPED", shipped)
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(installed))
     return shipped, installed
+
+
+def with_companions(weights, text):
+    """Write what belongs to ``weights`` beside them."""
+    for suffix in model_files.COMPANIONS:
+        weights.with_name(weights.stem + suffix).write_text(text)
+    return weights
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def add(folder, name, kind="pose", card=CARD):
@@ -208,3 +224,87 @@ def test_what_is_no_installed_model_is_not_deleted(folders, name):
     with pytest.raises(CheckpointError, match="no model"):
         delete_model(name)
     assert shipped.is_file()
+
+
+def test_what_belongs_to_weights_goes_with_them(folders, tmp_path):
+    installed = folders[1]
+    install_model(with_companions(add(tmp_path, "mine"), "first"), "mine")
+    everything = ["mine.calibration.json", "mine.md", "mine.reference.json", "mine.safetensors"]
+    assert names(installed) == everything
+    (tmp_path / "elsewhere").mkdir()
+    export_model("mine", tmp_path / "elsewhere" / "mine.safetensors")
+    assert names(tmp_path / "elsewhere") == everything
+    assert (tmp_path / "elsewhere" / "mine.calibration.json").read_text() == "first"
+    delete_model("mine")
+    assert names(installed) == []
+
+
+def test_what_belonged_to_other_weights_does_not_stay_beside_new_ones(folders, tmp_path):
+    install_model(with_companions(add(tmp_path, "first"), "first"), "mine")
+    install_model(tmp_path / "first.safetensors", "mine")
+    assert len(names(folders[1])) == 4
+    install_model(add(tmp_path, "second", "velocity"), "mine", replace=True)
+    assert names(folders[1]) == ["mine.md", "mine.safetensors"]
+
+
+def test_the_names_of_what_belongs_to_weights_are_those_that_are_looked_for():
+    assert set(model_files.COMPANIONS) == {stated.SUFFIX, reference.SUFFIX}
+
+
+def test_an_export_keeps_what_is_there(folders, tmp_path):
+    add(folders[0], "head")
+    other = add(tmp_path, "other", "velocity")
+    with pytest.raises(StorageError, match="is there already"):
+        export_model("head", other)
+    assert read_card(other).kind == "velocity"
+    assert export_model("head", other, replace=True).kind == "pose"
+    with pytest.raises(StorageError, match="the model itself"):
+        export_model("head", folders[0] / "head.safetensors", replace=True)
+    with pytest.raises(StorageError, match=r"file \.safetensors"):
+        export_model("head", tmp_path / "head.pt")
+    with pytest.raises(StorageError, match="missing"):
+        export_model("head", tmp_path / "missing" / "head.safetensors")
+
+
+def test_the_shell_imports_exports_and_deletes(folders, tmp_path, capsys):
+    (tmp_path / "brains run").mkdir()
+    weights = add(tmp_path / "brains run", "weights")
+    assert main(["models", "import", str(weights)]) == 0
+    assert [card.name for card in list_models()] == ["brains run"]
+    assert main(["models", "import", str(weights), "second"]) == 0
+    assert main(["models", "export", "second", str(tmp_path / "out.safetensors")]) == 0
+    assert (tmp_path / "out.safetensors").read_bytes() == weights.read_bytes()
+    assert main(["models", "delete", "brains run"]) == 0
+    assert [card.name for card in list_models()] == ["second"]
+    capsys.readouterr()
+    (tmp_path / "pickle.pt").write_bytes(b"PK\x03\x04 and more")
+    assert main(["models", "import", str(tmp_path / "pickle.pt")]) == 2
+    assert "pickle" in capsys.readouterr().err
+    assert main(["models"]) == 0
+    assert "second  (pose, installed)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_a_truncated_file_is_not_installed(folders, tmp_path, share):
+    path = add(tmp_path, "mine")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        install_model(path, "mine")
+    assert list_models() == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        ({}, ConfigError, "VoxelMorphConfig"),
+        ({"network": {"widths": [8, 100_000_000]}}, CheckpointError, "describes more|memory|overflow"),
+        ({"network": {"widths": [20_000, 30_000]}}, CheckpointError, "describes more"),
+        ({"network": {"widths": [8, 16], "blocks": 10**9}}, CheckpointError, "describes more"),
+        ({"network": {"widths": "all"}}, ConfigError, "widths"),
+        ({"network": {"widths": [4, 8]}}, CheckpointError, "do not fit"),
+    ],
+)
+def test_a_file_cannot_ask_for_a_network_larger_than_itself(config, error, message):
+    weights = VoxelMorph(VoxelMorphConfig((8, 16))).state_dict()
+    with pytest.raises(error, match=message):
+        build_network(Checkpoint("voxelmorph", config, weights, {}))

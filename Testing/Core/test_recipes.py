@@ -66,6 +66,15 @@ def test_a_recipe_that_takes_no_images_says_which_do(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", ["network.0.weight", "strange", "optimizer.first.step", "elsewhere.a"])
+def test_a_state_of_other_weights_is_refused(tmp_path, name):
+    description = {"slope": 2.0}
+    save_checkpoint(tmp_path / STATE, Checkpoint("line-training", description, {name: torch.ones(1)}, {"seed": 3}))
+    state = TrainingState.beginning(LineRecipe(), SETTINGS, torch.device("cpu"))
+    with pytest.raises(CheckpointError, match="the weights of its own network"):
+        restore_state(tmp_path / STATE, state, kind="line", config=LineConfig(), seed=3)
+
+
 def test_a_training_that_was_begun_under_an_old_name_says_the_new_one(tmp_path):
     save_checkpoint(tmp_path / STATE, Checkpoint("published-diffusereg-training", {}, {"network.a": torch.ones(1)}, {}))
     state = TrainingState.beginning(LineRecipe(), SETTINGS, torch.device("cpu"))

@@ -127,7 +127,7 @@ class TrainingModelsTable:
 
     def _install(self, path: Path, name: str) -> bool:
         """Put weights in use and return True, or False if the user keeps another model of their name."""
-        from DiffusionCore.models import install_model
+        from DiffusionCore.model_files import install_model
 
         taken = any(other.in_use and other.name == name and not other.shipped for other in self._rows)
         question = _("There is a model '{name}' already. Replace it?").format(name=name)
@@ -138,7 +138,7 @@ class TrainingModelsTable:
         return True
 
     def _delete(self, row: ModelRow) -> None:
-        from DiffusionCore.models import delete_model
+        from DiffusionCore.model_files import delete_model
         from DiffusionCore.training.folder import delete_training
 
         if row.in_use:

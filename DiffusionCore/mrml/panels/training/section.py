@@ -130,7 +130,7 @@ class TrainingSection(VTKObservationMixin):
     @property
     def _place(self):
         """The folder of the training that the parameters name; None where they name none."""
-        from DiffusionCore.models import is_model_name
+        from DiffusionCore.model_files import is_model_name
 
         named = self._folder is not None and is_model_name(self._parameters.trainingName)
         return self._folder / self._parameters.trainingName if named else None
