@@ -238,9 +238,9 @@ class _Flow(torch.autograd.Function):
     def forward(ctx: Any, shifts: Tensor, squarings: int) -> Tensor:
         ctx.save_for_backward(shifts)
         ctx.steps = ((0.5, 0.0), *((1.0, 1.0),) * squarings)
-        field = _as_pixels(shifts.detach())
+        field, other = _as_pixels(shifts.detach()), None
         for step in ctx.steps:
-            field = _followed(field, *step)
+            field, other = _followed(field, *step, other), field
         return _as_field(field)
 
     @staticmethod
@@ -250,22 +250,22 @@ class _Flow(torch.autograd.Function):
         for step in ctx.steps[:-1]:
             fields.append(_followed(fields[-1], *step))
         slope = _as_pixels(gradients[0])
+        out, (batch, planes) = torch.empty_like(slope), slope.shape[:2]
+        spans = torch.empty(batch, planes, 2, dtype=torch.int32)
         for share, kept in reversed(ctx.steps):
             field = fields.pop()
-            batch, planes = field.shape[:2]
-            spans, out = torch.empty(batch, planes, 2, dtype=torch.int32), torch.empty_like(field)
             divided(pixels.reach, batch * planes, field.numpy(), _number(share, field), spans.numpy())
             parts = min(torch.get_num_threads(), planes)
             numbers = _number(share, field), _number(kept, field)
             known = (field.numpy(), *numbers, slope.numpy(), spans.numpy(), parts)
             divided(pixels.follow_back, parts * batch, *known, out.numpy())
-            slope = out
+            slope, out = out, slope
         return _as_field(slope), None
 
 
-def _followed(field: Tensor, share: float, kept: float) -> Tensor:
-    """Return ``kept`` f(x) + f(x + ``share`` f(x)) of a ``field`` (B, K, J, I, 4)."""
-    out = torch.empty_like(field)
+def _followed(field: Tensor, share: float, kept: float, out: Tensor | None = None) -> Tensor:
+    """Return ``kept`` f(x) + f(x + ``share`` f(x)) of a ``field`` (B, K, J, I, 4), in ``out`` if there is one."""
+    out = torch.empty_like(field) if out is None else out  # its pages cost as much as the values
     numbers = _number(share, field), _number(kept, field)
     divided(pixels.follow, len(field) * field.shape[1], field.numpy(), *numbers, out.numpy())
     return out

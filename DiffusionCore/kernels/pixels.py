@@ -199,8 +199,8 @@ def follow(field, share, kept, out, first, last):
             _follow_row(flat, place, share, j, k, size_i, x, y, z)
             _read_row(flat, whole, size, size_i, x, y, z, index, u, v, w, target, place)
             if kept != 0:
-                for p in range(place, place + WIDTH * size_i):
-                    target[p] += kept * flat[p]
+                for p in range(place, place + WIDTH * size_i, WIDTH):
+                    _add(target, p, kept, flat, p)
 
 
 @compiled
