@@ -19,9 +19,11 @@ and six more the slope: with g_p = 2 (m_p - n_p) m_p / 12 the derivative of N s 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from DiffusionCore.checks import check_shape
@@ -117,6 +119,33 @@ class SelfSimilarity:
                 to_one.add_(part)
                 to_other.sub_(part)
         return total
+
+
+def self_similarity(image: Tensor, reference: Tensor, *, patch: int = 3, floor: float = 1e-2) -> Tensor:
+    """Return how alike images (B, 1, K, J, I) of any contrasts are, (B,), at most 1; differentiable once in the first.
+
+    As a loss for networks: ``1 - self_similarity(warped, fixed).mean()``. See ``SelfSimilarity``.
+
+    Raises:
+        ValueError: the shapes differ, or the patch is even.
+    """
+    return _Likeness.apply(image, reference, patch, floor)  # pyright: ignore[reportReturnType]
+
+
+class _Likeness(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, reference: Tensor, patch: int, floor: float) -> Tensor:
+        comparison = SelfSimilarity(reference, patch=patch, floor=floor)
+        if not ctx.needs_input_grad[0]:
+            return comparison.value(image)
+        value, slope = comparison.value_and_slope(image)
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
+        return ctx.saved_tensors[0] * above[0][:, None, None, None, None], None, None, None
 
 
 def _diagonals(image: Tensor, plane: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor, tuple]]:

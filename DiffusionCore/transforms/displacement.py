@@ -56,9 +56,11 @@ class Displacement(Transform):
 
     def displacement_on(self, grid: Grid) -> Tensor:
         """Return u at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm; its own vectors on its own grid."""
-        return torch.cat([self.vectors_on(grid, slab) for slab in k_slabs(grid, SLAB_VOXELS)], 1)
+        if grid == self.grid:
+            return self.vectors.cpu()
+        return torch.cat([self.slab_on(grid, slab) for slab in k_slabs(grid, SLAB_VOXELS)], 1)
 
-    def vectors_on(self, grid: Grid, slab: slice) -> Tensor:
+    def slab_on(self, grid: Grid, slab: slice) -> Tensor:
         """Return u at the voxel centers of a k-``slab`` of ``grid``: (3, K', J, I), float32, RAS mm, CPU."""
         if grid == self.grid:
             return self.vectors[:, slab].cpu()

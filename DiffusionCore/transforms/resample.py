@@ -74,7 +74,7 @@ def _sampler(
 
     def along_grid(slab: slice) -> Tensor:
         shape = slab.stop - slab.start, *grid.shape[1:]
-        shifts = None if field is None else voxel_vectors(field.vectors_on(grid, slab), grid)[None]
+        shifts = None if field is None else voxel_vectors(field.slab_on(grid, slab), grid)[None]
         return pull_affine(image, matrix, shape, shifts, first=slab.start, **settings)
 
     return along_grid

@@ -1,114 +1,45 @@
-"""How fast the kernels are on this machine, beside torch and what others use for the same.
+"""How fast the kernels and losses are on this machine, beside torch and what others use for the same.
 
-    python Testing/Benchmarks/kernels.py [--shape K J I] [--threads N] [--rounds N] [--output TABLE.md]
+    python Testing/Benchmarks/kernels.py [--sizes 64 160x192x224] [--threads 1 2] [--rounds N] [--only WORD ...]
+                                         [--output FOLDER]
 
 Every contestant computes once in each round, one after the other; a ratio is the median over the rounds of its time to
-that of our kernel in the same round. With one thread times are CPU seconds, which a busy machine changes least. "torch"
-are our own operations without kernels. MONAI takes part where it is installed. The field is smooth, of 3 voxels.
+ours in the same round, its spread the distance of the quartiles. With one thread times are CPU seconds, which a busy
+machine changes least. "torch" are our own operations without kernels. MONAI takes part where it is installed. The field
+is smooth, of 3 voxels. ``--output`` gets the table ``kernels.md`` and ``kernels.json``, a list of {benchmark, size,
+threads, device, peer, ratio, spread}.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
+import json
+import platform
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 import torch
-from scipy.ndimage import map_coordinates
-from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate
-
-from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_at
-from DiffusionCore.kernels import VARIABLE
-from DiffusionCore.losses import LocalCorrelation
-from DiffusionCore.transforms.velocity import flow
-
-Call = Callable[[], object]
-WINDOW = 9
+from kernel_contests import Call, Contest
 
 
-def by_torch(call: Call) -> Call:
-    """Return ``call`` without kernels."""
+@dataclass(frozen=True)
+class Row:
+    """What one contestant, ``peer``, needs: ``ratio`` times our time."""
 
-    def without() -> object:
-        os.environ[VARIABLE] = "torch"
-        try:
-            return call()
-        finally:
-            del os.environ[VARIABLE]
-
-    return without
-
-
-def backward(call: Callable[[Tensor], Tensor], shifts: Tensor) -> Call:
-    """Return ``call`` of ``shifts`` together with the derivative by them."""
-
-    def both() -> object:
-        learned = shifts.detach().requires_grad_()
-        call(learned).sum().backward()
-        return learned.grad
-
-    return both
-
-
-def operations(shape: tuple[int, int, int]) -> dict[str, dict[str, Call]]:
-    """Return operation -> contestant -> call; the first one is our kernel."""
-    generator = torch.Generator().manual_seed(0)
-    coarse = torch.randn(1, 3, *(max(2, n // 16) for n in shape), generator=generator)
-    shifts = interpolate(coarse, size=shape, mode="trilinear")
-    shifts = (3 / shifts.std() * shifts).contiguous()
-    image = torch.rand(1, 1, *shape, generator=generator)
-    other = torch.rand(1, 1, *shape, generator=generator)
-    labels = (200 * image).to(torch.uint8)
-    points = moved_voxels(shifts, shape)
-    unit = 2 * (points + 0.5) / torch.tensor(shape[::-1]) - 1
-    pixels = image.expand(-1, 4, -1, -1, -1).contiguous(memory_format=torch.channels_last_3d)
-    settings = {"padding_mode": "border", "align_corners": False}
-
-    def resampled() -> object:
-        field = sitk.GetImageFromArray(shifts[0].movedim(0, -1).double().numpy(), isVector=True)
-        moved = sitk.DisplacementFieldTransform(field)
-        return sitk.Resample(sitk.GetImageFromArray(image[0, 0].numpy()), moved, sitk.sitkLinear)
-
-    def mapped() -> object:
-        return map_coordinates(image[0, 0].numpy(), points[0].movedim(-1, 0).flip(0).numpy(), order=1, mode="nearest")
-
-    reads = {
-        "by a displacement, one channel": lambda: pull_at(image, shifts),
-        "at points, four channels": lambda: pull(pixels, points, fill=None),
-        "nearest labels": lambda: pull(labels, points, interpolation=Interpolation.NEAREST, fill=None),
-        "flow (scaling and squaring)": lambda: flow(shifts),
-        "by a displacement, and its derivative": backward(lambda u: pull_at(image, u), shifts),
-    }
-    table = {name: {"ours": call, "torch": by_torch(call)} for name, call in reads.items()}
-    table["by a displacement, one channel"] |= {
-        "grid_sample": lambda: grid_sample(image, unit, **settings),
-        "SimpleITK": resampled,
-        "scipy": mapped,
-    }
-    table["at points, four channels"]["grid_sample"] = lambda: grid_sample(pixels.contiguous(), unit, **settings)
-    found = LocalCorrelation(other, window=WINDOW)
-    compare = {"ours": lambda: found.value_and_slope(image), "torch": by_torch(lambda: found.value_and_slope(image))}
-    table[f"local correlation of {WINDOW} voxels, and its slope"] = compare
-    if importlib.util.find_spec("monai") is not None:
-        from monai.losses import LocalNormalizedCrossCorrelationLoss
-        from monai.networks.blocks import DVF2DDF, Warp
-
-        warp, squared = Warp(), DVF2DDF()
-        loss = LocalNormalizedCrossCorrelationLoss(kernel_size=WINDOW)
-        flipped = shifts.flip(1)  # MONAI has the components of k first
-        table["by a displacement, one channel"]["MONAI"] = lambda: warp(image, flipped)
-        table["by a displacement, and its derivative"]["MONAI"] = backward(lambda u: warp(image, u), flipped)
-        table["flow (scaling and squaring)"]["MONAI"] = lambda: squared(flipped)
-        compare["MONAI"] = backward(lambda x: loss(x, other), image)
-    return table
+    benchmark: str
+    size: str
+    threads: int
+    device: str
+    peer: str
+    ratio: float
+    spread: float
+    milliseconds: float
 
 
 def measure(calls: dict[str, Call], rounds: int, clock: Callable[[], float]) -> list[tuple[str, float, float, float]]:
@@ -131,24 +62,53 @@ def measure(calls: dict[str, Call], rounds: int, clock: Callable[[], float]) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", type=int, nargs=3, default=[82, 104, 84], metavar=("K", "J", "I"))
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sizes", nargs="+", default=["64", "160x192x224"], help="voxels: of a cube, or along k, j, i")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--only", nargs="+", default=[""], help="words that a benchmark's name begins with")
+    parser.add_argument("--without", nargs="+", default=[], help="contestants to leave out")
+    parser.add_argument("--output", type=Path, help="folder for the table and the JSON list")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
-    clock = time.process_time if options.threads == 1 else time.perf_counter
-    k, j, i = options.shape
-    lines = ["| operation | contestant | ms | times our kernel | spread |", "| --- | --- | --- | --- | --- |"]
-    for name, calls in operations((k, j, i)).items():
-        for contestant, ms, ratio, spread in measure(calls, options.rounds, clock):
-            lines.append(f"| {name} | {contestant} | {ms:.1f} | {ratio:.2f} | {spread:.2f} |")
-            sys.stdout.write(lines[-1] + "\n")
+    warnings.simplefilter("ignore")
+    rows: list[Row] = []
+    for size in options.sizes:
+        shape = tuple(map(int, size.split("x"))) if "x" in size else (int(size),) * 3
+        table = Contest(shape).calls()
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+            clock = time.process_time if threads == 1 else time.perf_counter
+            for name, calls in table.items():
+                if not any(name.startswith(word) for word in options.only):
+                    continue
+                chosen = {peer: call for peer, call in calls.items() if peer not in options.without}
+                for peer, ms, ratio, spread in measure(chosen, options.rounds, clock):
+                    rows.append(Row(name, size, threads, "cpu", peer, round(ratio, 2), round(spread, 2), round(ms, 3)))
+                    sys.stdout.write(_line(rows[-1]) + "\n")
+                    sys.stdout.flush()
     if options.output:
-        facts = f"{k} x {j} x {i} voxels, {options.threads} thread(s), {options.rounds} rounds, numpy {np.__version__}"
-        options.output.write_text(f"{facts}, torch {torch.__version__}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        options.output.mkdir(parents=True, exist_ok=True)
+        facts = f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {options.rounds} rounds."
+        head = "| benchmark | size | threads | peer | ms | times ours | spread |\n" + 7 * "| --- " + "|"
+        lines = [facts, "", head, *map(_line, rows), ""]
+        (options.output / "kernels.md").write_text("\n".join(lines), encoding="utf-8")
+        (options.output / "kernels.json").write_text(
+            json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8"
+        )
     return 0
+
+
+def _line(row: Row) -> str:
+    cells = (
+        row.benchmark,
+        row.size,
+        row.threads,
+        row.peer,
+        f"{row.milliseconds:.2f}",
+        f"{row.ratio:.2f}",
+        f"{row.spread:.2f}",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import pad
 from torch.testing import assert_close
 
-from DiffusionCore.losses import SelfSimilarity
+from DiffusionCore.losses import SelfSimilarity, self_similarity
 
 SHAPE = (5, 6, 7)
 NEIGHBORS = ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0))
@@ -76,6 +76,12 @@ def test_the_slope_is_that_of_finite_differences():
             return ctx.saved_tensors[0] * above
 
     assert torch.autograd.gradcheck(Likeness.apply, images(1, 1, (3, 4, 5)).requires_grad_())
+
+
+def test_as_a_loss_it_has_the_slope_of_small_steps():
+    image, reference = images(2, seed=3).requires_grad_(), images(2, seed=4)
+    assert torch.autograd.gradcheck(lambda x: self_similarity(x, reference), (image,), atol=1e-6)
+    assert_close(self_similarity(image.detach(), reference), SelfSimilarity(reference).value(image))
 
 
 def test_no_contrast_matters_and_an_image_is_most_like_itself():
