@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from numba import njit
 
 # not "nnan" and "ninf": what is no number must be told from what is
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc", "arcp"}}
+_FEW = 2**14  # elements, of the largest array, that one thread deals with alone
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
@@ -27,6 +29,11 @@ def compiled(function: Callable) -> Any:
         return njit(**_OPTIONS)(function)
 
 
+def shares(elements: int) -> int:
+    """Return among how many threads work on so many elements is divided; waking one for a few takes longer."""
+    return torch.get_num_threads() if elements >= _FEW else 1
+
+
 def divided(kernel: Callable, count: int, *arguments: Any) -> None:
     """Call ``kernel`` for the tasks 0 .. ``count`` - 1, divided among as many threads as torch may use.
 
@@ -34,7 +41,7 @@ def divided(kernel: Callable, count: int, *arguments: Any) -> None:
     the number of threads changes no bit. Kernels release the GIL; threads of numba are not used, because its default
     ones must not be called from two threads at once.
     """
-    threads = min(torch.get_num_threads(), count)
+    threads = min(shares(max(a.size for a in arguments if isinstance(a, np.ndarray))), count)
     if threads <= 1:
         kernel(*arguments, 0, count)
         return

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from DiffusionCore.kernels import drawing, pixels, points, reading, stencils, windows
-from DiffusionCore.kernels.compilation import divided
+from DiffusionCore.kernels.compilation import divided, shares
 
 _ROW = 512  # points that are read together
 _VOXELS = 2**12  # that are painted together
@@ -251,12 +251,13 @@ class _Flow(torch.autograd.Function):
             fields.append(_followed(fields[-1], *step))
         slope = _as_pixels(gradients[0])
         out, (batch, planes) = torch.empty_like(slope), slope.shape[:2]
-        spans = torch.empty(batch, planes, 2, dtype=torch.int32)
+        spans = torch.zeros(batch, planes, 2, dtype=torch.int32)
+        parts = min(shares(slope.numel()), planes)
         for share, kept in reversed(ctx.steps):
             field = fields.pop()
-            divided(pixels.reach, batch * planes, field.numpy(), _number(share, field), spans.numpy())
-            parts = min(torch.get_num_threads(), planes)
             numbers = _number(share, field), _number(kept, field)
+            if parts > 1:
+                divided(pixels.reach, batch * planes, field.numpy(), numbers[0], spans.numpy())
             known = (field.numpy(), *numbers, slope.numpy(), spans.numpy(), parts)
             divided(pixels.follow_back, parts * batch, *known, out.numpy())
             slope, out = out, slope
@@ -275,9 +276,10 @@ def _by_image(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, abo
     """Return the derivative by ``image`` where that by the values read is ``above``."""
     tasks, size = _tasks(where, layout[1]), image.shape[:1:-1]
     points = (where.numpy(), tuple(size), matrices.numpy(), *layout[:3])
-    spans = torch.empty(len(where), tasks // len(where), 2, dtype=torch.int32)
-    divided(reading.reach, tasks, *points, spans.numpy())
-    parts = min(torch.get_num_threads(), size[2])
+    spans = torch.zeros(len(where), tasks // len(where), 2, dtype=torch.int32)
+    parts = min(shares(image.numel()), size[2])
+    if parts > 1:
+        divided(reading.reach, tasks, *points, spans.numpy())
     out = image.new_zeros(*image.shape[:4], max(2, size[0]))
     divided(reading.pull_by_image, parts * len(image), *points, layout[3], above, spans.numpy(), parts, out.numpy())
     return out if size[0] > 1 else out.sum(-1, keepdim=True)
