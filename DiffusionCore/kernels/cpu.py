@@ -183,9 +183,9 @@ def determinants(vectors: Tensor, matrix: Tensor) -> Tensor:
     return out
 
 
-def test_itself() -> None:
+def test_itself(device: str) -> None:
     """Raise an error if kernels do not compile, or do not give what torch gives."""
-    ramp = torch.arange(24.0).view(1, 1, 2, 3, 4)
+    ramp = torch.arange(24.0, device=device).view(1, 1, 2, 3, 4)
     found = pull(ramp, torch.tensor([1.5, 1.0, 0.5]).view(1, 1, 1, 1, 3), None)
     if abs(float(found) - 11.5) > 1e-4:
         raise ArithmeticError(f"11.5 is expected in the middle of a ramp, got {float(found)}")

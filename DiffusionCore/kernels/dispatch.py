@@ -6,51 +6,101 @@ import functools
 import importlib
 import logging
 import os
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 from DiffusionCore.checks import ConfigError
 
 VARIABLE = "DIFFUSIONCORE_KERNELS"
-"""Environment: "torch" leaves all kernels out, "numba" refuses to go on without those; by default they are optional."""
-_BACKENDS = {"cpu": ("numba", "DiffusionCore.kernels.cpu")}  # type of device -> name, module
-_TYPES = ("torch.float32", "torch.float64")
-_LARGEST = 2**31 - 1  # elements that 32-bit indices tell apart
+"""Environment: "torch" leaves all kernels out; "numba" and "triton" insist on those where they belong, the CPU and CUDA
+devices, and leave other devices as they are. By default all are optional."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Backend:
+    """Kernels of the package ``name`` in a ``module``, for tensors of some ``types`` and a number of elements."""
+
+    name: str
+    module: str
+    types: tuple[str, ...]
+    largest: float = float("inf")
+
+    def fits(self, tensor: Any) -> bool:
+        return str(tensor.dtype) in self.types and 0 < tensor.numel() <= self.largest
+
+
+_REAL = ("torch.float32", "torch.float64")
+_NUMBA = _Backend("numba", "DiffusionCore.kernels.cpu", _REAL, largest=2**31 - 1)  # what 32-bit indices tell apart
+_TRITON = _Backend("triton", "DiffusionCore.kernels.cuda", (*_REAL, "torch.float16", "torch.bfloat16"))
+_BACKENDS = {"cpu": _NUMBA, "cuda": _TRITON}  # by type of device
+_CHOICES = ("torch", *(backend.name for backend in _BACKENDS.values()))
 
 
 def kernels_for(*tensors: Any) -> Any:
     """Return the module of kernels for ``tensors``, or None where the operations of torch are to be used.
 
-    There are kernels for single and double precision, on devices that have any, if their package is installed and they
-    pass their test of themselves. A backend that is missing is told once in the log.
+    There are kernels for single and double precision, on CUDA devices for half precision too, if their package is
+    installed and they pass their test of themselves. A backend that is missing is told once in the log.
 
     Raises:
         ConfigError: VARIABLE asks for a backend that is unknown or cannot be used.
     """
     first = tensors[0]
-    wanted = os.environ.get(VARIABLE, "")
-    if wanted == "torch" or first.device.type not in _BACKENDS:
+    backend, wanted = _backend(first.device.type)
+    if backend is None:
         return None
-    fits = (str(t.dtype) in _TYPES and t.device == first.device and 0 < t.numel() <= _LARGEST for t in tensors)
-    if not all(fits):
+    if not all(t.device == first.device and backend.fits(t) for t in tensors):
         return None
-    name, module = _BACKENDS[first.device.type]
-    if wanted not in ("", name):
-        raise ConfigError(f"{VARIABLE} must be 'torch' or '{name}' here, got '{wanted}'.")
-    loaded, reason = _loaded(name, module)
-    if loaded is None and wanted:
-        raise ConfigError(f"The kernels of {name}, which {VARIABLE} asks for, cannot be used: {reason}")
+    loaded, reason = _loaded(backend, str(first.device))
+    if loaded is None and wanted == backend.name:
+        raise ConfigError(f"The kernels of {backend.name}, which {VARIABLE} asks for, cannot be used: {reason}")
     return loaded
 
 
+def kernels_used(device: str) -> str:
+    """Return in a sentence which kernels compute on ``device`` ("cpu", "cuda:0"), and why no others; for the user.
+
+    Raises:
+        ConfigError: VARIABLE asks for a backend that is unknown.
+    """
+    backend, wanted = _backend(device.partition(":")[0])
+    if backend is None:
+        why = f"as {VARIABLE} says" if wanted else "as there are no kernels for it"
+        return f"The operations of torch compute on {device}, {why}."
+    loaded, reason = _loaded(backend, device)
+    if loaded is None:
+        return f"The operations of torch compute on {device}, slower than the kernels of {backend.name}: {reason}"
+    return f"The kernels of {backend.name} compute on {device}."
+
+
+def _backend(kind: str) -> tuple[_Backend | None, str]:
+    """Return the backend of a ``kind`` of device, if it is wanted, and what VARIABLE asks for."""
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted not in ("", *_CHOICES):
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(map(repr, _CHOICES))}, got '{wanted}'.")
+    if wanted == "torch":
+        return None, wanted
+    if wanted == _TRITON.name and kind == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
+        return _TRITON, wanted  # Triton interprets its kernels on the CPU, to check them
+    return _BACKENDS.get(kind), wanted
+
+
 @functools.cache
-def _loaded(name: str, module: str) -> tuple[Any, str]:
-    """Return the module of a backend, or None and the reason."""
+def _loaded(backend: _Backend, device: str) -> tuple[Any, str]:
+    """Return the module of a backend for a ``device``, or None and the reason."""
     try:
-        loaded = importlib.import_module(module)
-        loaded.test_itself()
+        loaded = importlib.import_module(backend.module)
+        loaded.test_itself(device)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        package = "triton-windows" if package == "triton" and sys.platform == "win32" else package
+        reason = f"the package {package} is not installed."
     except Exception as error:  # a compiler fails in many ways; without it everything works, only slower
-        _logger.info("Without the faster kernels of %s: %s", name, error)
-        return None, str(error)
-    return loaded, ""
+        reason = str(error)
+    else:
+        return loaded, ""
+    _logger.info("Without the faster kernels of %s on %s: %s", backend.name, device, reason)
+    return None, reason

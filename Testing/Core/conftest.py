@@ -1,8 +1,12 @@
 """What all tests of the core share."""
 
+import importlib.util
+
 import hypothesis
 import pytest
 import torch
+
+collect_ignore = [] if importlib.util.find_spec("triton") else ["test_triton_kernels.py"]  # it is there for Linux alone
 
 
 def pytest_configure(config):

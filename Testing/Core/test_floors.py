@@ -33,7 +33,7 @@ FLOORS = [
     ],
 ]
 ROOF = len(FLOORS)  # __main__, commands, and whatever is not named above
-HEAVY = ["torch", "monai", "numba", "SimpleITK", "nibabel", "scipy", "vtk", "slicer"]
+HEAVY = ["torch", "monai", "numba", "triton", "SimpleITK", "nibabel", "scipy", "vtk", "slicer"]
 
 
 def room(module):
@@ -125,4 +125,4 @@ def test_asking_for_a_name_brings_no_more_than_its_module():
 def test_the_transforms_need_torch_alone():
     loaded = loaded_after("import DiffusionCore.transforms, DiffusionCore.metrics")
     assert "torch" in loaded
-    assert not loaded & {"monai", "numba", "SimpleITK", "nibabel", "vtk", "slicer"}
+    assert not loaded & {"monai", "numba", "triton", "SimpleITK", "nibabel", "vtk", "slicer"}

@@ -178,7 +178,7 @@ def test_what_numbers_are_not_ends_nowhere():
 
 def test_an_unknown_backend_is_refused_and_torch_needs_none(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fortran")
-    with pytest.raises(ConfigError, match="'torch' or 'numba'"):
+    with pytest.raises(ConfigError, match="'torch', 'numba', 'triton'"):
         kernels_for(torch.ones(1))
     monkeypatch.setenv(VARIABLE, "torch")
     assert kernels_for(torch.ones(1)) is None
