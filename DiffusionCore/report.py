@@ -25,6 +25,14 @@ from DiffusionCore.transforms.resample import resample
 if TYPE_CHECKING:
     from DiffusionCore.affine.steps import Step
 
+HEADLINES = (
+    ("mean_dice", "Dice"),
+    ("landmark_error_mm", "landmark error mm"),
+    ("true_error_mm", "true error mm"),
+    ("mutual_information", "MI"),
+)
+"""What a table over many pairs shows of ``measure``: the key, and a title."""
+
 _POINTS = 20_000  # at which the inverse is tried
 _PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "nibabel", "safetensors")
 
@@ -90,6 +98,12 @@ def measure(pair: Pair, transform: Transform, warped: Volume | None = None) -> d
         errors = metrics.point_error(transform, pair.truth, torch.from_numpy(pair.points))
         result["true_error_mm"] = _summary(errors.numpy())
     return result
+
+
+def mean_of(measures: dict[str, Any], key: str) -> float | None:
+    """Return ``key`` of what ``measure`` returned, of errors their mean; None where it was not measured."""
+    value = measures.get(key)
+    return value["mean"] if isinstance(value, dict) else value
 
 
 def regularity(transform: Transform, fixed: Volume) -> dict[str, float]:

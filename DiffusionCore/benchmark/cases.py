@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from DiffusionCore.checks import StorageError
-from DiffusionCore.commands.inputs import read_landmarks, read_pair
+from DiffusionCore.commands.inputs import read_pair
 from DiffusionCore.report import Pair
 from DiffusionCore.storage.volumes import VOLUME_SUFFIXES
 
@@ -42,8 +41,7 @@ class Case:
             DiffusionCoreError: a file cannot be read, an image holds nothing to align, labels do not lie on its grid.
         """
         labels = {"fixed_segmentation": self.fixed_segmentation, "moving_segmentation": self.moving_segmentation}
-        pair = read_pair(self.fixed, self.moving, **labels)
-        return pair if self.landmarks is None else dataclasses.replace(pair, landmarks=read_landmarks(self.landmarks))
+        return read_pair(self.fixed, self.moving, **labels, landmarks=self.landmarks)
 
 
 def find_cases(folder: Path) -> list[Case]:

@@ -14,6 +14,8 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fixed-segmentation", type=Path, metavar="S", help="labels on the fixed image: the overlap is reported")
     add("--moving-segmentation", type=Path, metavar="S", help="labels on the moving image: they are carried along")
     add("--initial-transform", type=Path, metavar="T", help="affine transform to start from (.h5, .tfm)")
+    text = "pairs of points that are to meet (.csv: fx, fy, fz, mx, my, mz in LPS mm); their error is reported"
+    add("--landmarks", type=Path, metavar="CSV", help=text)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, method: str | None = None) -> None:
@@ -55,8 +57,6 @@ def add_guidance_arguments(parser: argparse.ArgumentParser) -> None:
         "guidance of a deformation, while it is sampled and refined (strengths: 1 is a normal one)"
     )
     add = group.add_argument
-    text = "pairs of points that are to meet (.csv: fx, fy, fz, mx, my, mz in LPS mm); their error is reported"
-    add("--landmarks", type=Path, metavar="CSV", help=text)
     add("--landmark-strength", type=float, metavar="X", help="of the landmarks (default: 1)")
     add("--target-label", type=positive, metavar="N", help="label of both segmentations that is to cover itself")
     add("--target-strength", type=float, metavar="X", help="of the target label (default: 1)")
@@ -66,6 +66,11 @@ def add_guidance_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--similarity", type=float, metavar="X", help="how much alike images count, times the normal one; 0: not at all"
     )
+
+
+def add_keep_steps_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``write_outcome`` asks for."""
+    parser.add_argument("--keep-steps", action="store_true", help="write the transform of every step into DIR/steps")
 
 
 def add_output_argument(parser: argparse.ArgumentParser, default: str | None = None) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,23 @@ from DiffusionCore.storage.volumes import read_volume
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Chain, voxel_centers
 
+PAIR_FILES = (
+    "fixed",
+    "moving",
+    "fixed_segmentation",
+    "moving_segmentation",
+    "initial_transform",
+    "landmarks",
+    "truth",
+)
+"""What a pair may consist of: the arguments of ``read_pair``, of the command register, the columns of lists."""
+
 _LANDMARK_COLUMNS = ("fx", "fy", "fz", "mx", "my", "mz")
+
+
+def files_of(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the files of the pair that ``options`` name."""
+    return {name: path for name in PAIR_FILES if (path := getattr(options, name, None)) is not None}
 
 
 def read_pair(
@@ -26,25 +44,32 @@ def read_pair(
     *,
     fixed_segmentation: Path | None = None,
     moving_segmentation: Path | None = None,
-    initial: Path | None = None,
+    initial_transform: Path | None = None,
+    landmarks: Path | None = None,
+    truth: Path | None = None,
+    seed: int = 0,
 ) -> Pair:
-    """Return the pair that lies in these files.
+    """Return the pair that lies in these files; where its ``truth`` is known, with points that ``seed`` chooses.
 
     Raises:
         DiffusionCoreError: a file cannot be read, an image holds nothing to align, a segmentation does not lie on the
             grid of its image, the initial transform is not affine or moves the images apart.
     """
     fixed_image, moving_image = _read_image(fixed, "fixed"), _read_image(moving, "moving")
-    start = None if initial is None else read_affine(initial)
+    start = None if initial_transform is None else read_affine(initial_transform)
     if start is not None:
         _require_overlap(fixed_image, moving_image, start)
-    return Pair(
+    pair = Pair(
         fixed=fixed_image,
         moving=moving_image,
         fixed_segmentation=_read_segmentation(fixed_segmentation, fixed_image, "fixed"),
         moving_segmentation=_read_segmentation(moving_segmentation, moving_image, "moving"),
         initial=start,
+        landmarks=None if landmarks is None else read_landmarks(landmarks),
     )
+    if truth is None:
+        return pair
+    return dataclasses.replace(pair, truth=read_transform(truth), points=foreground_points(fixed_image, seed))
 
 
 def read_affine(path: Path) -> Affine:

@@ -7,12 +7,11 @@ import sys
 
 from DiffusionCore.commands.arguments import (
     add_guidance_arguments,
+    add_keep_steps_argument,
     add_output_argument,
     add_pair_arguments,
     add_run_arguments,
 )
-
-_INPUTS = ("fixed", "moving", "fixed_segmentation", "moving_segmentation", "initial_transform", "landmarks")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -28,30 +27,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_output_argument(parser)
     add_run_arguments(parser)
     add_guidance_arguments(parser)
-    parser.add_argument("--keep-steps", action="store_true", help="write the transform of every step into DIR/steps")
+    add_keep_steps_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Register, write, and return 0, or 130 if the user stopped it early."""
-    from dataclasses import replace
-
-    from DiffusionCore.commands.inputs import read_landmarks, read_pair
+    from DiffusionCore.commands.inputs import files_of, read_pair
     from DiffusionCore.commands.output import output_folder
     from DiffusionCore.commands.running import run_pair, write_outcome
 
-    pair = read_pair(
-        options.fixed,
-        options.moving,
-        fixed_segmentation=options.fixed_segmentation,
-        moving_segmentation=options.moving_segmentation,
-        initial=options.initial_transform,
-    )
-    if options.landmarks is not None:
-        pair = replace(pair, landmarks=read_landmarks(options.landmarks))
+    files = files_of(options)
+    pair = read_pair(**files)
     with output_folder(options.output) as folder:
         outcome = run_pair(pair, options)
-        outcome.report["inputs"] = {name: str(path) for name in _INPUTS if (path := getattr(options, name)) is not None}
+        outcome.report["inputs"] = {name: str(path) for name, path in files.items()}
         write_outcome(folder, pair, outcome, keep_steps=options.keep_steps)
     sys.stdout.write(summary(outcome.report) + f"Results: {options.output}\n")
     for caution in outcome.report["cautions"]:
@@ -64,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
 
 def summary(report: dict) -> str:
     """Return the metrics of ``report`` before and after as a small table."""
+    from DiffusionCore.report import mean_of
+
     before, after = (report["metrics"][key] for key in ("before", "after"))
     lines = [f"{'':28}{'before':>10}{'after':>10}"]
     for key, name in (
@@ -76,6 +68,5 @@ def summary(report: dict) -> str:
         ("normalized_cross_correlation", "correlation"),
     ):
         if before.get(key) is not None:
-            values = [side[key]["mean"] if isinstance(side[key], dict) else side[key] for side in (before, after)]
-            lines.append(f"{name:28}{values[0]:10.3f}{values[1]:10.3f}")
+            lines.append(f"{name:28}{mean_of(before, key):10.3f}{mean_of(after, key):10.3f}")
     return "\n".join(lines) + f"\n{report['steps']} steps in {report['seconds']['total']:.1f} s\n"

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,20 +44,31 @@ class Outcome:
 
 def run_pair(pair: Pair, options: argparse.Namespace) -> Outcome:
     """Register ``pair`` as ``options`` (see ``add_run_arguments``) say, with a bar and a polite stop."""
+    with PoliteStop() as stop, StepBar(settings_from(options).expected_steps()) as bar:
+        return run_silently(pair, options, on_step=bar, should_stop=stop)
+
+
+def run_silently(
+    pair: Pair,
+    options: argparse.Namespace,
+    *,
+    on_step: Callable[[Step], None] = lambda step: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Register ``pair`` as ``options`` (see ``add_run_arguments``) say; what it came to is told by ``on_step``."""
     settings = settings_from(options)
     device = str(choose_device(options.device))
     began = time.perf_counter()
-    with PoliteStop() as stop, StepBar(settings.expected_steps()) as bar:
-        registration = register(
-            pair.fixed,
-            pair.moving,
-            settings,
-            initial_transform=pair.initial,
-            seed=options.seed,
-            device=device,
-            on_step=bar,
-            should_stop=stop,
-        )
+    registration = register(
+        pair.fixed,
+        pair.moving,
+        settings,
+        initial_transform=pair.initial,
+        seed=options.seed,
+        device=device,
+        on_step=on_step,
+        should_stop=should_stop,
+    )
     seconds = time.perf_counter() - began
     spread = registration.steps[-1].spread
     phases = {step.phase for step in registration.steps}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     text = "many cases: NAME.nii.gz with NAME_seg.nii.gz, or imagesTr and labelsTr (nnU-Net), or img and msk (DRDM)"
     add("--input", type=Path, metavar="FOLDER", help=text)
     add_output_argument(parser)
+    add_synthesis_arguments(parser)
+    text = (
+        "random: of several scales (default); registration: mixtures of the registrations of the cases of --input to "
+    )
+    text += "one another, which are made first and kept in DIR/registrations"
+    add("--source", choices=["random", "registration"], default="random", help=text)
+    add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    parser.set_defaults(run=run)
+
+
+def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how variants are made, of whatever case."""
+    add = parser.add_argument
     add("--count", type=positive, required=True, metavar="N", help="variants in all; the cases take turns")
     add("--start", type=_index, default=0, metavar="K", help="number of the first one (default: %(default)s)")
     text = "0 to 1, or subtle (.3), natural (.6, the default), strong (1): the mean displacement of the tissue is 3 %% "
@@ -44,11 +57,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--scale", type=float, default=0.0, metavar="X", help="deviation of a random log-scale (default: none)")
     add("--translation", type=float, default=0.0, metavar="MM", help="deviation of a random shift (default: none)")
     add("--intensity", type=float, default=0.0, metavar="P", help="probability of gamma, bias and noise (default: 0)")
-    text = (
-        "random: of several scales (default); registration: mixtures of the registrations of the cases of --input to "
-    )
-    text += "one another, which are made first and kept in DIR/registrations"
-    add("--source", choices=["random", "registration"], default="random", help=text)
     text = "a network (kind drdm) that makes the deformations more natural (default: none)"
     add("--model", metavar="NAME|PATH", help=text)
     text = "a diffusion of images (kind image) that paints a new image into the deformed labels (default: none)"
@@ -59,8 +67,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     text = "of the set (default: %(default)s); registration: fixed and moving images with the exact field, for evaluate"
     add("--format", choices=formats, default="nnunet", help=text)
     add("--seed", type=seed, default=0, metavar="S", help="of everything random (default: %(default)s)")
-    add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.commands.progress import PoliteStop
     from DiffusionCore.synthesis.batch import make_set
 
-    order = _order(options)
+    order = order_of(options, _subjects(options))
     kind = "pair" if order.layout == "registration" else "variant"
     bar = tqdm(total=len(order.indices), unit=kind, file=sys.stderr, disable=None)
 
@@ -105,7 +111,13 @@ def _register(order: Order, folder: Path, stop: Callable[[], bool]) -> None:
         register_cases(cases, folder, on_pair=bar.update, should_stop=stop)
 
 
-def _order(options: argparse.Namespace) -> Order:
+def order_of(options: argparse.Namespace, subjects: Sequence[SubjectFiles]) -> Order:
+    """Return the variants of ``subjects`` that ``options`` (see ``add_synthesis_arguments``) ask for.
+
+    Raises:
+        ConfigError: an option is out of its range, or does not go with another.
+        StorageError: the reference cannot be read.
+    """
     from DiffusionCore.checks import ConfigError
     from DiffusionCore.synthesis.batch import Order
     from DiffusionCore.synthesis.reference import read_reference
@@ -113,7 +125,6 @@ def _order(options: argparse.Namespace) -> Order:
 
     if options.format == "registration" and options.image_model is not None:
         raise ConfigError("--image-model paints variants; the images of a pair show one case. Leave one of both out.")
-    subjects = _subjects(options)
     try:
         settings = SynthesisSettings(
             strength=options.strength,

@@ -4,9 +4,47 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from DiffusionCore.checks import StorageError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a list of cases may have in its columns, beside their ``name``.
+
+    Attributes:
+        needed: those without which a case is none; they hold paths.
+        files: further ones that hold paths.
+        words: those that hold anything else.
+    """
+
+    needed: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return ("name", *self.needed, *self.files, *self.words)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row of a list of cases.
+
+    Attributes:
+        name: of the case, which serves as the name of a folder.
+        files: by their columns; paths start at the folder of the list.
+        words: what else stands there, by columns.
+        problem: a sentence on why it is no case; empty if it is one.
+    """
+
+    name: str
+    files: dict[str, Path]
+    words: dict[str, str]
+    problem: str = ""
 
 
 def read_rows(path: Path, what: str) -> list[dict[str, str]]:
@@ -25,3 +63,28 @@ def read_rows(path: Path, what: str) -> list[dict[str, str]]:
     if not rows:
         raise StorageError(f"The list '{path}' holds no {what}.")
     return rows
+
+
+def read_cases(path: Path, what: str, columns: Columns) -> list[Listed]:
+    """Return the cases of a list, each a ``what``; one without a name is called by that and its number.
+
+    Raises:
+        StorageError: the list cannot be read, holds none, or has a column that is not known.
+    """
+    cases: list[Listed] = []
+    taken: set[str] = set()
+    for number, row in enumerate(read_rows(path, f"{what}s"), 1):
+        if unknown := row.keys() - set(columns.all):
+            text = f"has the unknown column '{min(unknown)}'. The columns are: {', '.join(columns.all)}."
+            raise StorageError(f"Row {number} of '{path}' {text}")
+        name = row.get("name", f"{what}_{number:03d}")
+        lacking = [column for column in columns.needed if column not in row]
+        problem = ""
+        if lacking:
+            problem = f"Row {number} of '{path}' ({name}) lacks {' and '.join(lacking)}. Fill it, or leave the row out."
+        elif name in taken or name != Path(name).name or name.startswith("."):
+            problem = f"The name '{name}' in row {number} of '{path}' is taken, or is no name for a folder."
+        files = {key: path.parent / row[key] for key in (*columns.needed, *columns.files) if key in row}
+        cases.append(Listed(name, files, {key: row[key] for key in columns.words if key in row}, problem))
+        taken.add(name)
+    return cases
