@@ -12,6 +12,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.commands import (
     benchmark,
     calibrate,
+    cohort,
     evaluate,
     evaluate_images,
     generate,
@@ -71,6 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     for command in (
         register,
         synthesize,
+        cohort,
         reference,
         generate,
         sample,

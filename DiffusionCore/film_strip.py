@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from DiffusionCore.affine.foreground import center_of_mass, foreground_mask
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import voxel_centers
+from DiffusionCore.transforms.base import Transform, voxel_centers
 from DiffusionCore.transforms.resample import resample
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
     shown = [steps[index] for index in choose_frames(steps, fixed.grid, frames)]
     grids = plane_grids(fixed)
     whites = white_of(fixed), white_of(moving)
+    transforms = [step.transform for step in shown]
     inch = _COLUMN / max(grid.extent[0] for grid in grids)  # per mm
     width = _LEFT + (3 + len(shown)) * (_COLUMN + _GAP)
     height = _TOP + sum(grid.extent[1] * inch + _GAP for grid in grids) + _BOTTOM
@@ -75,7 +76,7 @@ def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[S
     for plane, grid in zip(_PLANES, grids, strict=True):
         across, down = grid.extent[0] * inch, grid.extent[1] * inch
         bottom -= down
-        for column, picture in enumerate(pictures(fixed, moving, shown, grid, whites)):
+        for column, picture in enumerate(pictures(fixed, moving, transforms, grid, whites)):
             left = _LEFT + column * (_COLUMN + _GAP) + (_COLUMN - across) / 2
             axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
             axes.imshow(picture, interpolation="bilinear")
@@ -110,13 +111,16 @@ def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
     return sorted(chosen)
 
 
-def plane_grids(fixed: Volume) -> list[Grid]:
-    """Return the grids of the planes: one voxel thick, square pixels, through the middle of the fixed foreground."""
+def plane_grids(fixed: Volume, pixels: int = _PIXELS) -> list[Grid]:
+    """Return the grids of the planes: one voxel thick, square pixels, through the middle of the fixed foreground.
+
+    So many ``pixels`` lie along the longest side of the box around it.
+    """
     inside = np.flatnonzero(foreground_mask(fixed))
     kji = np.unravel_index(inside[:: 1 + len(inside) // 20_000], fixed.grid.shape)
     points = fixed.grid.map(np.stack(kji[::-1], -1), Frame.VOXEL, Frame.RAS)
     low, high = points.min(0) - _MARGIN, points.max(0) + _MARGIN
-    pixel = float((high - low).max()) / _PIXELS
+    pixel = float((high - low).max()) / pixels
     grids = []
     for plane in _PLANES:
         axes = np.array([plane.along, plane.down, np.cross(plane.along, plane.down)])
@@ -129,24 +133,25 @@ def plane_grids(fixed: Volume) -> list[Grid]:
     return grids
 
 
-def white_of(image: Volume) -> float:
-    """Return the intensity of ``image`` that is shown white: the bright end of its foreground."""
-    return float(np.percentile(image.values[foreground_mask(image)], 99.5))
-
-
 def pictures(
-    fixed: Volume, moving: Volume, shown: Sequence[Step], grid: Grid, white: tuple[float, float]
+    fixed: Volume, moving: Volume, shown: Sequence[Transform], grid: Grid, white: tuple[float, float]
 ) -> list[NDArray[np.float64]]:
     """Return the columns of one plane: colors 0..1, (rows, columns, 3); ``white`` of the fixed and the moving image."""
     centered = Affine.translation(center_of_mass(moving) - center_of_mass(fixed))
-    still = _gray(resample(fixed, grid, Affine.identity()), white[0])
-    pictures = [still, _gray(resample(moving, grid, centered), white[1])]
+    still = gray(resample(fixed, grid, Affine.identity()), white[0])
+    pictures = [still, gray(resample(moving, grid, centered), white[1])]
     board = _checkerboard(grid)[..., None]
-    moved = [_gray(resample(moving, grid, step.transform), white[1]) for step in shown]
+    moved = [gray(resample(moving, grid, transform), white[1]) for transform in shown]
     return [*pictures, *(np.where(board, image * _MOVING_TINT, still * _FIXED_TINT) for image in moved), moved[-1]]
 
 
-def _gray(image: Volume, white: float) -> NDArray[np.float64]:
+def white_of(image: Volume) -> float:
+    """Return the intensity that is shown white."""
+    return float(np.percentile(image.values[foreground_mask(image)], 99.5))
+
+
+def gray(image: Volume, white: float) -> NDArray[np.float64]:
+    """Return the plane ``image`` as a picture: colors 0..1, (rows, columns, 3)."""
     return np.repeat(np.clip(image.values[0] / white, 0, 1)[..., None], 3, -1)
 
 

@@ -40,8 +40,13 @@ class Case:
         Raises:
             DiffusionCoreError: a file cannot be read, an image holds nothing to align, labels do not lie on its grid.
         """
-        labels = {"fixed_segmentation": self.fixed_segmentation, "moving_segmentation": self.moving_segmentation}
-        return read_pair(self.fixed, self.moving, **labels, landmarks=self.landmarks)
+        return read_pair(
+            self.fixed,
+            self.moving,
+            fixed_segmentation=self.fixed_segmentation,
+            moving_segmentation=self.moving_segmentation,
+            landmarks=self.landmarks,
+        )
 
 
 def find_cases(folder: Path) -> list[Case]:

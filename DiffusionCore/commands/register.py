@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from DiffusionCore.commands.running import run_pair, write_outcome
 
     files = files_of(options)
-    pair = read_pair(**files)
+    pair = read_pair(**files, seed=options.seed)
     with output_folder(options.output) as folder:
         outcome = run_pair(pair, options)
         outcome.report["inputs"] = {name: str(path) for name, path in files.items()}

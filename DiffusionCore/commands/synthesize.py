@@ -33,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     text = "many cases: NAME.nii.gz with NAME_seg.nii.gz, or imagesTr and labelsTr (nnU-Net), or img and msk (DRDM)"
     add("--input", type=Path, metavar="FOLDER", help=text)
     add_output_argument(parser)
+    add("--count", type=positive, required=True, metavar="N", help="variants in all; the cases take turns")
     add_synthesis_arguments(parser)
     text = (
         "random: of several scales (default); registration: mixtures of the registrations of the cases of --input to "
@@ -46,7 +47,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how variants are made, of whatever case."""
     add = parser.add_argument
-    add("--count", type=positive, required=True, metavar="N", help="variants in all; the cases take turns")
     add("--start", type=_index, default=0, metavar="K", help="number of the first one (default: %(default)s)")
     text = "0 to 1, or subtle (.3), natural (.6, the default), strong (1): the mean displacement of the tissue is 3 %% "
     add("--strength", type=_strength, default=0.6, metavar="X", help=text + "of its extent at 1, in a brain 5 mm")

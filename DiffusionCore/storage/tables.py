@@ -36,14 +36,14 @@ class Listed:
 
     Attributes:
         name: of the case, which serves as the name of a folder.
-        files: by their columns; paths start at the folder of the list.
-        words: what else stands there, by columns.
-        problem: a sentence on why it is no case; empty if it is one.
+        cells: of the row, by their columns, as they stand there.
+        files: the paths among them, which start at the folder of the list.
+        problem: a sentence on why this is no case; empty if it is one.
     """
 
     name: str
+    cells: dict[str, str]
     files: dict[str, Path]
-    words: dict[str, str]
     problem: str = ""
 
 
@@ -71,8 +71,7 @@ def read_cases(path: Path, what: str, columns: Columns) -> list[Listed]:
     Raises:
         StorageError: the list cannot be read, holds none, or has a column that is not known.
     """
-    cases: list[Listed] = []
-    taken: set[str] = set()
+    cases: dict[str, Listed] = {}
     for number, row in enumerate(read_rows(path, f"{what}s"), 1):
         if unknown := row.keys() - set(columns.all):
             text = f"has the unknown column '{min(unknown)}'. The columns are: {', '.join(columns.all)}."
@@ -80,11 +79,11 @@ def read_cases(path: Path, what: str, columns: Columns) -> list[Listed]:
         name = row.get("name", f"{what}_{number:03d}")
         lacking = [column for column in columns.needed if column not in row]
         problem = ""
-        if lacking:
-            problem = f"Row {number} of '{path}' ({name}) lacks {' and '.join(lacking)}. Fill it, or leave the row out."
-        elif name in taken or name != Path(name).name or name.startswith("."):
+        if name in cases or name != Path(name).name or name.startswith("."):
             problem = f"The name '{name}' in row {number} of '{path}' is taken, or is no name for a folder."
+            name = f"row {number}"
+        elif lacking:
+            problem = f"Row {number} of '{path}' has no {' and no '.join(lacking)}. Fill that in, or leave the row out."
         files = {key: path.parent / row[key] for key in (*columns.needed, *columns.files) if key in row}
-        cases.append(Listed(name, files, {key: row[key] for key in columns.words if key in row}, problem))
-        taken.add(name)
-    return cases
+        cases[name] = Listed(name, row, files, problem)
+    return list(cases.values())

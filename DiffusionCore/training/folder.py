@@ -10,22 +10,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal
+from typing import Literal
 
 from DiffusionCore.checks import DiffusionCoreError, StorageError
+from DiffusionCore.storage.locks import lock, lock_soon
 
 STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
 BEST, CONFIG = "best.safetensors", "config.json"
 CHECKS, BOARD = "checks", "tensorboard"  # folders
 RECORD, STOP, OUTPUT = "run.json", "stop", "output.txt"
-_PATIENCE = 1.0  # seconds; whoever asks whether a folder is in use holds its lock for an instant
-_FAR = 2**30  # Windows locks bytes, and nobody can read those: one behind the end of the file
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def is_in_use(folder: Path) -> bool:
     """Return whether a process trains in ``folder`` now."""
     try:
         with (folder / RECORD).open("rb") as file:
-            return not _lock(file, shared=True)
+            return not lock(file, shared=True)
     except OSError:
         return False
 
@@ -131,7 +129,7 @@ class TrainingPlace:
             raise StorageError(
                 f"No training can be kept in '{self._folder}' ({error.strerror}). Choose a folder that may be written."
             ) from error
-        if not _lock_soon(self._file):
+        if not lock_soon(self._file):
             self._file.close()
             raise DiffusionCoreError(
                 f"Another process is training in '{self._folder}'. Stop it first, or choose another folder."
@@ -163,43 +161,3 @@ class TrainingPlace:
 
 def _message(error: BaseException | None) -> str:
     return str(error) if isinstance(error, DiffusionCoreError) else ""
-
-
-def _lock_soon(file: IO[str]) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while not _lock(file):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO, *, shared: bool = False) -> bool:
-        """Lock ``file`` until it is closed and return True, or False if somebody has locked it."""
-        file.seek(_FAR)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            if shared:  # only to know; there is no shared lock
-                file.seek(_FAR)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-        except OSError:
-            return False
-        finally:
-            file.seek(0)
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: IO, *, shared: bool = False) -> bool:
-        """Lock ``file`` until it is closed and return True, or False if somebody has locked it."""
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # some network drives know no locks; better unprotected than not at all
-            return True
-        return True

@@ -13,7 +13,6 @@ from DiffusionCore.transforms.base import voxel_centers
 from DiffusionCore.transforms.resample import resample
 
 GRID = oblique((30, 26, 34), (4.0, 5.0, 3.5), (-7.0, 12.0, 31.0), 0.4)
-IDENTITY = Step(0, "center", 1.0, Affine.identity())
 
 
 def body(mark):
@@ -36,7 +35,9 @@ def body(mark):
 )
 def test_directions_of_the_body_lie_where_the_letters_say(plane, mark, side):
     volume = body(mark)
-    picture = pictures(volume, volume, [IDENTITY], plane_grids(volume)[plane], (white_of(volume),) * 2)[0][..., 0]
+    picture = pictures(volume, volume, [Affine.identity()], plane_grids(volume)[plane], (white_of(volume),) * 2)[0][
+        ..., 0
+    ]
     bright = np.argwhere(picture > 0.9).mean(0) - (np.array(picture.shape) - 1) / 2
     assert np.sign(np.round(bright / 20)).tolist() == list(side)
 
@@ -51,9 +52,8 @@ def test_aligned_images_make_a_seamless_checkerboard():
     volume = body((0, 1, 0))
     moving = resample(volume, MOVING_GRID.padded(20), TRUTH.inverse())
     for transform, smallest, largest in ((TRUTH, 0.0, 0.12), (Affine.identity(), 0.12, 1.0)):
-        still, _, board, moved = pictures(
-            volume, moving, [Step(0, "x", 0.0, transform)], plane_grids(volume)[0], (white_of(volume), white_of(moving))
-        )
+        whites = white_of(volume), white_of(moving)
+        still, _, board, moved = pictures(volume, moving, [transform], plane_grids(volume)[0], whites)
         assert smallest < abs(moved - still).mean() < largest
         assert abs(board.mean() - (0.92 * still.mean() + 0.84 * moved.mean()) / 2) < 0.05
 
