@@ -40,7 +40,7 @@ def main(folder: Path, count: int, corrupt: int) -> None:
         "left over": [path.name for path in folder.glob("cohort/unfinished/*")],
         "exit codes": [first, again],
         "tracebacks": said.count("Traceback") + told.count("Traceback"),
-        "restart changed": sum(before != now for before, now in zip(stamps.items(), cohort.stamps(results).items())),
+        "restart changed": len(stamps.items() ^ cohort.stamps(results).items()),
         "restart said": next(line for line in told.splitlines() if " cases: " in line).split(". ")[0],
         "seconds": [seconds, round(time.perf_counter() - began, 1)],
     }
