@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numba import njit
+from torch import Tensor
 
 # not "nnan" and "ninf": what is no number must be told from what is
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc", "arcp"}}
@@ -29,7 +30,7 @@ def compiled(function: Callable) -> Any:
         return njit(**_OPTIONS)(function)
 
 
-def shares(elements: int) -> int:
+def threads_for(elements: int) -> int:
     """Return among how many threads work on so many elements is divided; waking one for a few takes longer."""
     return torch.get_num_threads() if elements >= _FEW else 1
 
@@ -41,7 +42,7 @@ def divided(kernel: Callable, count: int, *arguments: Any) -> None:
     the number of threads changes no bit. Kernels release the GIL; threads of numba are not used, because its default
     ones must not be called from two threads at once.
     """
-    threads = min(shares(max(a.size for a in arguments if isinstance(a, np.ndarray))), count)
+    threads = min(threads_for(max(a.size for a in arguments if isinstance(a, np.ndarray))), count)
     if threads <= 1:
         kernel(*arguments, 0, count)
         return
@@ -51,6 +52,11 @@ def divided(kernel: Callable, count: int, *arguments: Any) -> None:
     kernel(*arguments, 0, bounds[1])
     for other in others:
         other.result()
+
+
+def number(value: float, like: Tensor) -> Any:
+    """Return ``value`` in the precision of ``like``, so that kernels are compiled for one type alone."""
+    return torch.tensor(value, dtype=like.dtype).numpy()[()]
 
 
 if hasattr(os, "register_at_fork"):  # the threads of a pool do not live on in a child

@@ -1,4 +1,4 @@
-"""Kernels for what training images are made of: smooth noise, painted tissues, and the demons of a first registration.
+"""Kernels of finer grids, and for what training images are made of: smooth noise, painted tissues, first demons.
 
 Loops have one result each, as the compiler vectorizes no others.
 """
@@ -161,3 +161,38 @@ def demons(fixed, moving, slopes, floor, iterations, shifts, first, last):
                         target[size_i - 1] = (
                             quarter * (row[max(size_i - 2, 0)] + row[size_i - 1]) + half * row[size_i - 1]
                         )
+
+
+@compiled
+def stretch(shifts, size, out, first, last):
+    """Write where ``shifts`` (B, 3, K', J', I') take the voxels of a grid of ``size`` (i, j, k) to ``out``.
+
+    Both grids have the same borders; ``out`` (B, K, J, I, 3) are its voxels. A task is a plane of it.
+    """
+    size_i, size_j, size_k = size
+    _, _, coarse_k, coarse_j, coarse_i = shifts.shape
+    kind = shifts.dtype.type
+    line = np.empty(coarse_i, shifts.dtype)
+    low_i, high_i, way_i = _between(coarse_i, size_i)
+    low_j, high_j, way_j = _between(coarse_j, size_j)
+    low_k, high_k, way_k = _between(coarse_k, size_k)
+    ratio = size_i / coarse_i, size_j / coarse_j, size_k / coarse_k
+    for task in range(first, last):
+        batch, k = task // size_k, task % size_k
+        back = kind(way_k[k])
+        for j in range(size_j):
+            side = kind(way_j[j])
+            row = out[batch, k, j]
+            for axis in range(3):
+                front, rear = shifts[batch, axis, low_k[k]], shifts[batch, axis, high_k[k]]
+                a, b, c, d = front[low_j[j]], front[high_j[j]], rear[low_j[j]], rear[high_j[j]]
+                scale = kind(ratio[axis])
+                for n in range(coarse_i):
+                    near, far = a[n] + side * (b[n] - a[n]), c[n] + side * (d[n] - c[n])
+                    line[n] = scale * (near + back * (far - near))
+                start = kind(k if axis == 2 else j if axis == 1 else 0)
+                for n in range(size_i):
+                    value = line[low_i[n]]
+                    row[n, axis] = start + value + kind(way_i[n]) * (line[high_i[n]] - value)
+            for n in range(size_i):
+                row[n, 0] += kind(n)

@@ -142,6 +142,20 @@ def test_derivatives_of_a_flow_are_those_of_torch(reach, shape):
     check(slope)
 
 
+@pytest.mark.parametrize("reach", [1.0, 30.0])
+def test_derivatives_by_image_and_points_are_those_of_torch(reach):
+    shape = (20, 34, 37)
+
+    def slope(number, read):
+        inputs = random(2, 3, *shape).requires_grad_(), field(reach, shape).requires_grad_()
+        (read(*inputs) * random(2, 3, *shape, seed=5)).sum().backward()
+        return inputs[number].grad
+
+    for read in (pull_at, lambda x, u: pull(x, moved_voxels(u, shape))):
+        for number in (0, 1):
+            check(lambda number=number, read=read: slope(number, read))
+
+
 def test_derivatives_of_a_flow_are_those_of_small_steps():
     shifts = (3 * random(1, 3, 3, 4, 5, seed=3, like=torch.float64) - 1.5).requires_grad_()
     assert torch.autograd.gradcheck(flow, (shifts,), eps=1e-7, atol=1e-4)
