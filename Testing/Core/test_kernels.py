@@ -142,7 +142,7 @@ def test_derivatives_of_a_flow_are_those_of_torch(reach, shape):
     check(slope)
 
 
-@pytest.mark.parametrize("reach", [1.0, 30.0])
+@pytest.mark.parametrize("reach", [1.3, 29.3])  # no point lies on the border, where the slope is another on each side
 def test_derivatives_by_image_and_points_are_those_of_torch(reach):
     shape = (20, 34, 37)
 
