@@ -21,11 +21,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Backend:
-    """Kernels of the package ``name`` in a ``module``, for tensors of some ``types`` and a number of elements."""
+    """Kernels of the package ``name`` in a ``module``, for tensors of some ``types`` and numbers of elements.
+
+    Where no tensor has the ``smallest`` number of them, calling a kernel takes longer than torch takes for the work.
+    """
 
     name: str
     module: str
     types: tuple[str, ...]
+    smallest: int = 0
     largest: float = float("inf")
 
     def fits(self, tensor: Any) -> bool:
@@ -33,7 +37,8 @@ class _Backend:
 
 
 _REAL = ("torch.float32", "torch.float64")
-_NUMBA = _Backend("numba", "DiffusionCore.kernels.cpu", _REAL, largest=2**31 - 1)  # what 32-bit indices tell apart
+_INDICES = 2**31 - 1  # that 32 bits tell apart
+_NUMBA = _Backend("numba", "DiffusionCore.kernels.cpu", _REAL, smallest=2**8, largest=_INDICES)
 _TRITON = _Backend("triton", "DiffusionCore.kernels.cuda", (*_REAL, "torch.float16", "torch.bfloat16"))
 _BACKENDS = {"cpu": _NUMBA, "cuda": _TRITON}  # by type of device
 _CHOICES = ("torch", *(backend.name for backend in _BACKENDS.values()))
@@ -43,7 +48,8 @@ def kernels_for(*tensors: Any) -> Any:
     """Return the module of kernels for ``tensors``, or None where the operations of torch are to be used.
 
     There are kernels for single and double precision, on CUDA devices for half precision too, if their package is
-    installed and they pass their test of themselves. A backend that is missing is told once in the log.
+    installed and they pass their test of themselves. A backend that is missing is told once in the log. A few elements
+    are left to torch, unless VARIABLE insists.
 
     Raises:
         ConfigError: VARIABLE asks for a backend that is unknown or cannot be used.
@@ -53,6 +59,8 @@ def kernels_for(*tensors: Any) -> Any:
     if backend is None:
         return None
     if not all(t.device == first.device and backend.fits(t) for t in tensors):
+        return None
+    if wanted != backend.name and all(t.numel() < backend.smallest for t in tensors):
         return None
     loaded, reason = _loaded(backend, str(first.device))
     if loaded is None and wanted == backend.name:
