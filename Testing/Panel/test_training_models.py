@@ -47,7 +47,7 @@ def test_a_model_is_exported_with_its_card_and_can_be_imported_again(host, answe
     assert not host.exportButton.isEnabled()
     target = tmp_path / "for others" / "heads.safetensors"
     target.parent.mkdir()
-    answers(target)
+    answers(target.with_suffix(""))
     host.select("pose")
     assert not host.deleteButton.isEnabled()
     click(host.exportButton)

@@ -109,13 +109,14 @@ class TrainingModelsTable:
             self._attempt(lambda: self._install(Path(path), Path(path).stem))
 
     def _on_export(self, *_arguments: Any) -> None:
-        from DiffusionCore.models import export_model
+        from DiffusionCore.model_files import export_model
 
         row = self._selected()
         title, kind = _("Export the model"), _("Weights (*.safetensors)")
         path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, row.path.name, kind)
         if path:
-            self._attempt(lambda: export_model(row.path, Path(path)))
+            target = path if path.endswith(row.path.suffix) else f"{path}{row.path.suffix}"
+            self._attempt(lambda: export_model(row.path, target, replace=True))  # the dialog has asked
 
     def _on_delete(self, *_arguments: Any) -> None:
         row = self._selected()
