@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.training.batches import Batch
+from DiffusionCore.training.batches import AHEAD, Batch
 from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.settings import LoopSettings
 
@@ -22,8 +22,8 @@ _MIB = 2**20
 class Forecast:
     """Bytes that a training needs: for ``weights`` with all that belongs to them, and what a ``batch`` leaves behind.
 
-    The second is what the network keeps for the backward pass, and the batch itself; what a loss keeps beside that is
-    left out, so it is a lower bound.
+    The second is what the network and the loss keep for the backward pass, and the batches themselves, those that are
+    drawn ahead, too. What operations need while they compute is left out, so it is a lower bound.
     """
 
     weights: int
@@ -55,16 +55,19 @@ def forecast(recipe: Recipe, network: nn.Module, batch: Batch, settings: LoopSet
         return tensor
 
     def asked(*inputs: Tensor) -> Any:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            return _blank(shapes(*(tensor.to("meta") for tensor in inputs)))
+        return _blank(shapes(*(tensor.to("meta") for tensor in inputs)))
 
     try:
-        recipe.loss(asked, *batch)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            recipe.loss(asked, *batch)
     except RuntimeError:  # what torch raises where a tensor without values was asked for one
         return None
-    share = 1.0 if settings.precision == "float32" else 0.5
-    activations = share * sum(storage.nbytes() for storage in kept.values())
-    return Forecast(_COPIES * _BYTES * weights, round(activations) + sum(tensor.nbytes for tensor in batch))
+    half = settings.precision != "float32"  # the loss computes in single precision all the same
+    activations = sum(
+        storage.nbytes() // (2 if half and storage.device.type == "meta" else 1) for storage in kept.values()
+    )
+    batches = (settings.accumulate + AHEAD) * sum(tensor.nbytes for tensor in batch)
+    return Forecast(_COPIES * _BYTES * weights, activations + batches)
 
 
 def size_text(size: int) -> str:

@@ -58,7 +58,11 @@ class TrainingState:
         if settings.recompute:
             recompute_parts(network)
         optimizer = torch.optim.AdamW(
-            network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+            network.parameters(),
+            settings.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
         return cls(network, average, optimizer, scaler)
