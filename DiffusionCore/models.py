@@ -30,6 +30,7 @@ class ModelCard:
         steps: the optimizer steps of its training.
         seed: the seed of its training.
         time: how long the training took.
+        commands: pairs of a command that trained it and what there is to say of that, in order; a remark has none.
         results: pairs of what was measured and the result.
         license: the terms of use.
         shipped: whether it came with the package, or was installed by the user.
@@ -42,6 +43,7 @@ class ModelCard:
     steps: str
     seed: str
     time: str
+    commands: tuple[tuple[str, str], ...]
     results: tuple[tuple[str, str], ...]
     license: str
     shipped: bool
@@ -122,6 +124,7 @@ def read_card(path: str | Path) -> ModelCard:
         steps=_stated(card.get("steps")),
         seed=_stated(card.get("seed")),
         time=_stated(card.get("time", _minutes(card.get("seconds")))),
+        commands=_pairs(card.get("commands")),
         results=tuple((str(k), str(v)) for k, v in (results if isinstance(results, dict) else {"": results}).items()),
         license=_stated(card.get("license")),
         shipped=path.resolve().parent == SHIPPED.resolve(),
@@ -150,8 +153,20 @@ def markdown(card: ModelCard) -> str:
 
 def _rows(card: ModelCard) -> list[tuple[str, str]]:
     results = "; ".join(f"{name}: {value}" if name else value for name, value in card.results)
-    facts = ("data", "steps", "seed", "time", "license")
-    return [*((fact, getattr(card, fact)) for fact in facts), ("results", _stated(results))]
+    commands = "; ".join(", ".join(filter(None, (f"`{text}`" if text else "", note))) for text, note in card.commands)
+    facts = ("data", "steps", "seed", "time")
+    return [
+        *((fact, getattr(card, fact)) for fact in facts),
+        ("commands", _stated(commands)),
+        ("license", card.license),
+        ("results", _stated(results)),
+    ]
+
+
+def _pairs(commands: Any) -> tuple[tuple[str, str], ...]:
+    """Return what a card tells of its commands; a file may hold anything there."""
+    told = commands if isinstance(commands, list) else []
+    return tuple((str(each[0]), str(each[1])) for each in told if isinstance(each, list) and len(each) == 2)
 
 
 def _stated(value: Any) -> str:

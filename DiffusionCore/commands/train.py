@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from DiffusionCore.training.ranks import Ranks
@@ -58,6 +58,7 @@ class _List(argparse.Action):
 def run(options: argparse.Namespace) -> int:
     """Train and return 0, or 130 if the user stopped it."""
     from DiffusionCore.build import choose_device
+    from DiffusionCore.training.history import COMMANDS, command_text
     from DiffusionCore.training.ranks import joined
     from DiffusionCore.training.recipes import configure
 
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         _require_use_of_data(options.recipe, options.data)
         options.settings = [*options.settings, f"data={json.dumps(str(options.data.absolute()))}"]
     recipe, settings, card = configure(options.recipe, options.settings)
+    card[COMMANDS] = [[command_text(options.recipe, options.settings), ""]]
     _require_network(recipe)
     choose_device(options.device)
     with joined(options.device) as ranks:
@@ -72,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(
-    options: argparse.Namespace, recipe: Recipe, settings: LoopSettings, card: dict[str, str], ranks: Ranks
+    options: argparse.Namespace, recipe: Recipe, settings: LoopSettings, card: dict[str, Any], ranks: Ranks
 ) -> int:
     import time
 

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ from DiffusionCore.training.batches import Batch, drawn_batches, validation_batc
 from DiffusionCore.training.folder import BEST, CONFIG, STATE, WEIGHTS
 from DiffusionCore.training.forecast import forecast, free_memory, size_text
 from DiffusionCore.training.half_precision import refuse_random_gradients
+from DiffusionCore.training.history import with_history
 from DiffusionCore.training.log import Row, RunLog, Window
 from DiffusionCore.training.pictures import draw_pictures
 from DiffusionCore.training.ranks import Ranks
@@ -73,6 +74,7 @@ def train(
         state.begin_with(settings.begin, recipe.kind)
     if state.step >= settings.steps or run.exhausted(state):
         return output / WEIGHTS
+    run = replace(run, card=with_history(run.card, output / WEIGHTS, state.step))
     refuse_random_gradients(state.network, place, settings)
     if ranks.first:
         say(run.needs(state, place))

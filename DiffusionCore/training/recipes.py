@@ -7,6 +7,7 @@ works, "small" is for a CPU, "published" is as it was published.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.config import from_dict, to_dict
@@ -20,7 +21,7 @@ from DiffusionCore.training.synthesis_recipes import SYNTHESIS
 RECIPES = REGISTRATION | SYNTHESIS
 
 
-def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, dict[str, str]]:
+def configure(name: str, changes: Sequence[str]) -> tuple[Recipe, LoopSettings, dict[str, Any]]:
     """Return the recipe ``name``, the settings of the loop and the card, with ``changes`` ("key=value") made.
 
     A key is a field of the recipe's configuration (``network.size`` for one inside another) or of LoopSettings.

@@ -74,14 +74,13 @@ class TrainingState:
             CheckpointError: there is no such model, it is of another kind, or it is another network.
         """
         weights = {name: tensor.float() for name, tensor in load_checkpoint(find_model(model), kind).weights.items()}
-        try:
-            for network in (self.network, self.average):
-                network.load_state_dict(weights)
-        except RuntimeError as error:
+        if different := _different(weights, self.network.state_dict()):
             raise CheckpointError(
-                f"The weights '{model}' are those of another network than the settings describe. Train with the "
-                "settings that its card names, or begin without it."
-            ) from error
+                f"The weights '{model}' are those of another network than the settings and the images describe "
+                f"({different}). Train with the settings that its card names, or begin without it."
+            )
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
 
     def checked(self, loss: float) -> bool:
         """Note the ``loss`` of a validation, and return whether it is the best one so far."""
@@ -89,6 +88,15 @@ class TrainingState:
         self.best = loss if better else self.best
         self.since_best = 0 if better else self.since_best + 1
         return better
+
+
+def _different(given: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
+    """Return what tells the tensors of two networks apart, the first of it; empty for nothing."""
+    for name in {**given, **wanted}:
+        there, here = (tuple(each[name].shape) if name in each else "none" for each in (given, wanted))
+        if there != here:
+            return f"{name}: {there} there, {here} here"
+    return ""
 
 
 def save_state(path: Path, state: TrainingState, *, kind: str, config: Any, seed: int) -> None:

@@ -26,6 +26,7 @@ from DiffusionCore.synthesis import reference
 
 CARD = {
     "data": "random shapes", "steps": 1200, "seed": 7, "seconds": 600, "license": "Apache-2.0",
+    "commands": [["train it steps=2000", ""], ["train it steps=1200", "from step 9 on"], ["", "not run again"]],
     "results": {"median error": "0.4 mm", "solved": "99 % | of 81"},
 }  # fmt: skip
 
@@ -92,6 +93,8 @@ def test_a_card_tells_what_the_checkpoint_states(folders):
     assert (card.data, card.steps, card.seed, card.time, card.license) == (
         "random shapes", "1200", "7", "10 min", "Apache-2.0",
     )  # fmt: skip
+    assert card.commands[1:] == (("train it steps=1200", "from step 9 on"), ("", "not run again"))
+    assert "`train it steps=2000`; `train it steps=1200`, from step 9 on; not run again\n" in describe(card)
     assert card.results == (("median error", "0.4 mm"), ("solved", "99 % | of 81"))
     for text in ("head", "pose", "shipped", "random shapes", "1200", "10 min", "Apache-2.0", "median error: 0.4 mm"):
         assert text in describe(card)
@@ -101,7 +104,7 @@ def test_a_card_tells_what_the_checkpoint_states(folders):
 def test_a_silent_card_is_not_stated_rather_than_an_error(folders):
     card = read_card(add(folders[0], "head", card={}))
     assert {card.data, card.steps, card.seed, card.time, card.license} == {"not stated"}
-    assert describe(card).count("not stated") == 6
+    assert describe(card).count("not stated") == 7
 
 
 def test_a_model_is_found_by_name_and_by_path(folders, tmp_path):
