@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from DiffusionCore.interpolation import enlarged, pull
+from DiffusionCore.interpolation import enlarged, pull_affine
 
 _FOREGROUND = 0.05  # of the maximum of an image
 
@@ -44,7 +44,8 @@ def smooth_noise(
 
 def displaced(images: Tensor, offsets: Tensor) -> Tensor:
     """Return y(p) = x(p + offset): ``offsets`` (B, 3, K, J, I) or (B, 3, 1, 1, 1) in voxels, channels (i, j, k)."""
-    return pull(images, (voxel_indices(images) + offsets).movedim(1, -1))
+    identity, shape = torch.eye(3, 4, dtype=images.dtype, device=images.device)[None], images.shape[2:]
+    return pull_affine(images, identity, shape, offsets.expand(len(images), 3, *shape))
 
 
 def voxel_indices(images: Tensor) -> Tensor:
