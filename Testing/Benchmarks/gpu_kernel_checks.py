@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
-from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_at
+from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_affine, pull_at
 from DiffusionCore.kernels import VARIABLE
 from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.transforms.velocity import flow
@@ -81,8 +81,12 @@ def questions() -> Iterator[tuple[str, Call, float]]:
         yield f"{kind}", lambda half=half: pull(half, where, fill=0.0).float(), 2 * torch.finfo(kind).eps
     labels = (200 * one).to(torch.uint8)
     yield "nearest labels", lambda: pull(labels, where, interpolation=Interpolation.NEAREST).float(), 0.0
+    turned = torch.eye(3, 4, device=DEVICE)[None] + torch.tensor([0.1, -0.05, 0.02, 2.0], device=DEVICE)
+    call = slopes(lambda a: pull_affine(a, turned, ODD, shifts, fill=None), one)
+    yield "along a moved grid", call, TOLERANCE
     yield "flow", lambda: flow(shifts), TOLERANCE
-    yield "finer grid", lambda: moved_voxels(shifts, (74, 100, 122)), TOLERANCE
+    yield "flow and its derivative", slopes(flow, field(ODD, 2.0, 2)), 10 * TOLERANCE  # few points change their cells
+    yield "finer grid", lambda: moved_voxels(shifts, tuple(2 * n for n in ODD)), TOLERANCE
     for window in (3, 5, 9):
         found = LocalCorrelation(one[:, :1], window=window)
         yield f"local correlation of {window}", lambda found=found: found.value_and_slope(one[:, 1:2]), TOLERANCE

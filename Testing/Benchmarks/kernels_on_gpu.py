@@ -59,13 +59,15 @@ def operations(shape: tuple[int, int, int]) -> dict[str, tuple[float, dict[str, 
         "nearest labels": (14, ours(lambda: pull(labels, points, **nearest))),
         "composition": (36, ours(lambda: kernels.flow(shifts, 0))),
         "flow of 7 squarings": (8 * 24, ours(lambda: kernels.flow(velocity, 7))),
+        "flow of 7 squarings, and its derivative": (8 * 76, ours(slopes(lambda v: kernels.flow(v, 7), velocity))),
         f"local correlation of {WINDOW}, and its slope": (44, ours(lambda: found.value_and_slope(one))),
     }
     table["by a displacement"][1]["grid_sample"] = lambda: sampled(one, unit)
     table["by a displacement, three channels"][1]["grid_sample"] = lambda: sampled(three, unit)
     table["and its derivative by the field"][1]["grid_sample"] = slopes(lambda at: sampled(one, at), unit)
     table["and those by field and image"][1]["grid_sample"] = slopes(sampled, one, unit)
-    del table["composition"][1]["torch"], table["flow of 7 squarings"][1]["torch"]  # they are the kernels themselves
+    for name in ("composition", "flow of 7 squarings", "flow of 7 squarings, and its derivative"):
+        del table[name][1]["torch"]  # it is the kernel itself
     if importlib.util.find_spec("monai") is not None:
         from monai.losses import LocalNormalizedCrossCorrelationLoss
         from monai.networks.blocks import DVF2DDF, Warp
@@ -75,6 +77,7 @@ def operations(shape: tuple[int, int, int]) -> dict[str, tuple[float, dict[str, 
         table["by a displacement"][1]["MONAI"] = lambda: warp(one, flipped)
         table["and its derivative by the field"][1]["MONAI"] = slopes(lambda u: warp(one, u), flipped)
         table["flow of 7 squarings"][1]["MONAI"] = lambda: squared(slow)
+        table["flow of 7 squarings, and its derivative"][1]["MONAI"] = slopes(squared, slow)
         table[f"local correlation of {WINDOW}, and its slope"][1]["MONAI"] = slopes(lambda x: loss(x, other), one)
     return {name: (least * count, calls) for name, (least, calls) in table.items()}
 
