@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import qt
 from clicking import choose, click, drag_slider, type_text, wait_until
 from draw_tutorial import LIMIT, ROOT, Tutorial
 
@@ -43,8 +43,10 @@ def main(folder: Path) -> Tutorial:
     tutorial = Tutorial(folder)
     volumes = make_volumes(place / "volumes")
     ui = tutorial.ui
+    import qt  # of the host, which has started by now
+    import slicer
 
-    def part(name: str) -> qt.QWidget:
+    def part(name: str) -> Any:
         return ui.trainingContainer.findChild(qt.QWidget, f"training{name}")
 
     ui.inputsSection.collapsed = ui.outputsSection.collapsed = ui.stepsSection.collapsed = True
@@ -56,22 +58,20 @@ def main(folder: Path) -> Tutorial:
     type_text(part("NameEdit"), "my brains")
     click(part("DataCheckButton"))
     wait_until(lambda: part("DataCheckButton").text == "Check", LIMIT)
-    tutorial.draw("1-checked")
+    tutorial.draw("1-checked", ui.trainingContainer)
     started = time.monotonic()
     click(part("StartButton"))
     wait_until(lambda: part("PictureSlider").isVisible() or part("StartButton").text == "Start training", LIMIT)
-    tutorial.draw("2-training")
+    tutorial.draw("2-training", ui.trainingContainer)
     wait_until(lambda: part("StartButton").text == "Start training", LIMIT)
     table = part("ModelsTable")
     table.selectRow([table.item(row, 0).text() for row in range(table.rowCount)].index("my brains"))
-    tutorial.draw("3-trained")
+    tutorial.draw("3-trained", ui.trainingContainer)
     click(part("UseButton"))
     sys.stdout.write(f"Trained in {time.monotonic() - started:.0f} s.\n")
     ui.trainingSection.collapsed = True
     ui.inputsSection.collapsed = ui.outputsSection.collapsed = ui.stepsSection.collapsed = False
     names = sorted(path for path in volumes.glob("*.nii.gz") if "_seg" not in path.name)
-    import slicer
-
     nodes = [slicer.util.loadVolume(str(path)) for path in names[:2]]
     choose(ui.fixedVolumeSelector, nodes[0].GetName())
     choose(ui.movingVolumeSelector, nodes[1].GetName())

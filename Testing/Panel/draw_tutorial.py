@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,11 +41,11 @@ class Tutorial:
         self.panel = self.module.widgetRepresentation().self().panel
         self.ui = self.panel.ui
 
-    def draw(self, name: str) -> None:
-        """Write the window as it is now."""
+    def draw(self, name: str, part: Any = None) -> None:
+        """Write the window as it is now, or a ``part`` of it, also what of that is out of sight."""
         self.rest(0.6)
         self.folder.mkdir(parents=True, exist_ok=True)
-        picture = self.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+        picture = (part or self.window).grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
         picture.save(str(self.folder / f"{name}.png"), quality=0)  # 0 is the smallest file
 
     def rest(self, seconds: float) -> None:

@@ -48,7 +48,7 @@ def test_a_check_tells_what_each_volume_is_and_why_some_are_left_out(host, balls
     host.dataEdit.setCurrentPath(str(balls))
     assert not host.dataTable.isVisible()
     checked(host)
-    assert host.dataLabel.text == "3 volumes can be used, 2 with labels. 2 are left out; the table says why."
+    assert host.dataLabel.text == "3 volumes can be used, 2 with labels. Left out: 2; the table says why."
     rows = rows_of(host)
     assert [row[0] for row in rows] == [
         "ball_1.nii.gz",

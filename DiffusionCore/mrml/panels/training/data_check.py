@@ -98,7 +98,7 @@ class DataCheck:
         labeled = sum(each.labels > 0 for each in usable)
         text = _("{count} volumes can be used, {labeled} with labels.").format(count=len(usable), labeled=labeled)
         if left_out := len(seen) - len(usable):
-            text += " " + _("{count} are left out; the table says why.").format(count=left_out)
+            text += " " + _("Left out: {count}; the table says why.").format(count=left_out)
         return text
 
     def _fill(self, seen: Sequence[ImageSeen]) -> None:
