@@ -65,7 +65,7 @@ def make(cohort: Path, case: Case) -> Record | Failure:
 
     Raises:
         OSError, DeviceError, MemoryError, DiffusionCoreError: of the world.
-        ModuleNotFoundError: this worker lacks a package.
+        ImportError: this worker lacks a package.
     """
     from DiffusionCore.cohort.kinds import KINDS
 
@@ -80,7 +80,7 @@ def make(cohort: Path, case: Case) -> Record | Failure:
             seconds = round(time.perf_counter() - began, 2)
             record = Record(case.name, case.inputs, found.measures, found.cautions, seconds, socket.gethostname())
             return publish(record)
-    except ModuleNotFoundError:
+    except ImportError:
         raise
     except Exception as error:
         if _may_pass(error):

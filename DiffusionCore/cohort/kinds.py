@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from DiffusionCore.cohort.thumbnails import draw_registration, draw_variants
@@ -85,6 +86,8 @@ def _synthesize(case: Listed, options: argparse.Namespace) -> Finding:
     outcome = make_set(order_of(options, [subject]), workers=1, on_sample=records.append)
     draw_variants(options.output, subject, records)
     measures = {"variants": float(outcome.made), "redrawn": float(outcome.redrawn)}
+    if records:
+        measures["displacement mm"] = fmean(record["mean_displacement_mm"] for record in records)
     return Finding(measures, tuple(outcome.refused.values()))
 
 

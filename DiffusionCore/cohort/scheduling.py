@@ -7,6 +7,7 @@ waited on a worker that died has left none, and is handed in again.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -34,6 +35,8 @@ def require_dask() -> None:
     os.environ.update(_SILENT | os.environ)  # read on import, here and in the workers
     import distributed  # noqa: F401
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # which has a level of its own
+
 
 @contextmanager
 def local_workers(count: int) -> Iterator[Client]:
@@ -48,7 +51,7 @@ def local_workers(count: int) -> Iterator[Client]:
     }
     with (
         config.set(settings),
-        LocalCluster(count, threads_per_worker=1, memory_limit=1 / count, dashboard_address="") as cluster,
+        LocalCluster(count, threads_per_worker=1, memory_limit=1 / count, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         client.register_plugin(_deaf())
@@ -122,9 +125,9 @@ def results(
                     hand_in(case)
                 else:
                     yield Failure(case.name, _killed(killed))
-            elif isinstance(error, ModuleNotFoundError):
+            elif isinstance(error, ImportError):
                 raise ConfigError(
-                    f"The workers lack the package '{error.name}'. Start them in the environment of this command."
+                    f"The workers lack a package ({error}). Start them in the environment of this command."
                 )
             elif error is not None:
                 yield Failure(case.name, describe(error))

@@ -18,7 +18,7 @@ _THUMBNAIL, _REPORT = "thumbnail.jpg", "report.json"
 _STYLE = """
 body { background: #101014; color: #e8e8ea; font: 14px system-ui, sans-serif; margin: 24px; }
 a { color: #9ecbff; } .faint { color: #9a9aa2; } .bad { color: #ff9d8a; }
-table { border-collapse: collapse; margin: 12px 0 28px; } td, th { padding: 3px 14px 3px 0; text-align: left; }
+table { border-collapse: collapse; margin: 12px 0 28px; } td { padding: 3px 14px 3px 0; vertical-align: top; }
 .cases { display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start; }
 figure { margin: 0; width: max-content; max-width: 100%; } img { display: block; background: #000; }
 figcaption { margin-top: 6px; width: 0; min-width: 100%; }
@@ -40,13 +40,14 @@ def write_summary(
         order: the names of all cases; those without a result are waiting.
         found: what became of them.
         title: of the page.
-        doubt: by which the page sorts, greatest first: how doubtful a case with these measures is.
+        doubt: by which the page sorts, greatest first: how doubtful a case with these measures is; those with cautions
+            come before all others.
     """
     records = [each for name in order if isinstance(each := found.get(name), Record)]
     failures = [each for name in order if isinstance(each := found.get(name), Failure)]
     with replacing(cohort / TABLE) as unfinished:
         unfinished.write_text(_table(order, found, _titles(records)), encoding="utf-8")
-    records.sort(key=lambda record: doubt(record.measures), reverse=True)
+    records.sort(key=lambda record: (bool(record.cautions), doubt(record.measures)), reverse=True)
     with replacing(cohort / PAGE) as unfinished:
         unfinished.write_text(_page(title, len(order), records, failures), encoding="utf-8")
 

@@ -21,7 +21,7 @@ from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.resample import resample
 
 THUMBNAIL = "thumbnail.jpg"
-_PIXELS, _GAP = 150, 3  # along the longest side of a plane; between the planes
+_PIXELS, _GAP = 130, 3  # along the longest side of a plane; between the planes
 _VARIANTS = 3
 _TONES = np.array([(90, 160, 255), (255, 160, 90), (90, 220, 160), (240, 220, 90), (220, 90, 160)]) / 255
 
@@ -68,7 +68,7 @@ def _outlined(image: Volume, labels: Volume | None, grid: Grid, white: float) ->
     rim[:, 1:] |= values[:, 1:] != values[:, :-1]
     rim &= values > 0
     places = np.searchsorted(np.unique(labels.values), values[rim])  # a layout may number the labels anew
-    picture[rim] = 0.4 * picture[rim] + 0.6 * _TONES[places % len(_TONES)]
+    picture[rim] = 0.2 * picture[rim] + 0.8 * _TONES[places % len(_TONES)]
     return picture
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import dataclasses
 import json
 import os
 import sys
@@ -128,8 +129,14 @@ def test_a_cohort_is_made_by_one_command_at_a_time_and_by_the_same_settings(tmp_
 
 
 def test_the_summary_begins_with_the_doubtful_and_shows_any_name(cohort):
-    names = ["<a>", "b", "c", "d"]
-    found = {"<a>": record_of("<a>", x=2.0), "b": record_of("b", x=3.0), "c": Failure("c", "It is <damaged>.")}
+    names = ["<a>", "b", "c", "d", "e"]
+    cautioned = dataclasses.replace(record_of("e", x=1.0), cautions=("Look.",))
+    found = {
+        "<a>": record_of("<a>", x=2.0),
+        "b": record_of("b", x=3.0),
+        "e": cautioned,
+        "c": Failure("c", "It is <damaged>."),
+    }
     write_summary(cohort, names, found, title="T", doubt=lambda measures: measures["x"])
     rows = list(csv.DictReader((cohort / "summary.csv").read_text().splitlines()))
     assert [(row["name"], row["status"], row["x"]) for row in rows] == [
@@ -137,12 +144,13 @@ def test_the_summary_begins_with_the_doubtful_and_shows_any_name(cohort):
         ("b", "ok", "3"),
         ("c", "failed", ""),
         ("d", "waiting", ""),
+        ("e", "ok", "1"),
     ]
     page = (cohort / "summary.html").read_text()
-    assert page.index("<b>b</b>") < page.index("<b>&lt;a&gt;</b>")
+    assert page.index("Look.") < page.index("<b>b</b>") < page.index("<b>&lt;a&gt;</b>")
     assert 'src="cases/%3Ca%3E/thumbnail.jpg"' in page
     assert "It is &lt;damaged&gt;." in page
-    assert "2 of 4 cases finished, 1 failed, 1 waiting" in page
+    assert "3 of 5 cases finished, 1 failed, 1 waiting" in page
 
 
 def test_bad_rows_are_failures_and_nobody_is_started_for_them(tmp_path, capsys):
