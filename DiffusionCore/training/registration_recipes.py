@@ -24,7 +24,14 @@ from DiffusionCore.training.velocity_diffusion import VelocityDiffusionRecipe, V
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
 
 _PUBLISHED_AFFINE = LoopSettings(
-    115_000, learning_rate=1e-4, warm_up=5000, weight_decay=0.0, average=0.995, average_power=0.75, average_gamma=1.0
+    115_000,
+    learning_rate=1e-4,
+    warm_up=5000,
+    weight_decay=0.0,
+    average=0.995,
+    average_power=0.75,
+    average_gamma=1.0,
+    precision="float32",
 )
 _COMPARISON = PublishedRecipeConfig(
     heads=40,
@@ -72,7 +79,7 @@ REGISTRATION = {
     "comparison": Entry(
         PublishedRecipe,
         _COMPARISON,
-        LoopSettings(steps=4000),
+        LoopSettings(steps=4000, precision="float32"),  # its coarsest features have two voxels a side
         f"{HEADS}; {SHAPES}",
         about="small affine differences between two images",
     ),

@@ -181,7 +181,7 @@ def voxelmorph() -> Contest:
 
 def diffusereg() -> Contest:
     """The small form of the published network; the fields are known, without a network that estimates them."""
-    recipe, settings, _ = configure("small-diffusereg", ["batch=1", "heads=2", "shapes=2"])
+    recipe, settings, _ = configure("small-published-diffusereg", ["batch=1", "heads=2", "shapes=2"])
     network, numbers = recipe.network(), itertools.count()
 
     def batch() -> Batch:

@@ -109,7 +109,7 @@ def test_the_memory_is_foretold_before_the_first_step(tmp_path):
     said = []
     train(LineRecipe(), tmp_path, SETTINGS, should_stop=stopper(1), say=said.append)
     [text] = said
-    assert text.startswith("Memory: at least 0 MiB")
+    assert text.startswith("Memory: about 0 MiB")
 
 
 def test_what_is_foretold_is_what_the_backward_pass_keeps():
@@ -129,7 +129,7 @@ def test_what_is_foretold_is_what_the_backward_pass_keeps():
     weights = {weight.data_ptr() for weight in network.parameters()}
     measured = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
     batches = (1 + AHEAD) * sum(tensor.nbytes for tensor in batch)
-    assert told.batch == pytest.approx(measured + batches, rel=0.1)
+    assert told.batch == pytest.approx(2 * (measured + batches), rel=0.1)
     assert forecast(recipe, network, batch, replace(settings, precision="bfloat16")).batch < told.batch
 
 
