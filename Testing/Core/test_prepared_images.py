@@ -5,6 +5,7 @@ import pytest
 from image_world import ball, write_balls
 
 from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.space import Volume
 from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.training.cases import Case
 from DiffusionCore.training.image_folder import ImageFolder
@@ -98,3 +99,18 @@ def test_what_cannot_be_prepared_says_why(tmp_path, cache):
     case = Case(tmp_path / "missing.nii.gz")
     with pytest.raises(DiffusionCoreError, match=r"missing.nii.gz"):
         prepared(case.files, {}, case.read)
+
+
+def test_hot_voxels_hardly_change_how_the_images_are_normalized(tmp_path, cache):
+    image, _ = ball(0)
+    frames = {}
+    for hot in (0, 10_000):
+        values = image.values.copy()
+        values[13, 14, 8:20] += hot  # twelve voxels within the ball
+        (tmp_path / str(hot)).mkdir()
+        write_volume(tmp_path / str(hot) / "ball.nii.gz", Volume(values, image.grid))
+        frames[hot] = ImageFolder.read(tmp_path / str(hot), spacing=4.0).frame
+    plain, spoiled = (frames[hot].intensities for hot in (0, 10_000))
+    assert frames[0].size == frames[10_000].size
+    assert spoiled.mean == pytest.approx(plain.mean, rel=0.02)
+    assert spoiled.deviation == pytest.approx(plain.deviation, rel=0.05)
