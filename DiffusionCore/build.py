@@ -60,13 +60,16 @@ def build_network(checkpoint: Checkpoint) -> nn.Module:
 
 @contextmanager
 def _no_more_weights_than(count: int) -> Iterator[None]:
-    """Raise RuntimeError as soon as a network that is built inside has more: a file must not fill the memory."""
+    """Raise RuntimeError as soon as a network that is built inside has far more: a file must not fill the memory.
+
+    Up to twice as many pass, as networks share weights or replace some that they have just made.
+    """
     found = 0
 
     def add(module: nn.Module, name: str, weight: nn.Parameter | None) -> None:
         nonlocal found
         found += 0 if weight is None else weight.numel()
-        if found > count:
+        if found > 2 * count:
             raise RuntimeError(f"the file holds {count} numbers, and the configuration describes more")
 
     hook = register_module_parameter_registration_hook(add)
