@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from synthesis_world import write_cases
@@ -27,8 +28,11 @@ def write_list(path, rows):
     return path
 
 
-def write_cohort(folder, count, corrupt=()):
-    """Write a list of ``count`` cases (case_000, ...), those at ``corrupt`` cannot be read; return its path."""
+def write_cohort(folder, count, corrupt=(), held=()):
+    """Write a list of ``count`` cases (case_000, ...), those at ``corrupt`` cannot be read; return its path.
+
+    Those at ``held`` wait for their landmarks until their worker is killed; see ``caught`` and ``fill``.
+    """
     write_cases(folder)
     whole = (folder / "anna.nii.gz").read_bytes()
     (folder / "torn.nii.gz").write_bytes(whole[: len(whole) // 2])
@@ -37,7 +41,30 @@ def write_cohort(folder, count, corrupt=()):
         image = "torn" if number in corrupt else ("anna", "bert")[number % 2]
         label = f"{('anna', 'bert')[number % 2]}_seg.nii.gz"
         rows.append({"name": f"case_{number:03d}", "image": f"{image}.nii.gz", "label": label, "seed": number})
+    for number in held:
+        rows[number]["landmarks"] = f"landmarks_{number:03d}.csv"
+        os.mkfifo(folder / rows[number]["landmarks"])
     return write_list(folder / "cases.csv", rows)
+
+
+@contextmanager
+def caught(folder, number):
+    """Wait until a worker waits for the landmarks of a case that is held, and keep it there for the block."""
+    while True:
+        try:
+            waiting = os.open(folder / f"landmarks_{number:03d}.csv", os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:  # nobody reads there yet
+            time.sleep(0.02)
+    yield
+    os.close(waiting)
+
+
+def fill(folder, number):
+    """Put landmarks there for the next worker that has the case."""
+    landmarks = folder / f"landmarks_{number:03d}.csv"
+    landmarks.unlink()
+    landmarks.write_text("x,y,z\n0,0,0\n")
 
 
 def command(cases, output, *more):

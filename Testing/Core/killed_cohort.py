@@ -10,16 +10,18 @@ import sys
 import time
 from pathlib import Path
 
-from cohort_world import Cohort, write_cohort
+from cohort_world import Cohort, caught, fill, write_cohort
 
 
 def main(folder: Path, count: int, corrupt: int) -> None:
     bad = [number * count // corrupt + 1 for number in range(corrupt)]
-    cases = write_cohort(folder / "cases", count, corrupt=bad)
+    victim = next(number for number in range(count // 2, count) if number not in bad)
+    cases = write_cohort(folder / "cases", count, corrupt=bad, held=(victim,))
     began = time.perf_counter()
     cohort = Cohort(cases, folder / "cohort", "--workers", 2)
-    victim = next(number for number in range(count // 2, count) if number not in bad)
-    killed = cohort.kill_over(f"case_{victim:03d}", 1)
+    with caught(cases.parent, victim):
+        fill(cases.parent, victim)
+        killed = cohort.kill_over(f"case_{victim:03d}", 1)
     first, said = cohort.end()
     seconds = round(time.perf_counter() - began, 1)
     rows, results = cohort.rows(), cohort.results()

@@ -5,16 +5,18 @@ import sys
 import time
 
 import pytest
-from cohort_world import ROOT, SETTINGS, Cohort, command, write_cohort
+from cohort_world import ROOT, SETTINGS, Cohort, caught, command, fill, write_cohort
 
 from DiffusionCore.__main__ import main
 
 
 def test_killed_workers_and_bad_cases_stop_nothing_and_a_restart_makes_nothing_anew(tmp_path, capsys):
-    cases = write_cohort(tmp_path / "in", 7, corrupt=(2,))
-    cases.write_text(cases.read_text() + "case_000,anna.nii.gz,,\n")
+    cases = write_cohort(tmp_path / "in", 7, corrupt=(2,), held=(1, 5))
+    cases.write_text(cases.read_text() + "case_000,anna.nii.gz,,,\n")
     cohort = Cohort(cases, tmp_path / "out", "--workers", 2)
-    assert cohort.kill_over("case_001", 1) == 1
+    with caught(cases.parent, 1):
+        fill(cases.parent, 1)
+        assert cohort.kill_over("case_001", 1) == 1
     assert cohort.kill_over("case_005", 2) == 2
     code, said = cohort.end()
     whole = [f"case_{number:03d}" for number in (0, 1, 3, 4, 6)]
@@ -32,9 +34,10 @@ def test_killed_workers_and_bad_cases_stop_nothing_and_a_restart_makes_nothing_a
     page = (cohort.output / "summary.html").read_text()
     assert all(f"cases/{name}/thumbnail.jpg" in page for name in whole)
 
+    fill(cases.parent, 5)
     stamps = cohort.stamps(whole)
     assert main(command(cases, cohort.output, "--workers", 1)) == 1
-    assert "8 cases: 1 made, 5 were there, 2 failed." in capsys.readouterr().out  # nobody kills that one now
+    assert "8 cases: 1 made, 5 were there, 2 failed." in capsys.readouterr().out
     assert cohort.stamps(whole) == stamps
 
 
