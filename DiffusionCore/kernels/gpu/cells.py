@@ -5,6 +5,7 @@ and above each other, as they share the corners of their cells. Offsets have 64 
 type that is computed in: double precision for doubles, else single.
 """
 
+# pyright: reportGeneralTypeIssues=false
 from collections.abc import Sequence
 
 import triton

@@ -1,5 +1,6 @@
 """Kernels of fields of shifts (B, 3, K, J, I), in voxels along (i, j, k): following them, and refining their grid."""
 
+# pyright: reportGeneralTypeIssues=false
 import triton
 import triton.language as tl
 

@@ -3,6 +3,7 @@
 Beyond the borders a field continues by its border values.
 """
 
+# pyright: reportGeneralTypeIssues=false
 import triton
 import triton.language as tl
 

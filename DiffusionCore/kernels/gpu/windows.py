@@ -5,6 +5,7 @@ where the last one ends. There are no running sums: a value depends on nothing b
 nothing, as cubes are cut there.
 """
 
+# pyright: reportGeneralTypeIssues=false
 import triton
 import triton.language as tl
 
