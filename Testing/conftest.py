@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
 from warm_python import WarmPython
+
+with contextlib.suppress(ImportError):
+    # torch loads it sooner or later, and it crashes where a slice view has drawn by the LLVM of Mesa before
+    import triton  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)
