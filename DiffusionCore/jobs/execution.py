@@ -15,11 +15,12 @@ from DiffusionCore.cautions import cautions
 from DiffusionCore.checks import ConfigError
 from DiffusionCore.config import from_dict
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.jobs.events import REPEATS, RESAMPLING, Event, Failed, Finished, Progress, Started, StepMade
+from DiffusionCore.jobs.events import REPEATS, RESAMPLING, Event, Failed, Finished, Log, Progress, Started, StepMade
 from DiffusionCore.jobs.failures import STOPPED_EARLY, failed
 from DiffusionCore.jobs.label_files import complete_settings
 from DiffusionCore.jobs.measures import measures, spread_kind, step_metrics, uncertainty_measures
 from DiffusionCore.jobs.specification import PIPELINE, RegistrationJob, ResumePoint
+from DiffusionCore.kernels import kernels_used
 from DiffusionCore.registration import METHODS, Pipeline
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
@@ -54,6 +55,7 @@ class _Run:
         device = str(choose_device(job.device))
         yield Started(device)
         yield Progress("Loading the model...")
+        yield Log(kernels_used(device))
         with complete_settings(job) as plain:
             yield from self._carried_out(_settings(job, plain), device)
 

@@ -10,7 +10,7 @@ from job_pipelines import shift, vectors
 from job_world import collect, finish, image, is_step, job, steps
 
 from DiffusionCore.affine.foreground import foreground_mask
-from DiffusionCore.jobs.events import Failed, Finished, Progress, Started, StepMade
+from DiffusionCore.jobs.events import Failed, Finished, Log, Progress, Started, StepMade
 from DiffusionCore.jobs.execution import execute
 from DiffusionCore.jobs.failures import ended_unexpectedly
 from DiffusionCore.jobs.in_process import InProcessRunner
@@ -105,8 +105,9 @@ def test_a_stop_after_any_event_ends_the_run_with_that_step():
 
 def test_a_stop_before_the_first_step_is_no_result():
     events = list(execute(job("shifts"), lambda: True))
-    assert [type(event) for event in events] == [Started, Progress, Failed]
+    assert [type(event) for event in events] == [Started, Progress, Log, Failed]
     assert "before its first step" in events[-1].message
+    assert events[2].text == "The kernels of numba compute on cpu."
 
 
 def test_a_run_in_this_process_can_be_stopped_killed_and_closed_at_any_poll():
