@@ -191,7 +191,7 @@ def synthesis_recipes() -> list[Recipe]:
             drdm,
             _(
                 "Learns from your images, without labels, to take out of a random deformation what is unnatural. "
-                "400 steps took half an hour on a CPU core, all of them take days: set a time limit, or choose a GPU."
+                "Six hours or more on a CPU core: set a time limit, or choose a GPU."
             ),
             Source.FOLDER,
             ("drdm",),
