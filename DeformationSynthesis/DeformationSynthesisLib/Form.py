@@ -16,8 +16,9 @@ from DiffusionCore.mrml.panels.note_row import NoteRow
 from DiffusionCore.mrml.panels.notes import Notes
 from DiffusionCore.mrml.panels.packages import Packages
 from DiffusionCore.mrml.panels.running import RunningPanel
-from DiffusionCore.mrml.panels.training.recipes import purpose_of, synthesis_recipes
+from DiffusionCore.mrml.panels.training.recipes import purpose_of
 from DiffusionCore.mrml.panels.training.section import TrainingSection
+from DiffusionCore.mrml.panels.training.synthesis_recipes import synthesis_recipes
 from DiffusionCore.mrml.synthesis_request import case_count, synthesis_findings
 from DiffusionCore.mrml.texts import core_text
 

@@ -16,7 +16,8 @@ from DiffusionCore.mrml.panels.note_row import NoteRow
 from DiffusionCore.mrml.panels.notes import Notes
 from DiffusionCore.mrml.panels.packages import Packages
 from DiffusionCore.mrml.panels.running import RunningPanel
-from DiffusionCore.mrml.panels.training.recipes import purpose_of, registration_recipes
+from DiffusionCore.mrml.panels.training.recipes import purpose_of
+from DiffusionCore.mrml.panels.training.registration_recipes import registration_recipes
 from DiffusionCore.mrml.panels.training.section import TrainingSection
 
 from . import Presets, Views

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def host(host_of):
     """Give the section with what a synthesis can learn; a trial of the image diffusion is chosen."""
-    from DiffusionCore.mrml.panels.training.recipes import synthesis_recipes
+    from DiffusionCore.mrml.panels.training.synthesis_recipes import synthesis_recipes
 
     host = host_of(synthesis_recipes())
     host.parameters.trainingRecipe = "smoke-image"

@@ -40,7 +40,8 @@ def share_of(picture, color):
 
 
 def test_what_is_offered_is_what_can_be_trained(host):
-    from DiffusionCore.mrml.panels.training.recipes import registration_recipes, synthesis_recipes
+    from DiffusionCore.mrml.panels.training.registration_recipes import registration_recipes
+    from DiffusionCore.mrml.panels.training.synthesis_recipes import synthesis_recipes
     from DiffusionCore.training.recipes import RECIPES
 
     offered = [recipe.key for recipe in (*registration_recipes(), *synthesis_recipes())]
@@ -52,7 +53,9 @@ def test_what_is_offered_is_what_can_be_trained(host):
 
 
 def test_what_is_said_to_need_no_data_needs_none(host):
-    from DiffusionCore.mrml.panels.training.recipes import Source, registration_recipes, synthesis_recipes
+    from DiffusionCore.mrml.panels.training.recipes import Source
+    from DiffusionCore.mrml.panels.training.registration_recipes import registration_recipes
+    from DiffusionCore.mrml.panels.training.synthesis_recipes import synthesis_recipes
     from DiffusionCore.training.recipes import RECIPES
 
     for recipe in (*registration_recipes(), *synthesis_recipes()):
@@ -63,7 +66,8 @@ def test_what_is_said_to_need_no_data_needs_none(host):
 
 
 def test_what_a_training_is_said_to_begin_with_is_what_it_can_begin_with(host):
-    from DiffusionCore.mrml.panels.training.recipes import registration_recipes, synthesis_recipes
+    from DiffusionCore.mrml.panels.training.registration_recipes import registration_recipes
+    from DiffusionCore.mrml.panels.training.synthesis_recipes import synthesis_recipes
     from DiffusionCore.training.recipes import configure
 
     for recipe in (*registration_recipes(), *synthesis_recipes()):

@@ -22,7 +22,7 @@ class TrainingWindow:
         import slicer
         from SpatialDiffusionLib.Parameters import Parameters
 
-        from DiffusionCore.mrml.panels.training.recipes import registration_recipes
+        from DiffusionCore.mrml.panels.training.registration_recipes import registration_recipes
         from DiffusionCore.mrml.panels.training.section import TrainingSection
 
         self.name, self.used, self.changes, self.app = "SpatialDiffusion", [], 0, app
