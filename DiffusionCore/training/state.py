@@ -152,6 +152,11 @@ def _put(saved: dict[str, Tensor], state: TrainingState) -> None:
         moments.setdefault(int(index), {})[moment] = tensor
     state.network.load_state_dict(parts["network"])
     state.average.load_state_dict(parts["average"])
+    # a fused update takes the elements as they lie in memory: those of a moment must lie as those of its weight
+    for index, weight in enumerate(state.network.parameters()):
+        for name, moment in moments.get(index, {}).items():
+            if moment.shape == weight.shape:
+                moments[index][name] = torch.empty_like(weight).copy_(moment)
     state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})
 
 

@@ -19,13 +19,15 @@ from DiffusionCore.networks.image_denoiser import ImageDenoiserConfig
 from DiffusionCore.space import Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.storage.volumes import write_volume
-from DiffusionCore.training.batches import validation_batches
+from DiffusionCore.training.batches import batch_generator, validation_batches
 from DiffusionCore.training.image import ImageRecipe, ImageRecipeConfig
 from DiffusionCore.training.image_folder import ImageFolder
 from DiffusionCore.training.loop import train
 from DiffusionCore.training.pictures import draw_pictures
 from DiffusionCore.training.recipes import RECIPES, configure
 from DiffusionCore.training.settings import LoopSettings
+from DiffusionCore.training.state import TrainingState
+from DiffusionCore.training.update import compute_gradients
 
 NETWORK = ImageDenoiserConfig(2, (8, 12), embedding=16)
 CONFIG = ImageRecipeConfig(batch=4, spacing=8.0, network=NETWORK)
@@ -186,6 +188,16 @@ def test_training_learns_resumes_exactly_and_carries_all_that_generation_needs(t
     assert config.frame == small_images().frame
     assert (config.network.labels, config.network.classes) == (3, 1)
     assert build_network(whole).config == config.network
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_lie_in_memory_as_their_weights(recompute):
+    settings = LoopSettings(1, accumulate=2, recompute=recompute)
+    state = TrainingState.beginning(recipe(), settings, torch.device("cpu"))
+    compute_gradients(recipe(), state, [recipe().draw(batch_generator(0, number)) for number in range(2)], settings)
+    weights = [weight for weight in state.network.parameters() if weight.grad is not None]
+    assert any(not weight.is_contiguous() for weight in weights)
+    assert all(weight.grad.stride() == weight.stride() for weight in weights)  # a fused update relies on it
 
 
 def test_the_shell_trains_on_a_folder_and_does_not_write_where_it_lies(tmp_path, capsys):
