@@ -46,7 +46,11 @@ def main(arguments: list[str]) -> int:
         for event in execute(read_job(folder), inbox.stop.is_set):
             sender.send(event)
     except BaseException as error:
-        sender.send(failed(error))  # the reader knows which step has come last
+        try:
+            sender.send(failed(error))  # the reader knows which step has come last
+        except OSError:  # it is gone, which the standard input says only later
+            remove_folder(folder)
+            os._exit(1)
     output.flush()
     sys.stderr.flush()
     os._exit(0)  # the results are out; taking torch down takes its time

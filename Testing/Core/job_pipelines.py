@@ -1,5 +1,6 @@
 """Pipelines for the tests of jobs: each is named to a job as "job_pipelines:name" and misbehaves in its own way."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -67,6 +68,12 @@ def fields(settings, fixed, chance):
         make = Velocity if settings.get("velocity") else Displacement
         found = make(vectors(grid, number), grid)
         yield "field", found if turn is None else turn @ found if number else turn
+
+
+@pipeline
+def endless(settings, fixed, chance):
+    """Steps without an end."""
+    yield from ((f"step {n}", shift(n)) for n in itertools.count())
 
 
 @pipeline

@@ -213,8 +213,9 @@ time.sleep(3600)
 """
 
 
-def test_a_worker_whose_parent_is_killed_ends_and_takes_its_files_with_it(tmp_path):
-    code = PARENT.format(core=str(Path(__file__).parent), folder=str(tmp_path))
+@pytest.mark.parametrize("manner", ["hanging", "endless"])
+def test_a_worker_whose_parent_is_killed_ends_and_takes_its_files_with_it(manner, tmp_path):
+    code = PARENT.format(core=str(Path(__file__).parent), folder=str(tmp_path)).replace("hanging", manner)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment()) as parent:
         pid = int(parent.stdout.readline())
         assert is_alive(pid)
