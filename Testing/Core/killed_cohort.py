@@ -16,6 +16,7 @@ from cohort_world import Cohort, caught, fill, write_cohort
 def main(folder: Path, count: int, corrupt: int) -> None:
     bad = [number * count // corrupt + 1 for number in range(corrupt)]
     victim = next(number for number in range(count // 2, count) if number not in bad)
+    folder.mkdir(parents=True, exist_ok=True)
     cases = write_cohort(folder / "cases", count, corrupt=bad, held=(victim,))
     began = time.perf_counter()
     cohort = Cohort(cases, folder / "cohort", "--workers", 2)
