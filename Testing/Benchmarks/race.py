@@ -1,0 +1,121 @@
+"""Races: who computes the same thing in what time, everybody in turn, in one run.
+
+Every contestant computes once in each round, one after the other, so that a machine that slows down slows all of them.
+A ratio is the median over the rounds of a contestant's time to ours in the same round; its spread is the distance of
+the quartiles.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+Call = Callable[[], object]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a contest stands on a scaling curve: ``at`` so many of ``along`` ("voxels", "channels", "steps", ...)."""
+
+    along: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who computes ``benchmark`` at ``size``.
+
+    Attributes:
+        benchmark: what is computed.
+        size: of what it is computed, in words ("160x192x224", "4 samples of 15 steps").
+        calls: contestant -> call. The first one is ours, that to which all are held.
+        point: on a scaling curve; the points of a curve share ``benchmark``.
+        rounds: instead of those of the run, for calls that take long.
+        notes: contestant -> what is said beside its time, such as the Dice that it reaches, once the race is over.
+    """
+
+    benchmark: str
+    size: str
+    calls: Mapping[str, Call]
+    point: Point | None = None
+    rounds: int | None = None
+    notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one contestant, ``peer``, needs: ``ratio`` times our time in the same round."""
+
+    benchmark: str
+    size: str
+    threads: int
+    device: str
+    peer: str
+    ratio: float
+    spread: float
+    milliseconds: float
+    along: str = ""
+    at: float = 0.0
+    note: str = ""
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of those that it started and that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def device_seconds() -> float:
+    """Return the time by the clock on the wall when the device has done all that it was told."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def clock_for(threads: int, device: str) -> Clock:
+    """Return CPU seconds for one thread, as a busy machine changes them least; else those by the clock on the wall."""
+    if device != "cpu":
+        return device_seconds
+    return cpu_seconds if threads == 1 else time.perf_counter
+
+
+def race(contest: Contest, rounds: int, threads: int, device: str = "cpu") -> Iterator[Row]:
+    """Yield the row of each contestant, ours first; a round before the first one, which compiles, does not count.
+
+    Raises:
+        ValueError: ``rounds`` are less than two, of which no spread could be told.
+    """
+    rounds = contest.rounds or rounds
+    if rounds < 2:
+        raise ValueError(f"a race needs two rounds or more, got {rounds}")
+    clock = clock_for(threads, device)
+    times: dict[str, list[float]] = {name: [] for name in contest.calls}
+    for number in range(rounds + 1):
+        for name, call in contest.calls.items():
+            begun = clock()
+            call()
+            if number:
+                times[name].append(clock() - begun)
+    ours = next(iter(times.values()))
+    point = contest.point or Point("", 0.0)
+    for name, taken in times.items():
+        ratios = [each / own for each, own in zip(taken, ours, strict=True)]
+        low, _, high = statistics.quantiles(ratios, n=4)
+        yield Row(
+            contest.benchmark,
+            contest.size,
+            threads,
+            device,
+            name,
+            ratio=round(statistics.median(ratios), 3),
+            spread=round(high - low, 3),
+            milliseconds=round(1000 * statistics.median(taken), 3),
+            along=point.along,
+            at=point.at,
+            note=contest.notes[name]() if name in contest.notes else "",
+        )
