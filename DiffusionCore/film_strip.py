@@ -18,23 +18,20 @@ from numpy.typing import NDArray
 
 from DiffusionCore.affine.foreground import center_of_mass, foreground_mask
 from DiffusionCore.space import Frame, Grid, Volume
+from DiffusionCore.storage.canvas import FAINT, Canvas
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform, voxel_centers
 from DiffusionCore.transforms.resample import resample
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from DiffusionCore.affine.steps import Step
 
-_PIXELS = 200  # along the longest side of the shown box
-_SQUARE = 28  # pixels along a side of a square of the checkerboard
+_PIXELS = 210  # along the longest side of the shown box
+_SQUARE = 29  # pixels along a side of a square of the checkerboard
 _MARGIN = 8.0  # mm around the fixed foreground
-_DPI = 110
-_BACKGROUND, _TEXT, _FAINT = "#101014", "#e8e8ea", "#9a9aa2"
 _FIXED_TINT, _MOVING_TINT = np.array([0.84, 0.94, 1.0]), np.array([1.0, 0.86, 0.66])
-# inches
-_COLUMN, _GAP, _LEFT, _TOP, _BOTTOM = 1.9, 0.05, 0.3, 0.55, 0.3
+_GAP, _LEFT, _TOP, _BOTTOM = 6, 34, 58, 34  # pixels between the planes, and around all of them
+_LETTER = 4  # pixels from a letter to its edge
 
 
 @dataclass(frozen=True)
@@ -55,43 +52,33 @@ _PLANES = (
 
 
 def draw_film_strip(path: Path, fixed: Volume, moving: Volume, steps: Sequence[Step], *, frames: int = 5) -> None:
-    """Write the picture (.png) of a registration to ``path``. Needs matplotlib.
+    """Write the picture (.png) of a registration to ``path``. Needs Pillow.
 
     Columns: the fixed image; the moving image through its own center; then checkerboards of both (fixed bluish, moving
     yellowish) at ``frames`` of the ``steps``, the last one among them; the moved image as the last step leaves it.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [steps[index] for index in choose_frames(steps, fixed.grid, frames)]
     grids = plane_grids(fixed)
     whites = white_of(fixed), white_of(moving)
     transforms = [step.transform for step in shown]
-    inch = _COLUMN / max(grid.extent[0] for grid in grids)  # per mm
-    width = _LEFT + (3 + len(shown)) * (_COLUMN + _GAP)
-    height = _TOP + sum(grid.extent[1] * inch + _GAP for grid in grids) + _BOTTOM
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=_BACKGROUND)
-    FigureCanvasAgg(figure)
-    bottom = height - _TOP
+    fixed, moving = (Volume(image.values.astype(np.float32, copy=False), image.grid) for image in (fixed, moving))
+    height = _TOP + sum(grid.size[1] + _GAP for grid in grids) + _BOTTOM
+    canvas = Canvas(_LEFT + (3 + len(shown)) * (_PIXELS + _GAP), height)
+    top = _TOP
     for plane, grid in zip(_PLANES, grids, strict=True):
-        across, down = grid.extent[0] * inch, grid.extent[1] * inch
-        bottom -= down
+        across, down, _ = grid.size
+        indent = _LEFT + (_PIXELS - across) // 2
         for column, picture in enumerate(pictures(fixed, moving, transforms, grid, whites)):
-            left = _LEFT + column * (_COLUMN + _GAP) + (_COLUMN - across) / 2
-            axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
-            axes.imshow(picture, interpolation="bilinear")
-            axes.set_axis_off()
-            if column == 0:
-                _letter_edges(axes, plane.letters)
-        middle = (bottom + down / 2) / height
-        figure.text(0.1 / width, middle, plane.name, color=_FAINT, fontsize=8, rotation=90, va="center")
-        bottom -= _GAP
+            canvas.paste(picture, (indent + column * (_PIXELS + _GAP), top))
+        _letter_edges(canvas, plane.letters, indent, top, across, down)
+        canvas.write_upwards(plane.name, (_LEFT // 2, top + down // 2), size=13, tone=FAINT)
+        top += down + _GAP
     for column, title in enumerate(_titles(shown, steps[-1])):
-        center = (_LEFT + column * (_COLUMN + _GAP) + _COLUMN / 2) / width
-        figure.text(center, 1 - (_TOP - 0.08) / height, title, color=_TEXT, fontsize=8, ha="center", va="bottom")
+        middle = _LEFT + column * (_PIXELS + _GAP) + _PIXELS / 2
+        canvas.write(title, (middle, _TOP - 8), anchor="md", size=13)
     note = "Checkerboards: fixed bluish, moving yellowish.   Radiological view: the patient's right (R) is on the left."
-    figure.text(_LEFT / width, 0.09 / height, note, color=_FAINT, fontsize=7)
-    figure.savefig(path, facecolor=_BACKGROUND, pil_kwargs={"compress_level": 2})  # a third of the time, 3 % larger
+    canvas.write(note, (_LEFT, height - _BOTTOM / 2), anchor="lm", tone=FAINT)
+    canvas.save(path)
 
 
 def choose_frames(steps: Sequence[Step], grid: Grid, count: int) -> list[int]:
@@ -170,8 +157,8 @@ def _titles(shown: Sequence[Step], last: Step) -> list[str]:
     return [*titles, "moved"]
 
 
-def _letter_edges(axes: Axes, letters: str) -> None:
-    horizontal = ((0.03, 0.5, "left", "center"), (0.97, 0.5, "right", "center"))
-    vertical = ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
-    for letter, (x, y, ha, va) in zip(letters, horizontal + vertical, strict=True):
-        axes.text(x, y, letter, color=_TEXT, fontsize=7, ha=ha, va=va, transform=axes.transAxes)
+def _letter_edges(canvas: Canvas, letters: str, left: int, top: int, across: int, down: int) -> None:
+    right, bottom, x, y = left + across, top + down, left + across / 2, top + down / 2
+    places = ((left + _LETTER, y), (right - _LETTER, y), (x, top + _LETTER), (x, bottom - _LETTER))
+    for letter, place, anchor in zip(letters, places, ("lm", "rm", "ma", "md"), strict=True):
+        canvas.write(letter, place, anchor=anchor)

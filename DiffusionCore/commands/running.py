@@ -128,9 +128,9 @@ def _draw(path: Path, pair: Pair, registration: Registration) -> None:
     try:
         draw_film_strip(path, pair.fixed, pair.moving, registration.steps)
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "matplotlib":
+        if (error.name or "").split(".")[0] != "PIL":
             raise
-        _log.warning("No picture was drawn: the package 'matplotlib' is missing (pip install matplotlib).")
+        _log.warning("No picture was drawn: the package 'pillow' is missing (pip install pillow).")
 
 
 def _matrix(registration: Registration) -> list[list[float]] | None:

@@ -15,7 +15,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="register the built-in pair and print the true error",
         description="Make two images of one brain that differ by a hidden transform (70 degrees, 8 % of scale, shear, "
         "25 mm) and in contrast, slices, brightness and noise; register them; print the true error in mm. "
-        "Needs the packages nilearn and matplotlib.",
+        "Needs the packages nilearn and pillow.",
     )
     add_output_argument(parser, default="results/sample")
     add_run_arguments(parser, "affine")  # the hidden transform is one

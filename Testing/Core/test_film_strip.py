@@ -78,4 +78,4 @@ def test_the_picture_is_a_png_with_a_column_per_frame(tmp_path):
         picture = imread(tmp_path / "strip.png")
         widths.append(picture.shape[1])
         assert picture[..., :3].std() > 0.1
-    assert widths[1] - widths[0] == pytest.approx(2 * 1.95 * 110, abs=2)
+    assert widths[1] - widths[0] == pytest.approx(2 * 215, abs=2)

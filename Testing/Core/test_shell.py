@@ -155,13 +155,13 @@ def test_progress_goes_to_stderr_and_names_every_phase(world, capsys):  # noqa: 
     assert "step" not in shown.out.replace("4 steps in", "")
 
 
-def test_without_matplotlib_a_line_says_so(world, script, monkeypatch, caplog):  # noqa: F811
+def test_without_pillow_a_line_says_so(world, script, monkeypatch, caplog):  # noqa: F811
     monkeypatch.setattr(running, "draw_film_strip", script.draw)
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "PIL"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     assert world.register() == 0
-    assert "matplotlib" in caplog.text
+    assert "pillow" in caplog.text
     assert not (world.output / "film-strip.png").exists()
 
 
