@@ -23,6 +23,7 @@ from DiffusionCore.affine.steps import Step
 from DiffusionCore.build import load_network
 from DiffusionCore.diffusion.reverse import spaced_times
 from DiffusionCore.networks.pose_network import PoseNetwork
+from DiffusionCore.networks.precision import computing
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.transforms.affine import Affine
 
@@ -220,7 +221,8 @@ def _pose_transforms(
     device, pair = next(network.parameters()).device, course.pair
 
     def predict(windows: torch.Tensor) -> torch.Tensor:
-        return network(windows.to(device)).cpu()
+        with computing(torch.float32, device):
+            return network(windows.to(device)).cpu()
 
     def image(volume: Volume) -> tuple[torch.Tensor, Grid]:
         small = working_volume(volume, _POSE_SPACING)

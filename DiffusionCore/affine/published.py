@@ -35,6 +35,7 @@ from DiffusionCore.diffusion.reverse import (
 )
 from DiffusionCore.diffusion.schedules import CosineSchedule
 from DiffusionCore.models import find_model
+from DiffusionCore.networks.precision import computing
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.transforms.affine import Affine, Group
@@ -198,7 +199,8 @@ class PublishedSampler:
     def _estimate(self, images: Tensor, time: int) -> Tensor:
         device = next(self.network.parameters(), images).device
         numbers = torch.tensor([[time], [self.modality]], device=device)
-        return self.network(images.to(device), *numbers).double().cpu()
+        with computing(torch.float32, device):
+            return self.network(images.to(device), *numbers).double().cpu()
 
     def _view(self, volume: Volume) -> _View:
         working = working_volume(volume, self.config.spacing)

@@ -24,6 +24,7 @@ from DiffusionCore.affine.pair import WorkingPair
 from DiffusionCore.affine.polish import InformationStage, PolishSettings, polish
 from DiffusionCore.deformation.demons import registered
 from DiffusionCore.interpolation import pull, pull_at
+from DiffusionCore.networks.precision import computing
 from DiffusionCore.networks.recovery import RecoveryNetwork
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.transforms import Displacement, voxel_centers
@@ -90,7 +91,9 @@ class Recovery:
         """Return the recovery of deformations of ``image`` by ``network``, in the pose of its template."""
 
         def estimate(images: Tensor, levels: Tensor) -> Tensor:
-            return network(images, *registered(images, network.template), levels)
+            seen = registered(images, network.template)
+            with computing(torch.float32, images.device):
+                return network(images, *seen, levels)
 
         grid = posed_grid(image, template_volume(network.template, network.config.spacing))
         return cls(estimate, seen_on(image, grid), grid, network.config.smallest)
