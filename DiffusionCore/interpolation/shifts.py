@@ -36,10 +36,10 @@ def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
     The shifts are in voxels of their own grid, which has the same borders; between its voxels they are trilinear. The
     points are VOXEL points (i, j, k) of the grid of ``shape``.
     """
-    if not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
-        return kernels.moved_voxels(shifts, shape)
     if shifts.shape[2:] == torch.Size(shape):
         fine = shifts
+    elif not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
+        return kernels.moved_voxels(shifts, shape)
     else:
         ratio = [fine / coarse for fine, coarse in zip(shape[::-1], shifts.shape[:1:-1], strict=True)]
         fine = enlarged(shifts, shape)

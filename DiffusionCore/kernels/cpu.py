@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,12 +89,22 @@ def compare(
     parts = image.new_empty(batch, 3, k, j, i) if slope else image.new_empty(0, 3, k, j, i)
     known = (reference[:, 0], mean[:, 0], variance[:, 0], weights[:, 0], share)
     arrays = [each.detach().contiguous().numpy() for each in known]
-    divided(windows.compare, batch * k, one.numpy(), *arrays, window, number(floor, image), sums.numpy(), parts.numpy())
+    divided(
+        windows.compare,
+        batch * k,
+        one.numpy(),
+        *arrays,
+        window,
+        number(floor, image),
+        sums.numpy(),
+        parts.numpy(),
+        pieces=1,
+    )
     value = sums.sum(1).to(image.dtype)
     if not slope:
         return value, None
     out = image.new_empty(batch, 1, k, j, i)
-    divided(windows.derive, batch * k, parts.numpy(), one.numpy(), arrays[0], window, out[:, 0].numpy())
+    divided(windows.derive, batch * k, parts.numpy(), one.numpy(), arrays[0], window, out[:, 0].numpy(), pieces=1)
     return value, out
 
 
@@ -158,8 +169,8 @@ def determinants(vectors: Tensor, matrix: Tensor) -> Tensor:
     ``transforms.jacobian_determinant``.
     """
     out = vectors.new_empty(vectors.shape[1:])
-    scale = number(1 / float(torch.linalg.det(matrix)), vectors)
-    numbers = tuple(number(float(each), vectors) for each in matrix.flatten())
+    scale = number(1 / np.linalg.det(matrix.numpy()), vectors)
+    numbers = tuple(number(each, vectors) for each in matrix.flatten().tolist())
     divided(stencils.determine, len(out), *_arrays(vectors), numbers, scale, out.numpy())
     return out
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from DiffusionCore.kernels.compilation import compiled
+from DiffusionCore.kernels.compilation import compiled, part
 
 
-@compiled
+@part
 def _between(coarse, fine):
     """Return for each of ``fine`` voxels the two of ``coarse`` ones that its center lies between, and the way."""
     low, high, way = np.empty(fine, np.int64), np.empty(fine, np.int64), np.empty(fine)
@@ -23,7 +23,7 @@ def _between(coarse, fine):
     return low, high, way
 
 
-@compiled
+@part
 def _mix(one, other, way, row):
     """Write ``one`` and ``other`` blended to ``row``: the second one by ``way``."""
     for n in range(len(row)):
@@ -80,7 +80,7 @@ def paint(shares, chosen, table, row, out, first, last):
                         sums[n] += weight * source[n]
 
 
-@compiled
+@part
 def _pull_to(image, shifts, k, j, index, u, v, w, out):
     """Write row ``j`` of plane ``k`` of ``image`` (K, J, I), moved by ``shifts`` (3, K, J, I), to ``out`` (I,)."""
     size_k, size_j, size_i = image.shape
@@ -109,7 +109,7 @@ def _pull_to(image, shifts, k, j, index, u, v, w, out):
         out[n] = a + w[n] * (c - a)
 
 
-@compiled
+@part
 def _average(before, middle, after, out):
     """Write the rows under the weights 1 2 1 to ``out``."""
     quarter = out.dtype.type(0.25)

@@ -10,24 +10,25 @@ from __future__ import annotations
 import numpy as np
 
 from DiffusionCore.kernels.cells import WIDTH, add, blend, slopes
-from DiffusionCore.kernels.compilation import compiled
-from DiffusionCore.kernels.lanes import LANES, locate
+from DiffusionCore.kernels.compilation import compiled, part
+from DiffusionCore.kernels.lanes import locate
+from DiffusionCore.kernels.vectors import LANES
 
 
-@compiled
+@part
 def _room(count):
     """Return ``count`` and what is missing to whole vectors."""
     return (count + LANES - 1) // LANES * LANES
 
 
-@compiled
+@part
 def _steps(size):
     """Return the elements from a voxel to the next one along i, j and k, where there is one."""
     i, j, k = size
     return WIDTH * min(1, i - 1), WIDTH * i * min(1, j - 1), WIDTH * i * j * min(1, k - 1)
 
 
-@compiled
+@part
 def _locate_row(size, count, x, y, z, index, u, v, w):
     """Write the cells of ``count`` points, and the ways in them, to index, u, v, w; all have room for whole vectors."""
     layout = size[0], size[1], size[2], size[0], 0, 0
@@ -35,7 +36,7 @@ def _locate_row(size, count, x, y, z, index, u, v, w):
         locate(x, y, z, n, layout, index, u, v, w)
 
 
-@compiled
+@part
 def _read_row(flat, first, size, count, x, y, z, index, u, v, w, out, place):
     """Write the pixels of ``flat`` from element ``first`` at ``count`` points to ``out`` from element ``place``."""
     _locate_row(size, count, x, y, z, index, u, v, w)
@@ -44,7 +45,7 @@ def _read_row(flat, first, size, count, x, y, z, index, u, v, w, out, place):
         blend(flat, first + WIDTH * np.int64(index[n]), steps, u[n], v[n], w[n], out, place + WIDTH * n)
 
 
-@compiled
+@part
 def _follow_row(flat, place, share, j, k, count, x, y, z):
     """Write where ``share`` of a field takes the voxels of the row that begins at element ``place`` to x, y, z."""
     kind = flat.dtype.type

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from DiffusionCore.kernels.compilation import compiled
+from DiffusionCore.kernels.compilation import compiled, part
 
 
 @compiled
@@ -57,7 +57,7 @@ def read(image, matrices, points, turn, values, gradient, inside, first, last):
                 gradient[task, n, axis] = by_i * turn[0, axis] + by_j * turn[1, axis] + by_k * turn[2, axis]
 
 
-@compiled
+@part
 def _window(position, most):
     """Return the first of four bins that a cubic B-spline about ``position`` reaches, and its place between bins."""
     kind = type(position)

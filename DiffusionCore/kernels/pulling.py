@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from DiffusionCore.kernels import pixels, reading
+from DiffusionCore.kernels import pixels, reading, spreading
 from DiffusionCore.kernels.compilation import divided, number, threads_for
 
 _ROW = 512  # points that are read together
@@ -21,17 +22,17 @@ def pull(image: Tensor, coordinates: Tensor, fill: float | None) -> Tensor:
     if image.shape[1] == pixels.WIDTH and image.dtype == coordinates.dtype and fill is None and not learns:
         return _pull_pixels(image, coordinates)
     where = coordinates.flatten(1, 3).movedim(-1, 1)
-    return _Pull.apply(image, where, coordinates.new_empty(0, 3, 4), None, fill).unflatten(2, coordinates.shape[1:4])
+    return _read(image, where, coordinates.new_empty(0, 3, 4), None, fill).unflatten(2, coordinates.shape[1:4])
 
 
 def pull_at(image: Tensor, shifts: Tensor) -> Tensor:
     """As ``interpolation.pull_at``: ``image`` (B, C, K, J, I) at its voxels moved by ``shifts`` (B, 3, K, J, I)."""
-    return pull_affine(image, torch.eye(3, 4, dtype=shifts.dtype)[None], shifts, 0, None)
+    return pull_affine(image, _identity(shifts.dtype), shifts, 0, None)
 
 
 def pull_affine(image: Tensor, matrices: Tensor, shifts: Tensor, plane: int, fill: float | None) -> Tensor:
     """As ``interpolation.pull_affine``, LINEAR: ``matrices`` (1 or B, 3, 4), ``shifts`` (B, 3, K', J', I')."""
-    moved = _Pull.apply(image, shifts.flatten(2), matrices, _lattice(shifts, plane), fill)
+    moved = _read(image, shifts.flatten(2), matrices, _lattice(shifts, plane), fill)
     return moved.unflatten(2, shifts.shape[2:])
 
 
@@ -47,24 +48,30 @@ def pull_nearest_affine(image: Tensor, matrices: Tensor, shifts: Tensor, plane: 
     return moved.unflatten(2, shifts.shape[2:])
 
 
+def _read(
+    image: Tensor, where: Tensor, matrices: Tensor, lattice: tuple[int, int, int] | None, fill: float | None
+) -> Tensor:
+    """Return ``image`` (B, C, K, J, I) at ``where`` (B, 3, N): points, or shifts of a ``lattice``: J', I', first k'."""
+    layout = (*_rows(where, lattice), fill is not None)
+    learns = torch.is_grad_enabled() and any(each.requires_grad for each in (image, where, matrices))
+    return (_Pull.apply if learns else _values)(image, where, matrices, layout, fill)
+
+
+def _values(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, fill: float | None) -> Tensor:
+    out = image.new_empty(*image.shape[:2], where.shape[2])
+    points = (*_readable(image), where.detach().numpy(), matrices.detach().numpy(), *layout)
+    divided(reading.pull, _tasks(where, layout[1]), *points, number(fill or 0.0, image), out.numpy())
+    return out
+
+
 class _Pull(torch.autograd.Function):
-    """Reads an image (B, C, K, J, I) at ``where`` (B, 3, N): points, or shifts of a ``lattice``: J', I', first k'."""
+    """Reads as ``_read``; only what learns passes here, as that costs as much as a few thousand voxels."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        image: Tensor,
-        where: Tensor,
-        matrices: Tensor,
-        lattice: tuple[int, int, int] | None,
-        fill: float | None,
-    ) -> Tensor:
+    def forward(ctx: Any, image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, fill: float | None) -> Tensor:
         ctx.save_for_backward(image, where, matrices)
-        ctx.layout = (*_rows(where, lattice), fill is not None)
-        out = image.new_empty(*image.shape[:2], where.shape[2])
-        points = (*_readable(image), where.detach().numpy(), matrices.detach().numpy(), *ctx.layout)
-        divided(reading.pull, _tasks(where, ctx.layout[1]), *points, number(fill or 0.0, image), out.numpy())
-        return out
+        ctx.layout = layout
+        return _values(image, where, matrices, layout, fill)
 
     @staticmethod
     @once_differentiable
@@ -94,9 +101,9 @@ def _by_image(image: Tensor, where: Tensor, matrices: Tensor, layout: tuple, abo
     spans = torch.zeros(len(where), tasks // len(where), 2, dtype=torch.int32)
     parts = min(threads_for(image.numel()), size[2])
     if parts > 1:
-        divided(reading.reach, tasks, *points, spans.numpy())
+        divided(spreading.reach, tasks, *points, spans.numpy())
     out = image.new_zeros(*image.shape[:4], max(2, size[0]))
-    divided(reading.pull_by_image, parts * len(image), *points, layout[3], above, spans.numpy(), parts, out.numpy())
+    divided(spreading.pull_by_image, parts * len(image), *points, layout[3], above, spans.numpy(), parts, out.numpy())
     return out if size[0] > 1 else out.sum(-1, keepdim=True)
 
 
@@ -118,6 +125,11 @@ def _readable(image: Tensor) -> tuple[Any, tuple[int, ...]]:
     one = one[:1] if one.stride(0) == 0 else one
     one = one if one.shape[4] > 1 else one.expand(*one.shape[:4], 2)
     return one.contiguous().numpy(), tuple(image.shape[:1:-1])
+
+
+@functools.cache
+def _identity(kind: torch.dtype) -> Tensor:
+    return torch.eye(3, 4, dtype=kind)[None]
 
 
 def _lattice(shifts: Tensor, plane: int) -> tuple[int, int, int]:

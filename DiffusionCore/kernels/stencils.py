@@ -7,11 +7,12 @@ others.
 # pyright: reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
-from DiffusionCore.kernels.compilation import compiled
-from DiffusionCore.kernels.lanes import LANES, determinant
+from DiffusionCore.kernels.compilation import compiled, part
+from DiffusionCore.kernels.lanes import determinant
+from DiffusionCore.kernels.vectors import LANES
 
 
-@compiled
+@part
 def _pick(field, batch, k, j):
     """Return the row (I,) of ``field`` (N, K, J, I) that is the nearest to row ``j`` of plane ``k``."""
     return field[batch, min(max(k, 0), field.shape[1] - 1), min(max(j, 0), field.shape[2] - 1)]
@@ -71,7 +72,7 @@ def diffuse(field, shares, out, first, last):
                 row[size_i - 1] += along_i * (source[size_i - 2] + source[size_i - 1])
 
 
-@compiled
+@part
 def _add_difference(source, share, row):
     """Add the differences along i of ``source`` (I,) times ``share`` to ``row``."""
     size = len(row)
@@ -118,7 +119,7 @@ def climb(vectors, change, shares, out, first, last):
                     row[n] += share * (above[n] - below[n])
 
 
-@compiled
+@part
 def _row(flat, place, ends, shares, a, b, c):
     """Return the numbers a, b and c plus the differences of one component along i, j and k at one voxel."""
     along_i = a + shares[0] * (flat[place + ends[1]] - flat[place + ends[0]])
@@ -126,7 +127,7 @@ def _row(flat, place, ends, shares, a, b, c):
     return along_i, along_j, c + shares[2] * (flat[place + ends[5]] - flat[place + ends[4]])
 
 
-@compiled
+@part
 def _determinant(flat, place, component, ends, shares, matrix, scale):
     """Return ``scale`` det(M + D) at one voxel; see ``lanes.determinant``."""
     a, b, c = _row(flat, place, ends, shares, matrix[0], matrix[1], matrix[2])

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from DiffusionCore.kernels.compilation import compiled
+from DiffusionCore.kernels.compilation import compiled, part
 
 _CHANNELS = 3
 
 
-@compiled
+@part
 def _sum(source, step, width, out):
     """Write the sums of ``width`` (odd) elements of ``source`` (N,), ``step`` apart, from each one on to ``out`` (N,).
 
@@ -31,7 +31,7 @@ def _sum(source, step, width, out):
             out[n] += second[n] + third[n]
 
 
-@compiled
+@part
 def _sum_ring(ring, low, high, channel, start, out):
     """Write the sums over the planes ``low`` .. ``high`` of the row that begins at ``start`` to ``out`` (I,)."""
     depth = len(ring)
