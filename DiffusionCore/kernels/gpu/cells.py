@@ -55,6 +55,17 @@ def count_of(size_i, size_j, size_k):
 
 
 @triton.jit
+def brick_of(size_i, size_j, size_k, WIDE: tl.constexpr):
+    """Return where a program works on images of (K, J, I).
+
+    The number of its image, i, j, k of its voxels, which of them exist, the voxels of an image, and the elements from
+    the first voxel of an image to its own.
+    """
+    number, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
+    return number, i, j, k, exists, count_of(size_i, size_j, size_k), offset_of(i, j, k, size_i, size_j, WIDE)
+
+
+@triton.jit
 def plane_of(size_i, size_j, WIDE: tl.constexpr):
     """Return the elements to the next plane."""
     if WIDE:

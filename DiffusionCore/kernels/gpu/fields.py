@@ -4,7 +4,7 @@
 import triton
 import triton.language as tl
 
-from DiffusionCore.kernels.gpu.cells import count_of, locate, offset_of, steps_of, value_at, voxels_of
+from DiffusionCore.kernels.gpu.cells import brick_of, count_of, locate, steps_of, value_at
 from DiffusionCore.kernels.gpu.launching import kernel
 
 
@@ -14,19 +14,18 @@ def follow(
     POSITION: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write ``kept`` * f(x) + f(x + ``share`` * f(x)) of ``field`` to ``out``."""
-    batch, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count = count_of(size_i, size_j, size_k)
+    batch, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
     first = batch * 3 * count
-    own = first + offset_of(i, j, k, size_i, size_j, WIDE)
+    own = first + place
     x = tl.load(field + own, mask=exists, other=0).to(POSITION)
     y = tl.load(field + own + count, mask=exists, other=0).to(POSITION)
     z = tl.load(field + own + 2 * count, mask=exists, other=0).to(POSITION)
-    place, u, v, w = locate(
+    there, u, v, w = locate(
         i.to(POSITION) + share * x, j.to(POSITION) + share * y, k.to(POSITION) + share * z,
         size_i, size_j, size_k, POSITION, WIDE,
     )  # fmt: skip
     along_i, along_j, along_k = steps_of(size_i, size_j, size_k, WIDE)
-    corner, target = field + first + place, out + own
+    corner, target = field + first + there, out + own
     by_x = value_at(corner, along_i, along_j, along_k, u, v, w, POSITION)
     by_y = value_at(corner + count, along_i, along_j, along_k, u, v, w, POSITION)
     by_z = value_at(corner + 2 * count, along_i, along_j, along_k, u, v, w, POSITION)
@@ -47,15 +46,15 @@ def stretch(
     POSITION: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write where ``shifts`` (B, 3, K', J', I') take the voxels of a grid of (K, J, I) to ``out`` (B, 3, K, J, I)."""
-    batch, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    place, u, v, w = locate(
+    batch, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    there, u, v, w = locate(
         _between(i, coarse_i, size_i, POSITION), _between(j, coarse_j, size_j, POSITION),
         _between(k, coarse_k, size_k, POSITION), coarse_i, coarse_j, coarse_k, POSITION, WIDE,
     )  # fmt: skip
     along_i, along_j, along_k = steps_of(coarse_i, coarse_j, coarse_k, WIDE)
-    count, coarse = count_of(size_i, size_j, size_k), count_of(coarse_i, coarse_j, coarse_k)
-    corner = shifts + batch * 3 * coarse + place
-    target = out + batch * 3 * count + offset_of(i, j, k, size_i, size_j, WIDE)
+    coarse = count_of(coarse_i, coarse_j, coarse_k)
+    corner = shifts + batch * 3 * coarse + there
+    target = out + batch * 3 * count + place
     by_x = value_at(corner, along_i, along_j, along_k, u, v, w, POSITION)
     by_y = value_at(corner + coarse, along_i, along_j, along_k, u, v, w, POSITION)
     by_z = value_at(corner + 2 * coarse, along_i, along_j, along_k, u, v, w, POSITION)

@@ -7,7 +7,7 @@ Beyond the borders a field continues by its border values.
 import triton
 import triton.language as tl
 
-from DiffusionCore.kernels.gpu.cells import count_of, offset_of, plane_of, voxels_of
+from DiffusionCore.kernels.gpu.cells import brick_of, plane_of
 from DiffusionCore.kernels.gpu.launching import kernel
 
 
@@ -40,8 +40,7 @@ def determine(
 
     The numbers of M have the vectors' components x, y, z as rows, the axes as columns.
     """
-    _, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count, place = count_of(size_i, size_j, size_k), offset_of(i, j, k, size_i, size_j, WIDE)
+    _, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
     source, plane = vectors + place, plane_of(size_i, size_j, WIDE)
     ax, ay, az = _differences(source, count, i, size_i, 1, exists, KIND)
     bx, by, bz = _differences(source, count, j, size_j, size_i, exists, KIND)
@@ -62,8 +61,8 @@ def convolve(
 
     ``weights`` are that of the middle and the ``reach`` ones of one side, outwards.
     """
-    number, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    place = number * count_of(size_i, size_j, size_k) + offset_of(i, j, k, size_i, size_j, WIDE)
+    number, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    place += number * count
     position, size, step = i, size_i, 1
     if AXIS == 1:
         position, size, step = j, size_j, size_i
@@ -82,8 +81,8 @@ def diffuse(
     KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write ``field`` (N, K, J, I) plus its second differences along i, j and k times the shares to ``out``."""
-    number, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    place = number * count_of(size_i, size_j, size_k) + offset_of(i, j, k, size_i, size_j, WIDE)
+    number, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    place += number * count
     left, right = _neighbors(field + place, i, size_i, 1, 1, exists, KIND)
     front, back = _neighbors(field + place, j, size_j, size_i, 1, exists, KIND)
     lower, upper = _neighbors(field + place, k, size_k, plane_of(size_i, size_j, WIDE), 1, exists, KIND)
@@ -99,8 +98,7 @@ def diverge(
     KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write the sum of the differences of ``vectors`` (3, K, J, I) times the shares to ``out`` (K, J, I)."""
-    _, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count, place = count_of(size_i, size_j, size_k), offset_of(i, j, k, size_i, size_j, WIDE)
+    _, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
     left, right = _neighbors(vectors + place, i, size_i, 1, 1, exists, KIND)
     front, back = _neighbors(vectors + count + place, j, size_j, size_i, 1, exists, KIND)
     plane = plane_of(size_i, size_j, WIDE)
@@ -115,8 +113,7 @@ def climb(
     KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write ``vectors`` (3, K, J, I) plus the differences of ``change`` (K, J, I) times the shares to ``out``."""
-    _, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count, place = count_of(size_i, size_j, size_k), offset_of(i, j, k, size_i, size_j, WIDE)
+    _, i, j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
     left, right = _neighbors(change + place, i, size_i, 1, 1, exists, KIND)
     front, back = _neighbors(change + place, j, size_j, size_i, 1, exists, KIND)
     lower, upper = _neighbors(change + place, k, size_k, plane_of(size_i, size_j, WIDE), 1, exists, KIND)

@@ -9,7 +9,7 @@ nothing, as cubes are cut there.
 import triton
 import triton.language as tl
 
-from DiffusionCore.kernels.gpu.cells import count_of, offset_of, plane_of, voxels_of
+from DiffusionCore.kernels.gpu.cells import brick_of, plane_of
 from DiffusionCore.kernels.gpu.launching import kernel
 
 
@@ -30,9 +30,7 @@ def sum_products(
     WIDTH: tl.constexpr, KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write the sums along i of ``image``, its square, and it times ``reference`` (B, K, J, I) to ``out`` (B, 3)."""
-    batch, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count = count_of(size_i, size_j, size_k)
-    place = offset_of(i, j, k, size_i, size_j, WIDE)
+    batch, i, _j, _k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
     own = tl.zeros(exists.shape, KIND)
     square, cross = own, own
     for n in range(WIDTH):
@@ -54,8 +52,8 @@ def sum_along(
     AXIS: tl.constexpr, WIDTH: tl.constexpr, KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write the sums of ``source`` (N, K, J, I) along AXIS (0: i, 1: j) to ``out``."""
-    number, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    place = number * count_of(size_i, size_j, size_k) + offset_of(i, j, k, size_i, size_j, WIDE)
+    number, i, j, _k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    place += number * count
     if AXIS == 0:
         total = _sum(source + place, i, size_i, 1, exists, WIDTH, KIND)
     else:
@@ -78,9 +76,8 @@ def correlate(
         value: receives the weighted sum of each program.
         parts: with SLOPE, receives a, b and a Jbar + b Ibar of the formula (B, 3, K, J, I).
     """
-    batch, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count, plane = count_of(size_i, size_j, size_k), plane_of(size_i, size_j, WIDE)
-    place = offset_of(i, j, k, size_i, size_j, WIDE)
+    batch, _i, _j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    plane = plane_of(size_i, size_j, WIDE)
     source = sums + batch * 3 * count + place
     portion = tl.load(share + place, mask=exists, other=0).to(KIND)
     own = portion * _sum(source, k, size_k, plane, exists, WIDTH, KIND)
@@ -107,9 +104,8 @@ def derive(
     WIDTH: tl.constexpr, KIND: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Write the slope by ``image`` to ``out`` (B, K, J, I), from ``sums`` (B, 3, ...) along i and j of the parts."""
-    batch, i, j, k, exists = voxels_of(tl.program_id(0), size_i, size_j, size_k)
-    count, plane = count_of(size_i, size_j, size_k), plane_of(size_i, size_j, WIDE)
-    place = offset_of(i, j, k, size_i, size_j, WIDE)
+    batch, _i, _j, k, exists, count, place = brick_of(size_i, size_j, size_k, WIDE)
+    plane = plane_of(size_i, size_j, WIDE)
     source, own = sums + batch * 3 * count + place, batch * count + place
     slope = tl.load(reference + own, mask=exists, other=0) * _sum(source, k, size_k, plane, exists, WIDTH, KIND)
     slope += tl.load(image + own, mask=exists, other=0) * _sum(source + count, k, size_k, plane, exists, WIDTH, KIND)
