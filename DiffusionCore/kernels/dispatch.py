@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 class _Backend:
     """Kernels of the package ``name`` in a ``module``, for tensors of some ``types`` and numbers of elements.
 
-    Where no tensor has the ``smallest`` number of them, calling a kernel takes longer than torch takes for the work.
+    Where no tensor has the ``smallest`` number of them, there is too little to do to load the kernels for.
     """
 
     name: str
