@@ -1,6 +1,7 @@
 """Races: who computes the same thing in what time, everybody in turn, in one run.
 
-Every contestant computes once in each round, one after the other, so that a machine that slows down slows all of them.
+In each round all contestants have their turn, one after the other, so that a machine that slows down slows all of them;
+what takes less than a moment is repeated until one is over.
 A ratio is the median over the rounds of a contestant's time to ours in the same round; its spread is the distance of
 the quartiles.
 """
@@ -17,6 +18,8 @@ import torch
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
+
+_MOMENT = 0.02  # seconds; a clock tells less only roughly
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Contest:
         point: on a scaling curve; the points of a curve share ``benchmark``.
         rounds: instead of those of the run, for calls that take long.
         notes: contestant -> what is said beside its time, such as the Dice that it reaches, once the race is over.
+        missing: who would have taken part, but was not found -> how to get it ("pip install monai").
     """
 
     benchmark: str
@@ -46,6 +50,7 @@ class Contest:
     point: Point | None = None
     rounds: int | None = None
     notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,22 @@ def clock_for(threads: int, device: str) -> Clock:
     return cpu_seconds if threads == 1 else time.perf_counter
 
 
+def seconds_of(call: Call, clock: Clock) -> float:
+    """Return what one ``call`` takes: the mean of as many as fill a moment.
+
+    Between two looks at the clock, for which a device has to finish, there are twice as many as before.
+    """
+    begun, count, more = clock(), 0, 1
+    while True:
+        for _ in range(more):
+            call()
+        count += more
+        taken = clock() - begun
+        if taken >= _MOMENT:
+            return taken / count
+        more *= 2
+
+
 def race(contest: Contest, rounds: int, threads: int, device: str = "cpu") -> Iterator[Row]:
     """Yield the row of each contestant, ours first; a round before the first one, which compiles, does not count.
 
@@ -95,12 +116,11 @@ def race(contest: Contest, rounds: int, threads: int, device: str = "cpu") -> It
         raise ValueError(f"a race needs two rounds or more, got {rounds}")
     clock = clock_for(threads, device)
     times: dict[str, list[float]] = {name: [] for name in contest.calls}
-    for number in range(rounds + 1):
+    for call in contest.calls.values():
+        call()
+    for _ in range(rounds):
         for name, call in contest.calls.items():
-            begun = clock()
-            call()
-            if number:
-                times[name].append(clock() - begun)
+            times[name].append(seconds_of(call, clock))
     ours = next(iter(times.values()))
     point = contest.point or Point("", 0.0)
     for name, taken in times.items():
