@@ -54,11 +54,11 @@ def _ratios(races: Sequence[Sequence[Row]], colors: dict[str, str]) -> Figure | 
         for number, row in enumerate(race[1:]):
             place = top + number
             low, high = max(row.ratio - row.spread / 2, 0.5 * row.ratio), row.ratio + row.spread / 2
-            axes.barh(place, row.ratio, 0.85, color=colors[row.peer])
+            axes.barh(place, row.ratio - 1, 0.85, left=1, color=colors[row.peer])
             axes.plot([low, high], [place, place], color="0.2", linewidth=1)
             axes.annotate(
                 f"{row.ratio:.2g}" if row.ratio < 10 else f"{row.ratio:.0f}",
-                (high, place),
+                (max(high, 1), place),
                 (3, 0),
                 textcoords="offset points",
                 va="center",

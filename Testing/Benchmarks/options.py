@@ -30,6 +30,8 @@ class Options:
         only: words that the name of a benchmark begins with; all of them if there are none.
         without: contestants to leave out.
         quick: to see that all of it works, in minutes; its figures say nothing.
+        warps, brick: how Triton divides the work on a device, warps of a program and its voxels along (i, j, k), powers
+            of 2; None takes what is built in.
     """
 
     sizes: tuple[Shape, ...] = SIZES
@@ -41,6 +43,8 @@ class Options:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     quick: bool = False
+    warps: int | None = None
+    brick: tuple[int, int, int] | None = None
 
     def wants(self, benchmark: str) -> bool:
         """Return whether ``benchmark`` is among those that are asked for; a suite may ask before it makes one."""
@@ -79,12 +83,16 @@ def read_options(
         "--peers-python", type=Path, metavar="PYTHON", help="an interpreter that has greedy, ANTs, elastix, ConvexAdam"
     )
     parser.add_argument("--quick", action="store_true", help="smallest sizes, two rounds: only to see that it works")
+    parser.add_argument("--warps", type=_positive, metavar="N", help="with cuda: other than those that are built in")
+    parser.add_argument("--brick", type=_positive, nargs=3, metavar=("I", "J", "K"), help="with cuda: the same")
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.suites if name not in known]:
         parser.error(f"there is no suite {', '.join(unknown)}; there are: {', '.join(known)}")
     devices = ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
     if given.device not in devices and not (given.device == "cuda" and len(devices) > 1):
         parser.error(f"there is no device '{given.device}' here; there are: {', '.join(devices)}")
+    if (given.warps or given.brick) and given.device == "cpu":
+        parser.error("--warps and --brick divide the work of a CUDA device; say --device cuda, or leave them out")
     if given.rounds == 1:
         parser.error("--rounds: one round has no spread; ask for two or more")
     for path, kind in ((given.data, Path.is_dir), (given.peers_python, Path.is_file)):
@@ -103,6 +111,8 @@ def read_options(
         tuple(given.only),
         tuple(given.without),
         given.quick,
+        given.warps,
+        tuple(given.brick) if given.brick else None,
     )
     return options, given.suites or list(known), given.output
 

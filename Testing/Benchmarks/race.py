@@ -12,7 +12,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -39,7 +39,7 @@ class Contest:
         size: of what it is computed, in words ("160x192x224", "4 samples of 15 steps").
         calls: contestant -> call. The first one is ours, that to which all are held.
         point: on a scaling curve; the points of a curve share ``benchmark``.
-        rounds: instead of those of the run, for calls that take long.
+        rounds: at most so many, for calls that take long.
         notes: contestant -> what is said beside its time, such as the Dice that it reaches, once the race is over.
         missing: who would have taken part, but was not found -> how to get it ("pip install monai").
     """
@@ -92,7 +92,7 @@ def clock_for(threads: int, device: str) -> Clock:
 def seconds_of(call: Call, clock: Clock) -> float:
     """Return what one ``call`` takes: the mean of as many as fill a moment.
 
-    Between two looks at the clock, for which a device has to finish, there are twice as many as before.
+    Between two looks at the clock, for which a device has to finish, lie twice as many as before.
     """
     begun, count, more = clock(), 0, 1
     while True:
@@ -105,19 +105,40 @@ def seconds_of(call: Call, clock: Clock) -> float:
         more *= 2
 
 
+def able(contest: Contest) -> tuple[Contest, list[str]]:
+    """Let each contestant compute once, which compiles; return the contest of those that can, and why others cannot.
+
+    What keeps ours from computing is raised.
+    """
+    calls, failures = {}, []
+    for number, (name, call) in enumerate(contest.calls.items()):
+        try:
+            call()
+        except Exception as error:  # a peer fails in many ways
+            if number == 0:
+                raise
+            failures.append(f"{name}: {in_short(error)}")
+        else:
+            calls[name] = call
+    return replace(contest, calls=calls), failures
+
+
+def in_short(error: Exception) -> str:
+    """Return what kind of ``error`` it is, and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
 def race(contest: Contest, rounds: int, threads: int, device: str = "cpu") -> Iterator[Row]:
-    """Yield the row of each contestant, ours first; a round before the first one, which compiles, does not count.
+    """Yield the row of each contestant, ours first. All should have computed once before: what compiles takes long.
 
     Raises:
         ValueError: ``rounds`` are less than two, of which no spread could be told.
     """
-    rounds = contest.rounds or rounds
+    rounds = min(rounds, contest.rounds or rounds)
     if rounds < 2:
         raise ValueError(f"a race needs two rounds or more, got {rounds}")
     clock = clock_for(threads, device)
     times: dict[str, list[float]] = {name: [] for name in contest.calls}
-    for call in contest.calls.values():
-        call()
     for _ in range(rounds):
         for name, call in contest.calls.items():
             times[name].append(seconds_of(call, clock))

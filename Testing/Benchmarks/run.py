@@ -6,7 +6,8 @@
 
 DIR gets benchmarks.md, benchmarks.json (a list of {suite, benchmark, size, threads, device, peer, ratio, spread, ...})
 and the figures. All are written after each contest, so that Ctrl-C keeps what there is. A peer that is not installed is
-left out, and the page says how to get it. Exit code 1: something failed, or is wrong on the device.
+left out, and the page says how to get it. On a CUDA device each kernel is first held against torch.
+Exit code 1: something failed, or a kernel is wrong there.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ import torch
 from Testing.Benchmarks.figures import draw_figures
 from Testing.Benchmarks.options import read_options
 from Testing.Benchmarks.page import line_of, write_page
-from Testing.Benchmarks.race import race
+from Testing.Benchmarks.race import Contest, Row, able, in_short, race
 from Testing.Benchmarks.results import Results
 
-SUITES: dict[str, str] = {}
+SUITES = {
+    "kernels": "Testing.Benchmarks.suites.kernels",
+    "losses": "Testing.Benchmarks.suites.losses",
+    "training": "Testing.Benchmarks.suites.training",
+}
 """Name -> module with ``contests(options: Options) -> Iterator[Contest]``, imported when its turn comes."""
 
 
@@ -40,6 +45,8 @@ def main(arguments: Sequence[str] | None = None, suites: Mapping[str, str] = SUI
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the peers
+            if options.device != "cpu":
+                check_device(results)
             for name in names:
                 run_suite(name, suites[name], results, output)
     except KeyboardInterrupt:
@@ -57,31 +64,56 @@ def main(arguments: Sequence[str] | None = None, suites: Mapping[str, str] = SUI
     return 1 if results.failures or not all(check.right for check in results.checks) else 0
 
 
+def check_device(results: Results) -> None:
+    """Hold each kernel against torch on the device, which the run then computes on."""
+    from Testing.Benchmarks.device_checks import checks, divide
+
+    torch.cuda.set_device(0 if results.options.device == "cuda" else results.options.device)
+    if results.options.warps or results.options.brick:
+        divide(results.options.warps, results.options.brick)
+    try:
+        for check in checks():
+            results.checks.append(check)
+            say(f"{check.name}: {check.found}, {'right' if check.right else 'WRONG'}")
+    except Exception as error:  # a device and its compiler fail in many ways
+        results.failures.append(f"check after {len(results.checks)} others: {in_short(error)}")
+
+
 def run_suite(name: str, module: str, results: Results, output: Path) -> None:
     """Race all contests of a suite that are wanted; what fails is told, and ends nothing else."""
-    options, rows, names = results.options, results.rows.setdefault(name, []), set()
+    rows, names = results.rows.setdefault(name, []), set()
+    options = results.options
     try:
         for contest in importlib.import_module(module).contests(options):
             names.add(contest.benchmark)
-            if not options.wants(contest.benchmark):
-                continue
-            results.missing |= contest.missing
-            calls = {peer: call for peer, call in contest.calls.items() if peer not in options.without}
-            contest = replace(contest, calls=calls)
-            for threads in options.threads:
-                set_threads(threads)
-                try:
-                    for row in race(contest, options.rounds, threads, options.device):
-                        rows.append(row)
-                        say(line_of(row))
-                except Exception as error:  # a peer fails in many ways
-                    results.failures.append(f"{contest.benchmark}, {contest.size}: {type(error).__name__}: {error}")
-            write_page(output, results)
-            del contest, calls  # their images make room for those of the next one
+            if options.wants(contest.benchmark):
+                run_contest(contest, rows, results)
+                write_page(output, results)
+            del contest  # its images make room for those of the next one
     except Exception as error:
-        results.failures.append(f"suite {name}: {type(error).__name__}: {error}")
-    if names and not rows and options.only:
+        results.failures.append(f"suite {name}: {in_short(error)}")
+    if not names:
+        say(f"nothing of {name} runs on {options.device}")
+    elif not rows and options.only:
         say(f"no benchmark of {name} begins with {' or '.join(options.only)}; there are: {', '.join(sorted(names))}")
+
+
+def run_contest(contest: Contest, rows: list[Row], results: Results) -> None:
+    """Race ``contest`` with each number of threads, and add its ``rows``."""
+    options = results.options
+    results.missing |= contest.missing
+    calls = {peer: call for peer, call in contest.calls.items() if peer not in options.without}
+    for threads in options.threads:
+        set_threads(threads)
+        where = f"{contest.benchmark}, {contest.size}, {threads} thread(s)"
+        try:
+            entered, failures = able(replace(contest, calls=calls))
+            results.failures += [f"{where}: {failure}" for failure in failures]
+            for row in race(entered, options.rounds, threads, options.device):
+                rows.append(row)
+                say(line_of(row))
+        except Exception as error:  # ours, or a note
+            results.failures.append(f"{where}: {in_short(error)}")
 
 
 def draw(output: Path, results: Results) -> None:

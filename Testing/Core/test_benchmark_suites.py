@@ -38,14 +38,14 @@ def test_the_page_has_a_line_for_each_race_and_says_what_is_not_there(stopped):
     assert [line.split(" | ")[1] for line in lines] == ["1", "2"]
     assert all(line.count("|") == 6 and line.endswith("; Dice .50 |") for line in lines)
     assert "absent (pip install absent)" in page
-    assert "failing, 1 number: RuntimeError: out of memory" in page
+    assert "failing, 1 number, 2 thread(s): broken: RuntimeError: out of memory" in page
 
 
 def test_ctrl_c_keeps_what_there_is(stopped):
     folder, code, rows, page = stopped
     assert code == 130
     assert "Stopped before all was done" in page
-    assert {row["benchmark"] for row in rows} == {"adding"}
+    assert [row["peer"] for row in rows if row["benchmark"] == "failing"] == ["ours", "ours"]
     assert {path.name for path in folder.iterdir()} == {
         "benchmarks.json",
         "benchmarks.md",
@@ -72,6 +72,7 @@ def test_what_fails_ends_nothing_else_but_the_exit_code_tells(tmp_path):
     code, rows, page = ran(tmp_path, "--only", "failing", "adding", "--without", "other")
     assert code == 1
     assert {row["peer"] for row in rows} == {"ours", "slow | peer"}
+    assert "broken: RuntimeError: out of memory" in page
     assert "Stopped" not in page
 
 

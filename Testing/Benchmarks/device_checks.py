@@ -1,8 +1,7 @@
-"""Whether the kernels for CUDA devices give what torch gives on the same device; `kernels_on_gpu.py` runs it."""
+"""Whether the kernels for CUDA devices give what torch gives on the same device; any that differs is wrong."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,22 +10,20 @@ from torch.nn.functional import interpolate
 
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_affine, pull_at
-from DiffusionCore.kernels import VARIABLE
 from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.transforms.velocity import flow
+from Testing.Benchmarks.race import Call
+from Testing.Benchmarks.results import Check
+from Testing.Benchmarks.suites.scene import backend
 
-Call = Callable[[], object]
 DEVICE = "cuda"
 TOLERANCE = 1e-4  # of the largest value
 ODD = (37, 50, 61)
 
 
-def by(backend: str, call: Call) -> object:
-    os.environ[VARIABLE] = backend
-    try:
+def by(name: str, call: Call) -> object:
+    with backend(name):
         return call()
-    finally:
-        del os.environ[VARIABLE]
 
 
 def field(shape: tuple[int, ...], reach: float, batch: int = 1) -> Tensor:
@@ -100,28 +97,28 @@ def difference(found: object, expected: object) -> float:
     return max(float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) for a, b in pairs)
 
 
-def checks() -> Iterator[tuple[str, str, bool]]:
+def checks() -> Iterator[Check]:
     """Yield what was checked, what came, and whether that is right."""
     for name, call, tolerance in questions():
         found = difference(by("triton", call), by("torch", call))
-        yield name, f"{found:.1e}", found <= tolerance
+        yield Check(name, f"{found:.1e}", found <= tolerance)
     yield from _of_order()
     yield from _of_device()
 
 
-def _of_order() -> Iterator[tuple[str, str, bool]]:
+def _of_order() -> Iterator[Check]:
     one, shifts = image(ODD, 3, 2), field(ODD, 10.0, 2)
     torch.use_deterministic_algorithms(True)
     first, *others = (slopes(lambda a: pull_at(a, shifts), one)()[1] for _ in range(5))
     torch.use_deterministic_algorithms(False)
     same = all(torch.equal(first, other) for other in others)
-    yield "deterministic mode, five times", "the same bits" if same else "other bits", same
+    yield Check("deterministic mode, five times", "the same bits" if same else "other bits", same)
     plain = slopes(lambda a: pull_at(a, shifts), one)()[1]
     found = difference(first, plain)
-    yield "deterministic mode against the other", f"{found:.1e}", found <= TOLERANCE
+    yield Check("deterministic mode against the other", f"{found:.1e}", found <= TOLERANCE)
 
 
-def _of_device() -> Iterator[tuple[str, str, bool]]:
+def _of_device() -> Iterator[Check]:
     one, shifts = image(ODD, 3, 2), field(ODD, 10.0, 2)
     expected = pull_at(one, shifts)
     graph, other = torch.cuda.CUDAGraph(), torch.zeros_like(one)
@@ -130,14 +127,14 @@ def _of_device() -> Iterator[tuple[str, str, bool]]:
     other.copy_(one)
     graph.replay()
     found = difference(recorded, expected)
-    yield "recorded in a CUDA graph", f"{found:.1e}", found == 0
+    yield Check("recorded in a CUDA graph", f"{found:.1e}", found == 0)
     with torch.cuda.stream(torch.cuda.Stream()):
         torch.cuda._sleep(10**8)  # what runs on another stream would be done long before
         late = one + 1
         moved = pull_at(late, shifts)
     torch.cuda.synchronize()
     found = difference(moved, expected + 1)
-    yield "on the current stream", f"{found:.1e}", found <= TOLERANCE
+    yield Check("on the current stream", f"{found:.1e}", found <= TOLERANCE)
     size = 1300  # cubed it is more than 2**31
     if torch.cuda.mem_get_info()[0] > 3 * size**3:
         large = torch.zeros(1, 1, size, size, size, dtype=torch.uint8, device=DEVICE)
@@ -146,4 +143,17 @@ def _of_device() -> Iterator[tuple[str, str, bool]]:
         where[0, :, 0, 0, 2] = torch.arange(size, device=DEVICE)
         read = pull(large, where, interpolation=Interpolation.NEAREST)
         right = torch.equal(read.flatten(), large[0, 0, :, -1, -1])
-        yield "more than 2**31 voxels", "read" if right else "not read", right
+        yield Check("more than 2**31 voxels", "read" if right else "not read", right)
+
+
+def divide(warps: int | None, brick: tuple[int, int, int] | None) -> None:
+    """Divide the work in another way than is built in; to be called before any kernel is."""
+    import triton.language as tl
+
+    from DiffusionCore.kernels.gpu import cells, launching
+
+    if warps:
+        launching.OPTIONS["num_warps"] = warps
+    if brick:
+        cells.BRICK_I, cells.BRICK_J, cells.BRICK_K = map(tl.constexpr, brick)
+        cells.BRICK = tl.constexpr(brick[0] * brick[1] * brick[2])

@@ -7,7 +7,6 @@ in voxels, channels along (i, j, k).
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,40 +17,13 @@ from torch import Tensor, nn
 
 from DiffusionCore.deformation.published import NOISE, STEPS, draw_velocity
 from DiffusionCore.deformation.published_recovery import published_loss, recurrent
-from DiffusionCore.kernels import VARIABLE
+from Testing.Benchmarks.suites.published_losses import correlation, roughness, similarity, warped
+from Testing.Benchmarks.suites.scene import backend
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Core"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Core"))
 from published_deformations import composed_fields
 
 Loss = Callable[..., Tensor]
-_WINDOW = 9
-
-
-def warped(images: Tensor, field: Tensor, padding: str = "zeros") -> Tensor:
-    """Return ``images`` (B, C, K, J, I) at their voxels moved by ``field`` (B, 3, K, J, I)."""
-    k, j, i = field.shape[2:]
-    axes = torch.meshgrid(*(torch.arange(n, dtype=field.dtype) for n in (k, j, i)), indexing="ij")
-    points = torch.stack(axes[::-1]) + field
-    unit = 2 * points / (torch.tensor([i, j, k]).view(3, 1, 1, 1) - 1) - 1
-    return F.grid_sample(images, unit.movedim(1, -1), padding_mode=padding, align_corners=True)
-
-
-def roughness(field: Tensor) -> Tensor:
-    """Return the mean of the squared differences of neighbors, along each axis, and of these."""
-    return torch.stack([field.diff(dim=axis).square().mean() for axis in (2, 3, 4)]).mean()
-
-
-def correlation(fixed: Tensor, moved: Tensor) -> Tensor:
-    """Return minus the mean squared local correlation: sums over cubes of 9 voxels by convolution with ones."""
-    ones, count = torch.ones(1, 1, _WINDOW, _WINDOW, _WINDOW), _WINDOW**3
-
-    def summed(image: Tensor) -> Tensor:
-        return F.conv3d(image, ones, padding=_WINDOW // 2)
-
-    one, other = summed(fixed), summed(moved)
-    cross = summed(fixed * moved) - one * other / count
-    spread = (summed(fixed * fixed) - one * one / count) * (summed(moved * moved) - other * other / count)
-    return -(cross * cross / (spread + 1e-5)).mean()
 
 
 def voxelmorph_loss(network: nn.Module, fixed: Tensor, moving: Tensor) -> Tensor:
@@ -62,20 +34,6 @@ def voxelmorph_loss(network: nn.Module, fixed: Tensor, moving: Tensor) -> Tensor
         field = field + warped(field, field)
     field = 2 * F.interpolate(field, fixed.shape[2:], mode="trilinear", align_corners=True)
     return correlation(fixed, warped(moving, field)) + roughness(velocity)
-
-
-def similarity(one: Tensor, other: Tensor) -> Tensor:
-    """Return the structural similarity under a Gaussian window of 9 voxels, by convolution with the whole of it."""
-    line = torch.exp(-((torch.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * 1.5**2))
-    line = line / line.sum()
-    window = (line[:, None, None] * line[:, None] * line)[None, None]
-
-    def mean(image: Tensor) -> Tensor:
-        return F.conv3d(F.pad(image, (_WINDOW // 2,) * 6, mode="reflect"), window)
-
-    a, b = mean(one), mean(other)
-    spreads, both = (mean(one * one) - a * a) + (mean(other * other) - b * b), mean(one * other) - a * b
-    return ((2 * a * b + 1e-4) * (2 * both + 9e-4) / ((a * a + b * b + 1e-4) * (spreads + 9e-4))).mean()
 
 
 def diffusereg_loss(network: nn.Module, images: Tensor, fields: Tensor, times: Tensor, noise: Tensor) -> Tensor:
@@ -99,7 +57,7 @@ def drdm_batch(images: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]
     times = torch.randint(1, STEPS, (batch,), generator=generator)
     velocities = draw_velocity(batch, generator=generator)
     noise = draw_velocity(batch, share=NOISE, generator=generator)
-    with plain_torch():
+    with backend("torch"):
         made = [
             composed_fields(velocities[n : n + 1], noise[n : n + 1], int(times[n]), images.shape[-1])
             for n in range(batch)
@@ -110,7 +68,7 @@ def drdm_batch(images: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]
 
 def drdm_loss(network: nn.Module, images: Tensor, times: Tensor, increments: Tensor) -> Tensor:
     """DRDM: what two looks find, by its three losses, without kernels."""
-    with plain_torch():
+    with backend("torch"):
         return published_loss(recurrent(network, images, times), increments)
 
 
@@ -186,13 +144,3 @@ def image_loss(
     kept = (1 - torch.linspace(1e-4, 2e-2, 1000)).cumprod(0)[times - 1].view(-1, 1, 1, 1, 1)
     found = network(kept.sqrt() * images + (1 - kept).sqrt() * noise, *conditions, times)
     return (found - noise).square().mean()
-
-
-class plain_torch:  # noqa: N801
-    """Within it, operations of ours are those of torch."""
-
-    def __enter__(self) -> None:
-        os.environ[VARIABLE] = "torch"
-
-    def __exit__(self, *_: object) -> None:
-        del os.environ[VARIABLE]

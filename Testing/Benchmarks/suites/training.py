@@ -1,67 +1,85 @@
-"""How fast our recipes train, beside the published procedures and MONAI, for the same network and images.
+"""The suite of trainings: our recipes beside the published procedures and MONAI, for the same network and images.
 
-    python Testing/Benchmarks/training.py [--rows NAME ...] [--rounds N] [--threads N] [--output TABLE.md]
-
-Every contestant makes a batch and a step of it (forward, loss, backward, update) in each round, one after the other; a
-ratio is the median over the rounds of its time to ours in the same round. With one thread times are CPU seconds, which
-a busy machine changes least. "Published" is the procedure as it was described (``published_training.py``): single
-precision, Adam, the operations of torch. Ours computes the network as the recipe says, in bfloat16 or not; "ours,
-float32" never does. Where MONAI is installed, its losses, warps and diffusion U-Net take part. The images are synthetic
-heads; reading files, and making the pool, does not count.
+A call makes a batch and a step of it: forward, loss, backward, update. "Published" is the procedure as it was described
+(``published_training.py``): single precision, Adam, the operations of torch. Ours computes the network as the recipe
+says, in bfloat16 or not; "ours, float32" never does. The images are synthetic heads; reading files, and making the
+pool, does not count. All of it runs on the processor.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import itertools
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-import published_training as published
 import torch
 from torch import Tensor, nn
 
-from DiffusionCore.images.frame import ImageFrame, Intensities
 from DiffusionCore.space import Grid
 from DiffusionCore.training.batches import batch_generator
 from DiffusionCore.training.field_pairs import FieldPairs
-from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.training.image import ImageRecipe
-from DiffusionCore.training.image_folder import ImageFolder
 from DiffusionCore.training.published import PublishedRecipe
 from DiffusionCore.training.published_recovery import PublishedRecoveryRecipe
 from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.recipes import RECIPES, configure
 from DiffusionCore.training.settings import LoopSettings
-from DiffusionCore.training.single_volumes import StoredVolumes, SyntheticVolumes
+from DiffusionCore.training.single_volumes import StoredVolumes
 from DiffusionCore.training.state import TrainingState
 from DiffusionCore.training.update import compute_gradients, update
 from DiffusionCore.training.voxelmorph import VoxelMorphRecipe, VoxelMorphRecipeConfig
+from Testing.Benchmarks.options import Options
+from Testing.Benchmarks.race import Contest
+from Testing.Benchmarks.suites import published_training as published
+from Testing.Benchmarks.suites.monai_peers import MISSING, MONAI
+from Testing.Benchmarks.suites.synthetic_heads import folder, heads
 
-MONAI = importlib.util.find_spec("monai") is not None
 Batch = tuple[Tensor, ...]
 
 
-@dataclass(frozen=True)
+def contests(options: Options) -> Iterator[Contest]:
+    """Yield a contest for each of the five systems."""
+    if options.device != "cpu":
+        return
+    for name, make in TRAININGS.items():
+        if options.wants(name):
+            yield make()
+
+
 class Contestant:
-    """Makes a batch, and a step of it."""
+    """Makes a batch, and a step of it, and remembers the CPU seconds of both."""
 
-    batch: Callable[[], Batch]
-    step: Callable[[Batch], object]
+    def __init__(self, batch: Callable[[], Batch], step: Callable[[Batch], object]) -> None:
+        self._batch, self._step = batch, step
+        self._seconds: list[tuple[float, float]] = []
+
+    def __call__(self) -> None:
+        begun = time.process_time()
+        batch = self._batch()
+        drawn = time.process_time()
+        self._step(batch)
+        self._seconds.append((drawn - begun, time.process_time() - drawn))
+
+    def parts(self) -> str:
+        """Return what a batch and a step took, without the first call, which compiles."""
+        batch, step = (statistics.median(times) for times in zip(*self._seconds[1:], strict=True))
+        return f"batch {batch:.3f} and step {step:.3f} CPU s"
 
 
-@dataclass(frozen=True)
-class Contest:
-    """The ``contestants`` of a recipe, ours first, the ``samples`` in each batch, and what they are, in ``words``."""
-
-    samples: int
-    contestants: dict[str, Contestant]
-    words: str
+def contest(
+    name: str,
+    size: str,
+    contestants: Mapping[str, Contestant],
+    *,
+    rounds: int | None = None,
+    missing: Mapping[str, str] = MISSING,
+) -> Contest:
+    """Return the contest of ``contestants`` at batches of ``size``."""
+    notes = {peer: contestant.parts for peer, contestant in contestants.items()}
+    return Contest(name, size, contestants, rounds=rounds, notes=notes, missing=missing)
 
 
 def ours(recipe: Recipe, settings: LoopSettings) -> Contestant:
@@ -101,20 +119,6 @@ def both(recipe: Recipe, settings: LoopSettings) -> dict[str, Contestant]:
     return found
 
 
-def heads(shape: tuple[int, int, int]) -> Tensor:
-    """Return synthetic heads (8, 1, K, J, I) in [0, 1] of ``shape`` (K, J, I)."""
-    generator = torch.Generator().manual_seed(0)
-    pool = SyntheticVolumes(draw_head_pool(4, generator=generator))
-    return torch.nn.functional.interpolate(pool.draw(8, generator=generator).images, shape, mode="trilinear")
-
-
-def folder(size: tuple[int, int, int], spacing: float) -> ImageFolder:
-    """Return ``heads`` of ``size`` (i, j, k) as a folder of images without labels."""
-    images, frame = heads(size[::-1]), ImageFrame(size, spacing, Intensities(0.3, 0.5, 1.0))
-    labels, classes = torch.zeros(len(images), *images.shape[2:]), torch.zeros(len(images), dtype=torch.int64)
-    return ImageFolder(frame, tuple("abcdefgh"), images.half(), labels.short(), classes)
-
-
 def affine() -> Contest:
     """The affine diffusion: the network of the recipe, windows of 64 voxels."""
     recipe, settings, _ = configure("published-affine", ["batch=4"])
@@ -128,7 +132,7 @@ def affine() -> Contest:
 
     found = both(recipe, settings)
     found["published"] = other(recipe.network(), published.affine_loss, batch, average=True)
-    return Contest(recipe.batch, found, "windows of 64 voxels")
+    return contest("affine", f"{recipe.batch} windows of 64 voxels", found)
 
 
 class StoredPairs(VoxelMorphRecipe):
@@ -176,7 +180,7 @@ def voxelmorph() -> Contest:
             return alike(warp(moving, field), fixed) + smooth(velocity)
 
         found["MONAI"] = other(recipe.network(), loss, batch)
-    return Contest(1, found, "48 x 64 x 48 voxels, correlation of 9")
+    return contest("voxelmorph", "48x64x48, correlation of 9", found)
 
 
 def diffusereg() -> Contest:
@@ -189,7 +193,7 @@ def diffusereg() -> Contest:
 
     found = both(recipe, settings)
     found["published"] = other(network, published.diffusereg_loss, batch)
-    return Contest(1, found, "40 x 48 x 40 voxels")
+    return contest("diffusereg", "40x48x40", found)
 
 
 def drdm() -> Contest:
@@ -204,7 +208,7 @@ def drdm() -> Contest:
         return published.drdm_batch(images[chosen], generator)
 
     found = {"ours": ours(recipe, settings), "published": other(recipe.network(), published.drdm_loss, batch)}
-    return Contest(recipe.batch, found, "cubes of 64 voxels")
+    return contest("drdm", f"{recipe.batch} of 64x64x64", found, rounds=3)
 
 
 def image() -> Contest:
@@ -221,7 +225,9 @@ def image() -> Contest:
     alone = replace(config, network=replace(config.network, joined=1))
     found["ours, no voxels joined"] = ours(ImageRecipe(alone, images=recipe.images), settings)
     found["published"] = other(recipe.network(), published.image_loss, batch)
-    if MONAI:
+    missing = {"MONAI": "pip install monai einops"}
+    if MONAI and importlib.util.find_spec("einops") is not None:
+        missing = {}
         from monai.networks.nets import DiffusionModelUNet
         from monai.networks.schedulers import DDPMScheduler
 
@@ -233,53 +239,7 @@ def image() -> Contest:
         for name, half in (("MONAI", False), ("MONAI, bfloat16", True)):
             network = DiffusionModelUNet(3, 1, 1, 1, widths, (False,) * len(widths), norm_num_groups=16)
             found[name] = other(network, loss, batch, half=half)
-    return Contest(recipe.batch, found, "32 x 32 x 32 voxels")
+    return contest("image", f"{recipe.batch} of 32x32x32", found, missing=missing)
 
 
-ROWS = {"affine": affine, "voxelmorph": voxelmorph, "diffusereg": diffusereg, "drdm": drdm, "image": image}
-
-
-def measure(contest: Contest, rounds: int, clock: Callable[[], float]) -> Iterator[tuple[str, list[float]]]:
-    """Yield (contestant, [batch s, step s, samples per s, median ratio to ours, spread of that]) of a contest."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contest.contestants}
-    for number in range(rounds + 1):
-        for name, contestant in contest.contestants.items():
-            begun = clock()
-            batch = contestant.batch()
-            drawn = clock()
-            contestant.step(batch)
-            if number:  # the first round compiles
-                times[name].append((drawn - begun, clock() - drawn))
-    own = [sum(each) for each in next(iter(times.values()))]
-    for name, taken in times.items():
-        ratios = [sum(each) / mine for each, mine in zip(taken, own, strict=True)]
-        low, *_, high = statistics.quantiles(ratios, n=4)
-        batch, step, whole = (statistics.median(each) for each in (*zip(*taken, strict=True), map(sum, taken)))
-        yield name, [batch, step, contest.samples / whole, statistics.median(ratios), high - low]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    clock = time.process_time if options.threads == 1 else time.perf_counter
-    lines = ["| | contestant | batch, s | step, s | samples per s | times ours | spread |", "|" + " --- |" * 7]
-    for row in options.rows:
-        contest = ROWS[row]()
-        for name, (batch, step, speed, ratio, spread) in measure(contest, options.rounds, clock):
-            about = f"{row}: {contest.samples} of {contest.words}" if name == "ours" else ""
-            lines.append(f"| {about} | {name} | {batch:.3f} | {step:.3f} | {speed:.3f} | {ratio:.2f} | {spread:.2f} |")
-            sys.stdout.write(lines[-1] + "\n")
-            sys.stdout.flush()
-    if options.output:
-        facts = f"{options.threads} thread(s), {options.rounds} rounds, torch {torch.__version__}"
-        options.output.write_text(facts + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TRAININGS = {"diffusereg": diffusereg, "affine": affine, "voxelmorph": voxelmorph, "drdm": drdm, "image": image}
