@@ -11,6 +11,7 @@ from Testing.Benchmarks.results import races_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _OURS = "black"
@@ -166,7 +167,7 @@ def _lined(races: Sequence[Sequence[Row]], heights: Sequence[float]) -> tuple[Fi
     return figure, axes, tops
 
 
-def _plain_ticks(axis: object) -> None:
+def _plain_ticks(axis: Axis) -> None:
     """Write 2 instead of 2 x 10^0."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

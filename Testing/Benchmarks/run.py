@@ -102,7 +102,8 @@ def run_contest(contest: Contest, rows: list[Row], results: Results) -> None:
     """Race ``contest`` with each number of threads, and add its ``rows``."""
     options = results.options
     results.missing |= contest.missing
-    calls = {peer: call for peer, call in contest.calls.items() if peer not in options.without}
+    ours = next(iter(contest.calls))
+    calls = {peer: call for peer, call in contest.calls.items() if peer == ours or peer not in options.without}
     for threads in options.threads:
         set_threads(threads)
         where = f"{contest.benchmark}, {contest.size}, {threads} thread(s)"

@@ -7,6 +7,7 @@ copy of what has to be read and written at least.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,7 +28,6 @@ from Testing.Benchmarks.suites.monai_peers import invited, monai_kernels
 from Testing.Benchmarks.suites.scene import Scene, backward, by_torch, scenes
 
 CHANNELS, MOST = (1, 2, 4, 8, 16), 2**21  # voxels of the curve along the channels
-SQUARINGS = 7
 _SETTINGS = {"padding_mode": "border", "align_corners": False}
 
 
@@ -134,25 +134,26 @@ def other_reads(scene: Scene) -> Iterator[Contest]:
 def compositions(scene: Scene) -> Iterator[Contest]:
     """Fields along each other, and the flow of a velocity."""
     shifts = scene.shifts
+    squarings = math.ceil(math.log2(2 * float(shifts.square().sum(1).max().sqrt())))
 
     def composed() -> Tensor:
         return shifts + pull_at(shifts, shifts)
 
     def followed(velocity: Tensor) -> Tensor:
-        """Do what ``flow`` does, which waits for the device to know how many squarings it takes."""
-        return kernels_for(velocity).flow(velocity / 2**SQUARINGS, SQUARINGS)
+        """Do what ``flow`` does, which waits for the device to know how many ``squarings`` it takes."""
+        return kernels_for(velocity).flow(velocity / 2**squarings, squarings)
 
     yield scene.contest("composition", composed, least=36)
     yield scene.contest(
         "flow",
         lambda: flow(shifts),
-        least=(SQUARINGS + 1) * 24,
+        least=(squarings + 1) * 24,
         recordable=lambda: followed(shifts),
     )
     yield scene.contest(
         "flow, derivative",
         backward(flow, shifts),
-        least=(SQUARINGS + 1) * 76,
+        least=(squarings + 1) * 76,
         recordable=backward(followed, shifts),
     )
 
