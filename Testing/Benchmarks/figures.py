@@ -83,6 +83,7 @@ def _gains(few: Sequence[Sequence[Row]], many: Sequence[Sequence[Row]], colors: 
         for row in race[::-1]:  # ours above the others
             axes.plot(before[_key(row)] / row.milliseconds, top, "o", color=colors[row.peer], alpha=0.85, markersize=5)
     axes.axvline(1, color="0.6", linewidth=1)
+    axes.set_xlim(left=0)
     _name(figure, (row.peer for race in races for row in race), colors)
     return figure
 
@@ -114,9 +115,9 @@ def _curves(races: Sequence[Sequence[Row]], colors: dict[str, str]) -> Figure | 
         axes.set_ylabel(f"{unit} per {along.removesuffix('s')}", fontsize=7)
         axes.tick_params(labelsize=7, which="both")
         _plain_ticks(axes.yaxis)
-        if along != "voxels":
-            axes.set_xticks(sorted({row.at for row in rows}), [f"{at:g}" for at in sorted({row.at for row in rows})])
-            axes.set_xticks([], minor=True)
+        places = sorted({row.at for row in rows})
+        axes.set_xticks(places, [f"{round(at ** (1 / 3))}³" if along == "voxels" else f"{at:g}" for at in places])
+        axes.set_xticks([], minor=True)
     _name(figure, (row.peer for rows in found.values() for row in rows), colors)
     return figure
 
@@ -182,4 +183,4 @@ def _name(figure: Figure, peers: Iterable[str], colors: dict[str, str]) -> None:
     present = set(peers)
     shown = [peer for peer in colors if peer in present]
     marks = [Line2D([], [], color=colors[peer], marker="o", linewidth=0) for peer in shown]
-    figure.legend(marks, shown, loc="outside lower center", ncols=min(6, len(shown)), fontsize=8, frameon=False)
+    figure.legend(marks, shown, loc="outside lower center", ncols=min(8, len(shown)), fontsize=8, frameon=False)

@@ -9,7 +9,7 @@ from DiffusionCore.losses import SelfSimilarity, bending_penalty, gradient_penal
 from DiffusionCore.space import Grid
 from DiffusionCore.transforms import Displacement, jacobian_determinant
 from Testing.Benchmarks.options import Options
-from Testing.Benchmarks.race import able
+from Testing.Benchmarks.race import Contest, able
 from Testing.Benchmarks.run import SUITES
 from Testing.Benchmarks.suites import published_losses as published
 from Testing.Benchmarks.suites.kernels import determinants
@@ -82,3 +82,14 @@ def test_scipy_warps_alike():
     contest = next(importlib.import_module(SUITES["kernels"]).contests(SMALL))
     found = torch.from_numpy(contest.calls["scipy"]())
     torch.testing.assert_close(found, contest.calls["ours"]()[0, 0], rtol=0, atol=2e-4)
+
+
+def test_a_contest_goes_on_without_the_peer_that_fails_but_not_without_us():
+    def fail():
+        raise MemoryError("too large\nby far")
+
+    entered, failures = able(Contest("c", "s", {"ours": int, "peer": fail, "other": int}))
+    assert list(entered.calls) == ["ours", "other"]
+    assert failures == ["peer: MemoryError: too large"]
+    with pytest.raises(MemoryError):
+        able(Contest("c", "s", {"ours": fail, "peer": int}))

@@ -51,10 +51,10 @@ def likeness(scene: Scene) -> Iterator[Contest]:
         return {"published": backward(lambda x: loss(x, other), image)} if small else {}
 
     summed = convolved(published.correlation)
-    yield scene.contest("local correlation", correlated, summed, least=44)
-    yield scene.contest("local correlation without kernels", by_torch(correlated), summed, kernels=False)
+    yield scene.contest("local correlation of 9", correlated, summed, least=44)
+    yield scene.contest("local correlation of 9 without kernels", by_torch(correlated), summed, kernels=False)
     yield scene.contest(
-        "structural similarity",
+        "structural similarity of 9",
         backward(lambda x: structural_similarity(x, other, window=WINDOW), image),
         convolved(published.similarity),
         kernels=False,

@@ -48,9 +48,9 @@ def monai_losses(scene: Scene) -> dict[str, Call]:
     similarity = SSIMLoss(spatial_dims=3, win_size=WINDOW)
     correlated = backward(lambda x: correlation(x, scene.other), scene.image)
     return {
-        "local correlation": correlated,
-        "local correlation without kernels": correlated,
-        "structural similarity": backward(lambda x: similarity(x, scene.other), scene.image),
+        "local correlation of 9": correlated,
+        "local correlation of 9 without kernels": correlated,
+        "structural similarity of 9": backward(lambda x: similarity(x, scene.other), scene.image),
         "gradient penalty in mm": backward(DiffusionLoss(), scene.flipped),
         "bending energy in mm": backward(BendingEnergyLoss(), scene.flipped),
     }
