@@ -31,6 +31,8 @@ from Testing.Benchmarks.results import Results
 SUITES = {
     "kernels": "Testing.Benchmarks.suites.kernels",
     "losses": "Testing.Benchmarks.suites.losses",
+    "sampling": "Testing.Benchmarks.suites.sampling",
+    "synthesis": "Testing.Benchmarks.suites.synthesis",
     "training": "Testing.Benchmarks.suites.training",
 }
 """Name -> module with ``contests(options: Options) -> Iterator[Contest]``, imported when its turn comes."""

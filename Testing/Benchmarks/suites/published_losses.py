@@ -14,13 +14,13 @@ from torch import Tensor
 _WINDOW = 9
 
 
-def warped(images: Tensor, field: Tensor, padding: str = "zeros") -> Tensor:
+def warped(images: Tensor, field: Tensor, padding: str = "zeros", mode: str = "bilinear") -> Tensor:
     """Return ``images`` (B, C, K, J, I) at their voxels moved by ``field`` (B, 3, K, J, I)."""
     k, j, i = field.shape[2:]
-    axes = torch.meshgrid(*(torch.arange(n, dtype=field.dtype) for n in (k, j, i)), indexing="ij")
+    axes = torch.meshgrid(*(torch.arange(n).to(field) for n in (k, j, i)), indexing="ij")
     points = torch.stack(axes[::-1]) + field
-    unit = 2 * points / (torch.tensor([i, j, k]).view(3, 1, 1, 1) - 1) - 1
-    return F.grid_sample(images, unit.movedim(1, -1), padding_mode=padding, align_corners=True)
+    unit = 2 * points / (torch.tensor([i, j, k]).to(field).view(3, 1, 1, 1) - 1) - 1
+    return F.grid_sample(images, unit.movedim(1, -1), mode, padding, align_corners=True)
 
 
 def roughness(field: Tensor) -> Tensor:
