@@ -11,8 +11,9 @@ from strategies import affines, grids, oblique_grid, points, seeds, smooth_vecto
 from torch.testing import assert_close
 
 from DiffusionCore.checks import GeometryError
-from DiffusionCore.space import Frame
+from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms import Affine, Chain, Displacement, Velocity, jacobian_determinant, voxel_centers
+from DiffusionCore.transforms.displacement import ras_vectors, voxel_vectors
 from DiffusionCore.transforms.folding import folded_cells, folded_share
 from DiffusionCore.transforms.velocity import exponential
 
@@ -200,6 +201,25 @@ def test_a_field_that_does_not_fit_is_refused(kind):
         kind(torch.zeros(3, *GRID.size), GRID)
     with pytest.raises(GeometryError, match="finite"):
         kind(torch.full((3, *GRID.shape), torch.nan), GRID)
+
+
+def test_vectors_whose_sum_is_beyond_all_numbers_are_finite():
+    largest = torch.full((3, *GRID.shape), torch.finfo(torch.float32).max)
+    assert_close(Displacement(largest, GRID).vectors, largest)
+    largest[0, 0, 0, 0] = -torch.inf
+    with pytest.raises(GeometryError, match="finite"):
+        Displacement(largest, GRID)
+
+
+@pytest.mark.parametrize("direction", [np.eye(3), np.diag([-1.0, -1.0, 1.0]), np.eye(3)[[1, 2, 0]], GRID.direction])
+def test_vectors_go_to_voxels_along_any_axes_and_back(direction):
+    grid = Grid(GRID.size, (2.0, 3.0, 0.5), (1.0, 2.0, 3.0), tuple(map(tuple, np.array(direction).tolist())))
+    vectors = smooth_vectors(grid, 3.0)
+    voxels = voxel_vectors(vectors, grid)
+    shift = grid.map(vectors[:, 1, 2, 3].double().numpy(), Frame.RAS, Frame.VOXEL)
+    origin = grid.map(np.zeros(3), Frame.RAS, Frame.VOXEL)
+    np.testing.assert_allclose(voxels[:, 1, 2, 3].numpy(), shift - origin, atol=1e-5)
+    assert_close(ras_vectors(voxels, grid), vectors)
 
 
 @pytest.mark.parametrize("longest", [2.0, 4.0])
