@@ -22,6 +22,7 @@ class Case:
         fixed, moving: the images.
         fixed_segmentation, moving_segmentation: their labels, if they are there.
         landmarks: the table of corresponding points, if it is there.
+        truth: the transform that should be found, if it is there.
         other_contrast: the images are of different kinds (``pair.json``: a ``kind`` that ends in "modality").
     """
 
@@ -32,10 +33,11 @@ class Case:
     fixed_segmentation: Path | None
     moving_segmentation: Path | None
     landmarks: Path | None
+    truth: Path | None
     other_contrast: bool
 
     def pair(self) -> Pair:
-        """Return the images, labels and landmarks.
+        """Return the images, and what is known about them.
 
         Raises:
             DiffusionCoreError: a file cannot be read, an image holds nothing to align, labels do not lie on its grid.
@@ -46,6 +48,7 @@ class Case:
             fixed_segmentation=self.fixed_segmentation,
             moving_segmentation=self.moving_segmentation,
             landmarks=self.landmarks,
+            truth=self.truth,
         )
 
 
@@ -68,7 +71,7 @@ def _case(folder: Path, parts: tuple[str, ...]) -> Case | None:
     fixed, moving = (_image(folder, role) for role in ("fixed", "moving"))
     if fixed is None or moving is None:
         return None
-    table = folder / "landmarks.csv"
+    table, truth = folder / "landmarks.csv", folder / "truth.h5"
     return Case(
         parts[0] if parts else folder.name,
         folder.name,
@@ -77,6 +80,7 @@ def _case(folder: Path, parts: tuple[str, ...]) -> Case | None:
         _image(folder, "fixed_seg"),
         _image(folder, "moving_seg"),
         table if table.is_file() else None,
+        truth if truth.is_file() else None,
         _is_other_contrast(folder / "pair.json"),
     )
 

@@ -27,6 +27,7 @@ COLUMNS = (
     Column("dice_cortical", "cortical", 3),
     Column("hd95", "HD95 mm", 2),
     Column("landmark_error", "landmarks mm", 2),
+    Column("true_error", "true error mm", 2),
     Column("local_correlation", "LNCC", 3),
     Column("mutual_information", "MI", 3),
     Column("percent_folded", "folded %", 4),

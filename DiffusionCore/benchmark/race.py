@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from DiffusionCore.storage.volumes import write_volume
 from DiffusionCore.transforms import Affine
 from DiffusionCore.transforms.resample import resample
 
+FIXED, MOVING = "fixed.nii.gz", "moving.nii.gz"
+ABSENT = "not installed"
+"""The status of a contestant whose package is missing."""
 _SIGMA = 0.4  # of the new spacing, before an image is made coarser
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
@@ -62,49 +66,85 @@ class Race:
             "contrast": self.contrast.value,
             "spacing": self.spacing,
         }
-        try:
-            pair = case.pair()
-            pair = replace(pair, moving=shown_in(pair.moving, self.contrast))
-        except DiffusionCoreError as error:
-            yield from ({**named, "contestant": name, "status": f"not usable: {error}"} for name in contestants)
-            return
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            fixed, moving = Path(folder) / "fixed.nii.gz", Path(folder) / "moving.nii.gz"
-            write_volume(fixed, _at(pair.fixed, self.spacing))
-            write_volume(moving, _at(pair.moving, self.spacing))
+        with ExitStack() as stack:
+            try:
+                start = stack.enter_context(self.started(case))
+            except DiffusionCoreError as error:
+                yield from ({**named, "contestant": name, "status": f"not usable: {error}"} for name in contestants)
+                return
             for name in contestants:
-                row = {**named, "contestant": name, "load": _load()}
-                own = Path(folder) / name
-                own.mkdir()
-                yield {**row, **self._run(name, fixed, moving, own, case, pair)}
+                row = {**named, "contestant": name, "load": _load(), **start.register(name)}
+                yield {**row, **start.score(name)} if row["status"] == "ok" else row
 
-    def _run(self, name: str, fixed: Path, moving: Path, folder: Path, case: Case, pair: Pair) -> dict[str, Any]:
-        other = case.other_contrast or self.contrast is not Contrast.SAME
-        python = sys.executable if name in OURS else self.python
-        command = [python, "-m", "DiffusionCore.benchmark.contestant", name, fixed, moving, folder]
-        command += ["--threads", str(self.threads), *(["--other-contrast"] if other else [])]
+    @contextmanager
+    def started(self, case: Case) -> Iterator[Start]:
+        """Give the images of ``case`` to the contestants, in a folder that is gone afterwards.
+
+        Raises:
+            DiffusionCoreError: the pair cannot be used.
+        """
+        pair = case.pair()
+        pair = replace(pair, moving=shown_in(pair.moving, self.contrast))
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            write_volume(Path(folder) / FIXED, _at(pair.fixed, self.spacing))
+            write_volume(Path(folder) / MOVING, _at(pair.moving, self.spacing))
+            other = case.other_contrast or self.contrast is not Contrast.SAME
+            yield Start(self, pair, Path(folder), other)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A pair as the contestants get it.
+
+    Attributes:
+        race: how they run.
+        pair: what is scored.
+        folder: where the images that they get lie, and the results of each.
+        other_contrast: whether they are told that the images are of different kinds.
+    """
+
+    race: Race
+    pair: Pair
+    folder: Path
+    other_contrast: bool
+
+    def register(self, name: str, *, threads: int | None = None) -> dict[str, Any]:
+        """Let ``name`` register the pair; return what it cost, or in ``status`` why it did not.
+
+        ``threads`` that it may use, instead of those of the race.
+        """
+        race, own = self.race, self.folder / name
+        threads = threads or race.threads
+        own.mkdir(exist_ok=True)
+        python = sys.executable if name in OURS else race.python
+        images = [self.folder / FIXED, self.folder / MOVING]
+        command = [python, "-m", "DiffusionCore.benchmark.contestant", name, *images, own]
+        command += ["--threads", str(threads), *(["--other-contrast"] if self.other_contrast else [])]
         root = str(Path(DiffusionCore.__file__).parent.parent)
-        environment = {**os.environ, **dict.fromkeys(_THREADS, str(self.threads)), "PYTHONPATH": root}
+        environment = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PYTHONPATH": root}
         try:
             done = subprocess.run(
                 list(map(str, command)),
                 env=environment,
-                cwd=folder,  # some tools leave files where they stand
+                cwd=own,  # some tools leave files where they stand
                 capture_output=True,
                 text=True,
-                timeout=60 * self.minutes,
+                timeout=60 * race.minutes,
             )
         except subprocess.TimeoutExpired:
-            return {"status": f"given up after {self.minutes:g} minutes"}
+            return {"status": f"given up after {race.minutes:g} minutes"}
         except OSError as error:
             return {"status": f"'{python}' does not run: {error.strerror}"}
         if done.returncode == NOT_INSTALLED:
-            return {"status": "not installed"}
-        if done.returncode or not (folder / TRANSFORM).exists():
+            return {"status": ABSENT}
+        if done.returncode or not (own / TRANSFORM).exists():
             last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
             return {"status": f"failed (exit code {done.returncode}): {last[:200]}"}
-        cost = json.loads((folder / COST).read_text(encoding="utf-8"))
-        return {"status": "ok", **cost, **score(pair, read_transform(folder / TRANSFORM))}
+        return {"status": "ok", **json.loads((own / COST).read_text(encoding="utf-8"))}
+
+    def score(self, name: str) -> dict[str, Any]:
+        """Return how the last registration by ``name`` did."""
+        return score(self.pair, read_transform(self.folder / name / TRANSFORM))
 
 
 def _load() -> float | None:

@@ -19,14 +19,15 @@ FIRST_CORTICAL = 100
 def score(pair: Pair, transform: Transform) -> dict[str, Any]:
     """Return flat numbers: ``dice``, with many labels also ``dice_subcortical`` and ``dice_cortical``, and so on.
 
-    ``hd95`` and ``landmark_error`` in mm, ``mutual_information`` in nats; ``percent_folded``, ``log_deviation``,
-    ``smallest_jacobian`` and ``gradient_rms`` over the fixed foreground. Definitions: ``metrics``.
+    ``hd95``, ``landmark_error`` and ``true_error`` in mm, ``mutual_information`` in nats; ``percent_folded``,
+    ``log_deviation``, ``smallest_jacobian`` and ``gradient_rms`` over the fixed foreground. Definitions: ``metrics``.
     """
     measured, regular = measure(pair, transform), regularity(transform, pair.fixed)
     row: dict[str, Any] = {
         "dice": measured.get("mean_dice"),
         "hd95": measured.get("mean_hd95_mm"),
         "landmark_error": measured.get("landmark_error_mm", {}).get("mean"),
+        "true_error": measured.get("true_error_mm", {}).get("mean"),
         "mutual_information": measured["mutual_information"],
         "local_correlation": measured["local_correlation"],
         "percent_folded": regular["percent_folded"],

@@ -21,8 +21,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="compare with other tools on pairs of images",
         description="Register every pair below a folder by every contestant, each in a process of its own on the same "
         "images, and score all transforms by the same code on the images as they lie there. A pair is a folder with "
-        "the images fixed and moving, optional fixed_seg, moving_seg, landmarks.csv (fx ... mz, LPS mm) and pair.json. "
-        "Writes page.md, dice-time.png and report.json, anew after every pair. What is not installed is noted.",
+        "the images fixed and moving, optional fixed_seg, moving_seg, landmarks.csv (fx ... mz, LPS mm), truth.h5 and "
+        "pair.json. Writes page.md, dice-time.png and report.json, anew after every pair. What is not installed is "
+        "noted.",
     )
     add = parser.add_argument
     add("--pairs", type=Path, required=True, metavar="DIR", help="where the pairs are, at any depth")

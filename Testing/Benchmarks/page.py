@@ -25,7 +25,7 @@ def write_page(folder: Path, results: Results) -> None:
         lines.append("- **Quick: smallest sizes and two rounds. The figures say nothing.**")
     if results.stopped:
         lines.append("- **Stopped before all was done.**")
-    lines += [f"- Not found, and left out: {peer} ({remedy})." for peer, remedy in results.missing.items()]
+    lines += [f"- Left out: {peer} ({remedy})." for peer, remedy in results.missing.items()]
     lines += [f"- **Failed:** {failure}" for failure in results.failures]
     lines += ["", READING, ""]
     if results.checks:

@@ -41,7 +41,7 @@ class Contest:
         point: on a scaling curve; the points of a curve share ``benchmark``.
         rounds: at most so many, for calls that take long.
         notes: contestant -> what is said beside its time, such as the Dice that it reaches, once the race is over.
-        missing: who would have taken part, but was not found -> how to get it ("pip install monai").
+        missing: who would have taken part, but cannot -> why, or how to get it ("pip install monai").
     """
 
     benchmark: str
@@ -89,15 +89,25 @@ def clock_for(threads: int, device: str) -> Clock:
     return cpu_seconds if threads == 1 else time.perf_counter
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a call returns if not all of its time counts: the seconds of what does, in a process that it starts, say."""
+
+    cpu: float
+    wall: float
+
+
 def seconds_of(call: Call, clock: Clock) -> float:
-    """Return what one ``call`` takes: the mean of as many as fill a moment.
+    """Return what one ``call`` takes: what it says itself, or the mean of as many as fill a moment.
 
     Between two looks at the clock, for which a device has to finish, lie twice as many as before.
     """
     begun, count, more = clock(), 0, 1
     while True:
         for _ in range(more):
-            call()
+            made = call()
+            if isinstance(made, Spent):
+                return made.cpu if clock is cpu_seconds else made.wall
         count += more
         taken = clock() - begun
         if taken >= _MOMENT:

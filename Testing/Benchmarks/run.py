@@ -32,6 +32,7 @@ SUITES = {
     "kernels": "Testing.Benchmarks.suites.kernels",
     "losses": "Testing.Benchmarks.suites.losses",
     "sampling": "Testing.Benchmarks.suites.sampling",
+    "registration": "Testing.Benchmarks.suites.registration",
     "synthesis": "Testing.Benchmarks.suites.synthesis",
     "training": "Testing.Benchmarks.suites.training",
 }

@@ -23,6 +23,7 @@ from DiffusionCore.benchmark.scores import score
 from DiffusionCore.checks import StorageError
 from DiffusionCore.report import Pair, measure
 from DiffusionCore.space import Frame, Volume
+from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.storage.volumes import read_volume, write_volume
 from DiffusionCore.transforms import Affine, resample
 
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def pairs(world, tmp_path):  # noqa: F811
-    """Return a folder with the pair of ``world`` in heads/first, and without its labels in bodies/of mine/second."""
+    """Return a folder with the pair of ``world`` in heads/first, and only its images in bodies/of mine/second."""
     folder = tmp_path / "pairs"
     for inner, labeled in (("heads/first", True), ("bodies/of mine/second", False)):
         (folder / inner).mkdir(parents=True)
@@ -40,6 +41,7 @@ def pairs(world, tmp_path):  # noqa: F811
             if labeled:
                 labels = getattr(world, f"{role}_labels").read_bytes()
                 (folder / inner / f"{role}_seg.nii.gz").write_bytes(labels)
+    write_transform(folder / "heads" / "first" / "truth.h5", TRUTH)
     (folder / "bodies" / "of mine" / "second" / "pair.json").write_text('{"kind": "same subject, cross-modality"}')
     (folder / "heads" / "not a pair").mkdir()
     (folder / "heads" / "not a pair" / "fixed.txt").write_text("")
@@ -54,7 +56,7 @@ def test_pairs_are_found_at_any_depth_with_what_is_known_about_them(pairs):
     second, first = find_cases(pairs)
     assert (second.data_set, second.name, second.other_contrast) == ("bodies", "second", True)
     assert (first.data_set, first.name, first.other_contrast) == ("heads", "first", False)
-    assert second.fixed_segmentation is None
+    assert second.fixed_segmentation is second.truth is None
     assert first.pair().moving_segmentation.values.max() == 2
 
 
@@ -69,6 +71,7 @@ def test_the_true_transform_has_the_best_score_and_folds_nothing(pairs):
     pair = find_cases(pairs)[1].pair()
     truth, nothing = score(pair, TRUTH), score(pair, Affine.identity())
     assert truth["dice"] > 0.85 > 0.7 > nothing["dice"]
+    assert truth["true_error"] < 1e-6 < 10 < nothing["true_error"]
     assert truth["mutual_information"] > nothing["mutual_information"]
     assert truth["percent_folded"] == 0
     assert truth["log_deviation"] == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,68 @@
+"""The benchmark of whole registrations: its made pairs, who takes part, and what counts as their time."""
+
+from functools import partial
+
+import pytest
+from shell_world import world  # noqa: F401
+
+from DiffusionCore.benchmark.cases import find_cases
+from DiffusionCore.benchmark.scores import score
+from DiffusionCore.sample import make_sample
+from DiffusionCore.transforms import Affine
+from Testing.Benchmarks import made_pairs
+from Testing.Benchmarks.options import Options
+from Testing.Benchmarks.race import Spent, cpu_seconds, seconds_of
+from Testing.Benchmarks.suites.registration import contests
+
+SIZE = (26, 34, 29)
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Let the template be one of 4 mm, which is there in a moment."""
+    for cached in (made_pairs._template, made_pairs._deformations):
+        cached.cache_clear()
+    monkeypatch.setattr(made_pairs, "make_sample", partial(make_sample, resolution=4))
+    yield
+    for cached in (made_pairs._template, made_pairs._deformations):
+        cached.cache_clear()
+
+
+def test_the_truth_of_a_made_pair_aligns_it_and_its_size_is_the_one_asked_for(coarse, tmp_path):
+    made_pairs.write_pair(tmp_path / "head", SIZE, seed=3)
+    (case,) = find_cases(tmp_path)
+    pair = case.pair()
+    assert pair.fixed.grid.shape == pair.moving.grid.shape == SIZE
+    truth, nothing = score(pair, pair.truth), score(pair, Affine.identity())
+    assert truth["true_error"] == 0 < 5 < nothing["true_error"]
+    assert truth["dice"] > 0.6 > 0.5 > nothing["dice"]
+    assert truth["percent_folded"] == 0
+
+
+def test_made_pairs_have_cubic_voxels_about_as_many_as_the_cube(coarse):
+    k, j, i = made_pairs.shape_of(96)
+    assert k * j * i == pytest.approx(96**3, rel=0.02)
+    extent = made_pairs._template().images[0].grid.extent
+    assert [a / n for a, n in zip(extent, (i, j, k), strict=True)] == pytest.approx([extent[0] / i] * 3, rel=0.02)
+
+
+def test_a_peer_that_is_not_there_is_named_and_ours_says_what_it_took_and_reached(world, tmp_path):  # noqa: F811
+    folder = tmp_path / "bodies" / "first"
+    folder.mkdir(parents=True)
+    for ours, theirs in (("", ""), ("_labels", "_seg")):
+        for role in ("fixed", "moving"):
+            (folder / f"{role}{theirs}.nii.gz").write_bytes(getattr(world, role + ours).read_bytes())
+    options = Options(sizes=(), data=folder.parent, only=("affine",), without=("ants-affine", "elastix-affine"))
+    (contest,) = contests(options)
+    assert contest.size == "first first, 2 mm"
+    assert list(contest.calls) == ["ours-affine"]
+    assert list(contest.missing) == ["greedy"]
+    assert "Testing/constraints-peers.txt" in contest.missing["greedy"]
+    begun = cpu_seconds()
+    spent = contest.calls["ours-affine"]()
+    assert cpu_seconds() - begun < spent.cpu  # the one that showed that it can
+
+
+def test_what_a_call_says_of_its_time_is_believed():
+    assert seconds_of(lambda: Spent(cpu=7, wall=9), cpu_seconds) == 7
+    assert seconds_of(lambda: Spent(cpu=7, wall=9), lambda: 0.0) == 9
