@@ -8,6 +8,7 @@ fields of several sizes; the same while large images are handed over; the time t
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import statistics
@@ -150,10 +151,16 @@ def start_and_stop() -> None:
         run.runner.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print all of it."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for side, count in ((64, 20), (96, 20), (160, 8), (256, 4)):
         fields(side, count)
     if sys.platform != "win32":
         greedy_loop(0.03)
     large_images()
     start_and_stop()
+
+
+if __name__ == "__main__":
+    main()

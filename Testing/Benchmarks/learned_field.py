@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from DiffusionCore.benchmark.contrasts import Contrast, shown_in
+from DiffusionCore.benchmark.scores import FIRST_CORTICAL, SUBCORTICAL
 from DiffusionCore.deformable.learned import LearnedSettings, load_learned
 from DiffusionCore.deformable.pipeline import DeformableSettings
 from DiffusionCore.deformable.sampled import SampledSettings
@@ -38,8 +39,6 @@ from DiffusionCore.training.head_pool import draw_head_pool
 from DiffusionCore.transforms import Affine, Transform, Velocity, resample, voxel_centers
 from DiffusionCore.transforms.displacement import ras_vectors
 
-SUBCORTICAL = (23, 30, 31, 32, 36, 37, 47, 48, 55, 56, 57, 58, 59, 60)
-FIRST_CORTICAL = 100
 PASSES = 4
 COARSE = RefinementSettings(spacing=4.0, iterations=(20, 20))  # what the network's resolution compares with
 BRIEF = RefinementSettings(spacing=4.0, iterations=(5, 5))

@@ -13,7 +13,7 @@ from DiffusionCore.sample import make_sample
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.storage.transforms import write_transform
 from DiffusionCore.storage.volumes import write_volume
-from DiffusionCore.synthesis.intensity import changed_intensities
+from DiffusionCore.training.corruption import draw_bias, draw_noise
 from DiffusionCore.transforms import Affine, Chain, Transform, resample
 
 _AIR = 4  # voxels of 1 mm about the template, whose brain stem it cuts off
@@ -29,8 +29,8 @@ def write_pair(folder: Path, size: tuple[int, int, int], *, seed: int = 0) -> No
         moving = I psi          fixed = I psi phi          fixed(x) = moving(phi(x))
 
     I is the template of the sample at 1 mm; psi and phi are deformations that ``seed`` draws, the same for every size.
-    Both images have a bias field, noise and another gamma. Source: ``DiffusionCore.synthesis.pairs``, here for images
-    finer and coarser than the grid that the deformations are drawn on.
+    Both images are of one contrast, each with a slight bias field and noise of its own. Source: as
+    ``DiffusionCore.synthesis.pairs``, here for images finer and coarser than the grid that deformations are drawn on.
 
     Raises:
         DiffusionCoreError: the package nilearn, which brings the template, is not installed.
@@ -42,7 +42,7 @@ def write_pair(folder: Path, size: tuple[int, int, int], *, seed: int = 0) -> No
     folder.mkdir(parents=True)
     for name, transform in (("fixed", Chain.of(psi, phi)), ("moving", psi)):
         image, labels = _seen(grid, transform)
-        write_volume(folder / f"{name}.nii.gz", changed_intensities(image, 1.0, generator=generator))
+        write_volume(folder / f"{name}.nii.gz", _scanned(image, generator))
         write_volume(folder / f"{name}_seg.nii.gz", labels)
     write_transform(folder / "truth.h5", phi)
 
@@ -61,6 +61,12 @@ def _seen(grid: Grid, transform: Transform) -> tuple[Volume, Volume]:
     return resample(template.images[0], grid, transform), resample(
         labels, grid, transform, interpolation=Interpolation.NEAREST
     )
+
+
+def _scanned(image: Volume, generator: torch.Generator) -> Volume:
+    values = torch.from_numpy(image.values)[None, None].float()
+    biased = draw_bias(values, probability=1, spread=0.1, generator=generator)
+    return Volume(draw_noise(biased, probability=1, generator=generator)[0, 0].numpy(), image.grid)
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """How the panel behaves while it registers: what it shows when, and whether anything ever sticks.
 
-    python Testing/Benchmarks/panel_responsiveness.py
+    python Testing/Benchmarks/panel_responsiveness.py [--cycles 100]
 
 Runs the panel in the Slicer-API host with three slice views of 400 x 400 and prints
 
@@ -8,11 +8,12 @@ Runs the panel in the Slicer-API host with three slice views of 400 x 400 and pr
 - the longest gap between beats of a 5 ms timer, in that run and in an affine registration of the sample pair (1 mm);
 - from the click on Stop to the button saying Register again, at several moments;
 - the same after the worker was killed from outside;
-- what 100 times Register and Stop leave behind.
+- what so many times Register and Stop leave behind.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import signal
@@ -33,7 +34,6 @@ from slicer_api_host.application import start  # noqa: E402
 from slicer_api_host.modules import load_module  # noqa: E402
 
 FOLDERS = (Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp")))
-CYCLES = int(os.environ.get("CYCLES", 100))
 
 
 def say(line: str) -> None:
@@ -252,7 +252,7 @@ def left_behind(desk: Desk) -> dict[str, object]:
     }
 
 
-def cycles(desk: Desk) -> None:
+def cycles(desk: Desk, count: int) -> None:
     """Print what is left of many registrations that were stopped at once, a little later, or after some steps."""
     desk.use("shifts", count=200, pause=0.02)
     waits = [0.6, 0.7, 1.0, 2.5]
@@ -264,7 +264,7 @@ def cycles(desk: Desk) -> None:
         if desk.ui.undoButton.enabled:
             click(desk.ui.undoButton)
     before, since = left_behind(desk), time.perf_counter()
-    for number in range(CYCLES):
+    for number in range(count):
         click(desk.ui.registerButton)
         desk.pause(waits[number % len(waits)])
         click(desk.ui.registerButton)
@@ -272,17 +272,20 @@ def cycles(desk: Desk) -> None:
         if desk.ui.undoButton.enabled:
             click(desk.ui.undoButton)
     after = left_behind(desk)
-    say(f"{CYCLES} times Register and Stop, {time.perf_counter() - since:.0f} s: {before} -> {after}")
+    say(f"{count} times Register and Stop, {time.perf_counter() - since:.0f} s: {before} -> {after}")
 
 
 def main() -> None:
     """Print all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cycles", type=int, default=100, help="how often to register and stop at last")
+    options = parser.parse_args()
     desk = Desk()
     desk.choose(noise("fixed", (96, 100, 90), 0), noise("moving", (96, 100, 90), 1))
     fields(desk)
     cancel(desk)
     killed(desk)
-    cycles(desk)
+    cycles(desk, options.cycles)
     registration(desk)
 
 

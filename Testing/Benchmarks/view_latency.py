@@ -8,6 +8,7 @@ views of 400 x 400 together, through the event loop; and of that the time the ev
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import sys
@@ -67,6 +68,7 @@ def measure(watched, transform):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     import slicer
 
     manager = start().layoutManager()
