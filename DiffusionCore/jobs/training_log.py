@@ -62,20 +62,6 @@ class TrainingLog:
         return statistics.median(rates) if rates else None
 
 
-def best_check(path: Path) -> tuple[int, float] | None:
-    """Return (step, loss) of the best validation in the log at ``path``; None if there is none.
-
-    For lists of many trainings: of a long log only these few rows are parsed.
-    """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return None
-    log = TrainingLog(path)
-    log.rows = [row for line in lines if b'"validation"' in line and (row := _row(line)) is not None]
-    return min(log.values("validation"), key=lambda check: check[1], default=None)
-
-
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)

@@ -89,7 +89,7 @@ def train(
         window.add(values, waited, made=made)
         state.seconds = time.monotonic() - began
         stopping = stopping or state.step == settings.steps
-        validating = state.step % settings.validate_every == 0
+        validating = state.step % settings.validate_every == 0 or state.step == settings.steps
         row: Row = {}
         if validating or stopping or state.step % settings.log_every == 0:
             row = {"step": state.step, "of": settings.steps, "seconds": state.seconds, "skipped": state.skipped}
@@ -190,6 +190,7 @@ class _Run:
 
     def _save_weights(self, path: Path, state: TrainingState) -> None:
         made = {"steps": state.step, "seed": self.settings.seed, "seconds": round(state.seconds)}
-        card = {**made, "settings": asdict(self.settings), **self.card}
+        known = {"results": {"best check": state.best_check}} if state.best_check else {}
+        card = {**made, **known, "settings": asdict(self.settings), **self.card}
         weights = state.average.state_dict()
         save_checkpoint(path, Checkpoint(self.recipe.kind, asdict(self.recipe.config), weights, card), half=True)

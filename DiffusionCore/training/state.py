@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from DiffusionCore.storage.checkpoint import Checkpoint, load_checkpoint, save_c
 from DiffusionCore.training.recipe import Recipe
 from DiffusionCore.training.settings import LoopSettings
 
-_PROGRESS = ("step", "seconds", "skipped", "skipped_in_a_row", "best", "since_best")
+_PROGRESS = ("step", "seconds", "skipped", "skipped_in_a_row", "best", "best_at", "since_best")
 
 
 @dataclass
@@ -34,6 +35,7 @@ class TrainingState:
         seconds: how long they took, over all runs.
         skipped, skipped_in_a_row: steps that were left out because they were not finite.
         best: the least loss of a validation; None before there is one.
+        best_at: the step of that validation; 0 where an older version did not note it.
         since_best: validations since then.
     """
 
@@ -46,6 +48,7 @@ class TrainingState:
     skipped: int = 0
     skipped_in_a_row: int = 0
     best: float | None = None
+    best_at: int = 0
     since_best: int = 0
 
     @classmethod
@@ -84,10 +87,16 @@ class TrainingState:
 
     def checked(self, loss: float) -> bool:
         """Note the ``loss`` of a validation, and return whether it is the best one so far."""
-        better = self.best is None or loss < self.best
-        self.best = loss if better else self.best
+        better = math.isfinite(loss) and (self.best is None or loss < self.best)
+        if better:
+            self.best, self.best_at = loss, self.step
         self.since_best = 0 if better else self.since_best + 1
         return better
+
+    @property
+    def best_check(self) -> str:
+        """The best validation, for a card; empty before there is one."""
+        return f"{self.best:.3g} at step {self.best_at}" if self.best is not None and self.best_at else ""
 
 
 def _different(given: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from line_recipe import SETTINGS, LineRecipe, assert_same_weights, stopper
 
+from DiffusionCore.models import read_card
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.batches import AHEAD, batch_generator, drawn_batches
 from DiffusionCore.training.folder import BEST, CONFIG, LOG, STATE, WEIGHTS
@@ -160,6 +161,37 @@ def test_the_weights_of_the_best_validation_are_kept(tmp_path):
     best = load_checkpoint(tmp_path / BEST, "line").card["steps"]
     assert best == 10 * (1 + losses.index(min(losses))) < 60
     assert load_checkpoint(tmp_path / STATE).card["best"] == min(losses)
+
+
+def test_the_last_step_is_validated_however_few_there_are(tmp_path):
+    rows = []
+    train(LineRecipe(), tmp_path, replace(SETTINGS, steps=13, validate_every=1000), on_log=rows.append)
+    assert [row["step"] for row in rows if "validation" in row] == [13]
+    assert load_checkpoint(tmp_path / BEST, "line").card["steps"] == 13
+
+
+def test_the_card_names_the_best_check_also_when_the_training_was_gone_on_with(tmp_path):
+    settings = replace(SETTINGS, validate_every=10)
+    train(SteeperRecipe(), tmp_path / "parts", settings, should_stop=stopper(5))
+    assert "results" not in load_checkpoint(tmp_path / "parts" / WEIGHTS).card
+    rows = []
+    train(SteeperRecipe(), tmp_path / "parts", settings, should_stop=stopper(35), on_log=rows.append)
+    train(SteeperRecipe(), tmp_path / "parts", settings, on_log=rows.append)
+    best = min((row for row in rows if "validation" in row), key=lambda row: row["validation"])
+    assert best["step"] < 40
+    card = read_card(tmp_path / "parts" / WEIGHTS)
+    assert card.results == (("best check", f"{best['validation']:.3g} at step {best['step']}"),)
+
+
+def test_a_validation_that_is_no_number_is_never_the_best(tmp_path):
+    class Undefined(LineRecipe):
+        def loss(self, network, x, y):
+            loss, metrics = super().loss(network, x, y)
+            self.checked = getattr(self, "checked", 0) + (not torch.is_grad_enabled())
+            return (loss * float("nan") if 0 < self.checked <= 8 and not torch.is_grad_enabled() else loss), metrics
+
+    train(Undefined(), tmp_path, SETTINGS)
+    assert load_checkpoint(tmp_path / BEST).card["steps"] == 60
 
 
 def test_a_training_ends_where_validations_stop_getting_better_and_stays_ended(tmp_path):

@@ -15,7 +15,6 @@ from line_trainer import OFTEN, PausedConfig, PausedRecipe
 
 from DiffusionCore.checks import DiffusionCoreError, StorageError
 from DiffusionCore.jobs.training import TrainingRun, TrainingState
-from DiffusionCore.jobs.training_log import best_check
 from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.folder import (
     CHECKS,
@@ -346,12 +345,11 @@ def test_lines_that_are_no_rows_and_losses_that_are_no_numbers_are_left_out(tmp_
     assert (run.step, run.losses, run.best, run.speed) == (4, [], None, None)
 
 
-def test_the_best_check_of_a_log_is_that_of_its_training(tmp_path):
+def test_the_best_check_of_a_training_is_the_least_of_its_log(tmp_path):
     losses = [3.0, 1.5, float("nan"), 2.0]
     rows = [row(10 * number, loss=1.0, validation=loss) for number, loss in enumerate(losses, 1)]
     run = TrainingRun.find(write_run(tmp_path, row(5, loss=0.1), *rows, "validation\n"))
-    assert best_check(tmp_path / LOG) == run.best == (20, 1.5)
-    assert best_check(tmp_path / "missing") is None
+    assert run.best == (20, 1.5)
 
 
 def test_the_speed_is_that_of_most_rows_and_not_of_a_validation(tmp_path):

@@ -111,17 +111,8 @@ def _size_text(count: int) -> str:
 
 
 def _checked(card: Any, in_use: bool) -> str:
-    """Return the result that the card states; of a training the best check in its log."""
-    if card.results:
-        name, value = card.results[0]
-        return f"{name}: {value}" if name else value
-    if in_use:
-        return _("Not stated")
-    from DiffusionCore.jobs.training_log import best_check
-    from DiffusionCore.training.folder import LOG
-
-    best = best_check(card.path.with_name(LOG))
-    if best is None:
-        return _("Not yet")
-    step, loss = best
-    return _("{loss} at step {step}").format(loss=f"{loss:.3g}", step=step)
+    """Return the first result that the card states; that of a training is its best check so far."""
+    if not card.results:
+        return _("Not stated") if in_use else _("Not yet")
+    name, value = card.results[0]
+    return f"{name}: {value}" if name else value
