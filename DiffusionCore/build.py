@@ -90,9 +90,14 @@ def choose_device(device: str) -> torch.device:
     Raises:
         DeviceError: the device is not there.
     """
-    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    available = gpus()
     if device == "auto":
         return torch.device(available[0] if available else "cpu")
     if device == "cpu" or device in available or (device == "cuda" and available):
         return torch.device(device)
     raise DeviceError(f"The device '{device}' is not there; available: {', '.join(['cpu', *available])}.")
+
+
+def gpus() -> list[str]:
+    """Return the GPUs of this machine, "cuda:0" and on."""
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())]

@@ -85,6 +85,11 @@ class SynthesisForm(RunningPanel):
         """Offer the models that there are now."""
         self._listMethods()
 
+    def training_changed(self):
+        """Say how far the training is, also while its section is folded."""
+        self.ui.trainingSection.text = self._training.title
+        self.refresh()
+
     def use_model(self, name, kind):
         """Choose a method by the model ``name`` unless something is under way.
 

@@ -41,6 +41,7 @@ class Facts:
         anyVolume: there is a volume in the scene, or a folder is asked for.
         problem: why no variant can be made; empty if one can.
         exportProblem: the same for the export.
+        training: a sentence about the training under way; empty if there is none.
         activity: what is being done, where no number says it.
         done, of: of the task.
         secondsLeft: None if nobody knows.
@@ -61,6 +62,7 @@ class Facts:
     anyVolume: bool = True
     problem: str = ""
     exportProblem: str = ""
+    training: str = ""
     activity: str = ""
     done: int = 0
     of: int = 0
@@ -245,12 +247,11 @@ def _endLine(facts: Facts) -> Line:
 def _readyLine(facts: Facts) -> Line:
     if not facts.anyVolume:
         return Line(_("Load a volume and a segmentation to start, or"), Icon.NONE, Link.SAMPLE, _("try the sample"))
-    if facts.problem:
-        return Line(facts.problem)
-    if facts.rows:
-        text = _("Ready. There are {count} variants.").format(count=facts.rows)
+    ready = _("Ready. There are {count} variants.").format(count=facts.rows) if facts.rows else _("Ready.")
+    text = " ".join(filter(None, (facts.problem or ready, facts.training)))
+    if facts.rows and not facts.problem:
         return Line(text, Icon.NONE, Link.CLEAR, _("Clear"))
-    return Line(_("Ready."))
+    return Line(text)
 
 
 def _verdicts(facts: Facts) -> str:

@@ -177,6 +177,7 @@ class SynthesisPanel(SynthesisForm):
         places = {
             "anyVolume": chosen.source == "folder" or volumes > 0,
             "problem": problem,
+            "training": self._training.sentence,
             "exportProblem": self._export.problem(chosen),
             "count": chosen.count,
             "rows": len(rows),

@@ -80,12 +80,22 @@ def _train(
 
     from tqdm import tqdm
 
+    from DiffusionCore.build import gpus
     from DiffusionCore.commands.progress import PoliteStop
     from DiffusionCore.training.folder import BEST, TrainingPlace, TrainingRecord
     from DiffusionCore.training.loop import train
 
     deadline = time.monotonic() + 60 * options.minutes if options.minutes is not None else float("inf")
-    record = TrainingRecord(options.recipe, tuple(options.settings), options.device, options.minutes, settings.steps)
+    used = ranks.gpus(options.device)
+    record = TrainingRecord(
+        options.recipe,
+        tuple(options.settings),
+        options.device,
+        options.minutes,
+        settings.steps,
+        gpus=used,
+        spare_gpus=tuple(gpu for gpu in gpus() if gpu not in used),
+    )
     with (
         TrainingPlace(options.output, record) if ranks.first else nullcontext() as place,
         PoliteStop(signal.SIGINT, signal.SIGTERM) as stop,  # a cluster ends jobs by SIGTERM

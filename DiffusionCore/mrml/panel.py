@@ -108,7 +108,8 @@ class ParameterPanel(VTKObservationMixin):
         if parameters is not None:
             self._connection = parameters.connectGui(self.ui)
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_modified)
-        self.on_bind()
+        with self.at_once():
+            self.on_bind()
         if parameters is not None:
             self.refresh()
 

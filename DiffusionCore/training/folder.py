@@ -38,6 +38,8 @@ class TrainingRecord:
         of: steps of the whole training.
         pid: the process.
         started: seconds since the epoch.
+        gpus: those of the machine that it computes on, "cuda:0" and on.
+        spare_gpus: those that it leaves alone.
         outcome: "finished", "stopped" (it can go on), "failed", or empty: it runs, or was killed.
         message: of a failure, for the user.
     """
@@ -49,6 +51,8 @@ class TrainingRecord:
     of: int
     pid: int = 0
     started: float = 0.0
+    gpus: tuple[str, ...] = ()
+    spare_gpus: tuple[str, ...] = ()
     outcome: Literal["", "finished", "stopped", "failed"] = ""
     message: str = ""
 
@@ -59,7 +63,8 @@ def read_record(folder: Path) -> TrainingRecord | None:
     try:
         values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         given = {name: value for name, value in values.items() if name in known}
-        return TrainingRecord(**{**given, "settings": tuple(given["settings"])})
+        lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+        return TrainingRecord(**{**given, "settings": tuple(given["settings"]), **lists})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from DiffusionCore.build import choose_device
+from DiffusionCore.build import choose_device, gpus
 from DiffusionCore.checks import ConfigError, DiffusionCoreError
 
 
@@ -38,6 +38,13 @@ class Ranks:
         if self.count > 1 and device.type == "cuda":
             return choose_device(f"cuda:{self.local}")
         return device
+
+    def gpus(self, name: str) -> tuple[str, ...]:
+        """Return the GPUs of this machine that a training on the device ``name`` uses; several processes use all."""
+        place = self.device(name)
+        if place.type != "cuda":
+            return ()
+        return (f"cuda:{place.index or 0}",) if self.count == 1 else tuple(gpus())
 
     def require_shares(self, accumulate: int) -> None:
         """Raise ConfigError unless a step's batches can be dealt out evenly."""

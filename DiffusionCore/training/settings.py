@@ -33,8 +33,8 @@ class LoopSettings:
         keep: weights of earlier checkpoints that are kept under the numbers of their steps.
         begin: name or path of a model of the recipe's kind whose weights it begins with; None for random ones.
         seed: of the initial weights and of all batches.
-        log_every, validate_every, save_every: steps between two rows of the log, validations, and saved states; the last
-            step has all three.
+        log_every, validate_every, save_every: steps between two rows of the log, validations, and saved states; the
+            last step has all three.
 
     Raises:
         ValueError: a number is out of its range.

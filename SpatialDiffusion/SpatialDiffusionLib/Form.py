@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from DiffusionCore.checks import DiffusionCoreError
+from DiffusionCore.jobs.spare_device import device_beside_trainings
 from DiffusionCore.models import list_models
 from DiffusionCore.mrml.checks import findings
 from DiffusionCore.mrml.panels.choices import Choice
@@ -23,7 +24,7 @@ from DiffusionCore.mrml.panels.training.section import TrainingSection
 from . import Presets, Views
 from .AdvancedSection import RESTORED, AdvancedSection
 from .Looks import TOGGLES, Looks
-from .Notes import seeNote
+from .Notes import heldGpuNote, seeNote
 from .Requests import requestOf
 from .ResultSection import ResultSection
 from .States import Link, appearance
@@ -35,7 +36,7 @@ class RegistrationForm(RunningPanel):
     """Builds the sections, and shows in all of them what the parameters, the scene and the ``facts`` say."""
 
     def __init__(self, module):
-        self._problem = ""
+        self._problem, self._device = "", "auto"
         super().__init__(module, "SpatialDiffusion")
 
     @abstractmethod
@@ -101,6 +102,11 @@ class RegistrationForm(RunningPanel):
         """Offer the models that there are now."""
         self.listPresets()
 
+    def training_changed(self):
+        """Say how far the training is, also while its section is folded."""
+        self.ui.trainingSection.text = self._training.title
+        self.refresh()
+
     def use_model(self, name, kind):
         """Choose the preset of the model ``name`` unless a registration is under way.
 
@@ -128,14 +134,17 @@ class RegistrationForm(RunningPanel):
         self._advanced.details.show(chosen.detail)
         self.ui.presetDescription.setText(preset.description)
         if not self.logic.running:
+            self._device = device_beside_trainings(chosen.device, chosen.trainingFolder)
             self._note.show(self._noteNow(preset))
         self._present(appearance(self.facts(self._problem)))
 
     def _noteNow(self, preset):
         """Return the note that matters most, and keep why nothing can be started."""
-        note, self._problem = self._notes.about(findings(requestOf(self.parameters, preset)))
+        note, self._problem = self._notes.about(findings(requestOf(self.parameters, preset, self._device)))
         if note is None and preset.key not in self._known:
             note, self._problem = Presets.missingNote(preset, self.set_value), seeNote()
+        if note is None and self._device == "cpu" and self.parameters.device == "auto":
+            note = heldGpuNote()
         return note or self.noteAfterRun()
 
     def _present(self, look):

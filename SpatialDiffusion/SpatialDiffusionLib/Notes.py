@@ -13,6 +13,11 @@ def gpuNote(useCpu) -> Note:
     return Note(text, Icon.WARNING, _("Use CPU"), tip, useCpu)
 
 
+def heldGpuNote() -> Note:
+    """Return what to expect while a training computes on the only GPU."""
+    return Note(_("Training uses the GPU; registration will run on the CPU."))
+
+
 def seeNote() -> str:
     """Return the status where the note says why nothing can be started."""
     return _("This cannot be registered yet: see the note above.")

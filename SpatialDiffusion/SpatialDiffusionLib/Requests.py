@@ -7,8 +7,8 @@ from . import Presets
 from .SteerSection import signatureOfSteering, steeringOf
 
 
-def requestOf(parameters, preset) -> RegistrationRequest:
-    """Return what Register asks for now."""
+def requestOf(parameters, preset, device) -> RegistrationRequest:
+    """Return what Register asks for now, to be computed on ``device``."""
     return RegistrationRequest(
         fixed=parameters.fixedVolume,
         moving=parameters.movingVolume,
@@ -22,7 +22,7 @@ def requestOf(parameters, preset) -> RegistrationRequest:
         settings=Presets.settingsOf(
             preset, parameters.steps, parameters.detail, parameters.damping, parameters.samples
         ),
-        device=parameters.device,
+        device=device,
         seed=parameters.seed,
         samples=1 if Presets.draws(preset) else parameters.samples,
         keep_steps=parameters.keepSteps,

@@ -30,6 +30,7 @@ class Facts:
         phase: what is going on.
         anyVolume: there is a volume in the scene.
         problem: why Register is not possible; empty if it is.
+        training: a sentence about the training under way; empty if there is none.
         estimate: what a registration of this pair would take.
         activity: what is being done, where no step says it.
         step, of: the newest step and how many there will be.
@@ -52,6 +53,7 @@ class Facts:
     phase: Phase = Phase.IDLE
     anyVolume: bool = True
     problem: str = ""
+    training: str = ""
     estimate: str = ""
     activity: str = ""
     step: int | None = None
@@ -233,6 +235,5 @@ def _readyLine(facts: Facts) -> Line:
     if not facts.anyVolume:
         text = _("Load two volumes to start, or")
         return Line(text, Icon.NONE, Link.SAMPLE, _("try the sample pair"))
-    if facts.problem:
-        return Line(facts.problem)
-    return Line(" ".join(filter(None, (_("Ready."), facts.estimate))))
+    said = (facts.problem,) if facts.problem else (_("Ready."), facts.estimate)
+    return Line(" ".join(filter(None, (*said, facts.training))))

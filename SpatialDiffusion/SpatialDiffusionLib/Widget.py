@@ -87,7 +87,8 @@ class RegistrationPanel(RegistrationForm):
         preset = self._preset()
         inColors = chosen.colors
         self._looks.switchOff(chosen, ("before", "uncertainty", "colors"))  # before the logic notes what to go back to
-        request = requestOf(chosen, preset)
+        self.refresh()  # a training may have begun or ended since
+        request = requestOf(chosen, preset, self._device)
         try:
             run = self.logic.start(request) if resume is None else self.logic.resume(request, resume)
         except DiffusionCoreError as error:
@@ -159,6 +160,7 @@ class RegistrationPanel(RegistrationForm):
     def facts(self, problem):
         chosen, steps = self.parameters, self._steps
         places = {"shown": steps.shown, "last": steps.last, "canUndo": self.logic.canUndo, "problem": problem}
+        places["training"] = self._training.sentence
         if self._packages.installing:
             return Facts(phase=Phase.INSTALLING, activity=self._packages.installing, **places)
         if self.logic.running:
@@ -166,7 +168,7 @@ class RegistrationPanel(RegistrationForm):
         self._forgetOldEnd()
         if self._end.end is End.NONE and not problem:
             work = Presets.workName(self._preset(), chosen.detail)
-            request = (chosen.fixedVolume, chosen.movingVolume, work, chosen.device, chosen.samples)
+            request = (chosen.fixedVolume, chosen.movingVolume, work, self._device, chosen.samples)
             places["estimate"] = Estimate.estimateText(*request)
         anyVolume = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") > 0
         return self._end.replaced(anyVolume=anyVolume, **places)

@@ -173,7 +173,7 @@ def test_the_request_is_what_the_panel_shows(desk):
     ui.samplesSpinBox.setValue(2)
     ui.keepStepsCheckBox.setChecked(False)
     choose(ui.deviceSelector, "CPU") if ui.deviceSelector.visible else ui.deviceSelector.setCurrentIndex(1)
-    request = requestOf(desk.parameters, desk.panel._preset())
+    request = requestOf(desk.parameters, desk.panel._preset(), desk.panel._device)
     assert (request.fixed, request.moving, request.transform, request.volume) == (fixed, moving, None, None)
     assert request.settings == {"polish": {"group": "SIMILARITY"}, "fractions": pytest.approx([0.3, 0.55, 1.0])}
     assert (request.method, request.device, request.seed, request.samples) == ("affine", "cpu", 4, 2)

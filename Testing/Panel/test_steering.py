@@ -34,7 +34,7 @@ def guidance(desk):
 
     from DiffusionCore.mrml.preparation import preparing
 
-    work = preparing(requestOf(desk.parameters, desk.panel._preset()), None)
+    work = preparing(requestOf(desk.parameters, desk.panel._preset(), "cpu"), None)
     while True:
         try:
             next(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,15 +38,17 @@ def test_ten_volumes_become_a_model_that_registers_two_of_them(desk, folder, tmp
     part("DataEdit").setCurrentPath(str(folder))
     part("FolderEdit").setCurrentPath(str(tmp_path / "trainings"))
     type_text(part("NameEdit"), "my balls")
+    type_text(part("StepsSpinBox"), "20")  # fewer than there are between two checks
     click(part("DataCheckButton"))
     desk.wait_for(lambda: part("DataCheckButton").text == "Check")
     assert part("DataLabel").text.startswith("10 volumes can be used, 9 with labels.")
     click(part("StartButton"))
     desk.wait_for(lambda: part("StartButton").text == "Start training")
-    assert part("StatusLabel").text.startswith("Done after 60 steps"), part("StatusLabel").text
-    assert part("PicturesBody").isVisible()
+    assert part("StatusLabel").text.startswith("Done after 20 steps, best check "), part("StatusLabel").text
+    assert part("PictureStepLabel").text == "Check at step 20 (1 of 1)"
     table = part("ModelsTable")
     table.selectRow([table.item(row, 0).text() for row in range(table.rowCount)].index("my balls"))
+    assert re.search(r"\nResults: best check: [\d.]+ at step 20\n", part("CardText").plainText)
     click(part("UseButton"))
     assert (tmp_path / "models" / "my balls.safetensors").is_file()
     assert ui.presetSelector.currentText == "my balls"

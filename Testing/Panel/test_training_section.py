@@ -12,6 +12,8 @@ from clicking import choose, click, grab, type_text, wait_until
 from PySide6.QtCore import QPoint
 from training_window import ENDLESS, LIMIT
 
+from DiffusionCore.training.folder import pictures_in
+
 ROOT = Path(__file__).resolve().parents[2]
 FORM = ROOT / "DiffusionCore" / "mrml" / "panels" / "training" / "Training.ui"
 CHECKS = (191, 89, 0)  # RGB of the thick line
@@ -127,11 +129,13 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     assert " at step " in checked
     assert not host.useButton.isEnabled()
     host.modelsTable.selectRow(0)
+    step, loss = host.section.run.best
+    assert f"\nResults: best check: {loss:.3g} at step {step}\n" in host.cardText.plainText
     click(host.useButton)
     assert (tmp_path / "models" / "my-affine-1.safetensors").is_file()
     assert (tmp_path / "models" / "my-affine-1.md").is_file()
     assert (host.used, host.changes) == ([("my-affine-1", "line")], 1)
-    assert [row[4] for row in host.models if row[0] == "my-affine-1"] == ["Installed"]
+    assert [row[2:] for row in host.models if row[0] == "my-affine-1"] == [[checked, _size, "Installed"]]
 
 
 def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path, monkeypatch):
@@ -287,6 +291,20 @@ def test_the_curve_shows_both_lines_and_follows_the_training(host, capfd):
     assert host.section._curve.view.height == 180
     stopped(host)
     assert "ERR" not in capfd.readouterr().err  # VTK complains about lines without points
+
+
+def test_the_folder_of_pictures_is_looked_through_once_for_each_check(host, monkeypatch):
+    from DiffusionCore.mrml.panels.training import check_pictures
+
+    looks = []
+    monkeypatch.setattr(check_pictures, "pictures_in", lambda folder: looks.append(folder) or pictures_in(folder))
+    started(host)
+    host.until(lambda host: len(host.section.run.checks) == 2)
+    assert len(looks) <= 3  # the first before there is a check
+    stopped(host)
+    before = len(looks)
+    host.section._update()
+    assert len(looks) == before
 
 
 def test_the_logarithmic_axis_is_a_choice_that_is_kept(host, scene):

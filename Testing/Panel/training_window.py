@@ -46,6 +46,9 @@ class TrainingWindow:
     def models_changed(self):
         self.changes += 1
 
+    def training_changed(self):
+        """Nothing else is shown here."""
+
     def __getattr__(self, name):
         import qt
 

@@ -25,13 +25,18 @@ class CheckPictures(qt.QObject):
         self._body, self._label = ui.trainingPicturesBody, ui.trainingPictureLabel
         self._slider, self._step = ui.trainingPictureSlider, ui.trainingPictureStepLabel
         self._pictures: list[tuple[int, Path]] = []
+        self._followed: tuple[Any, ...] = ()
         self._shown: tuple[Any, ...] = ()
         self._slider.connect("valueChanged(double)", self._on_slider)
         self._label.installEventFilter(self)
 
-    def show(self, folder: Path | None) -> None:
-        """Offer the pictures in the folder of a training; None for none."""
-        pictures = [] if folder is None else pictures_in(folder)
+    def show(self, run: Any) -> None:
+        """Offer the pictures of the training ``run``, None for none; its folder is looked through once a check."""
+        followed = () if run is None else (run.folder, run.checks)
+        if followed == self._followed:
+            return
+        self._followed = followed
+        pictures = [] if run is None else pictures_in(run.folder)
         if pictures != self._pictures:
             was_last = not self._pictures or self._number() == len(self._pictures) - 1
             same = bool(pictures and self._pictures) and pictures[0] == self._pictures[0]

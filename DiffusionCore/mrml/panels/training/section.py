@@ -44,9 +44,13 @@ class TrainingSection(VTKObservationMixin):
 
     Args:
         container: an empty widget, which is filled.
-        panel: the panel that it belongs to, of which it needs ``name``, ``parameters``, and what the table of models
-            calls. The panel calls ``bind`` when its parameters are others, and ``cleanup`` at the end.
+        panel: the panel that it belongs to, of which it needs ``name``, ``parameters``, what the table of models
+            calls, and ``training_changed()``, called when ``title`` is another. The panel calls ``bind`` when its
+            parameters are others, and ``cleanup`` at the end.
         recipes: what can be trained.
+
+    Attributes:
+        title: what the section is called now; it says how far a training is.
     """
 
     def __init__(self, container: Any, panel: Any, recipes: Sequence[Recipe]) -> None:
@@ -58,6 +62,7 @@ class TrainingSection(VTKObservationMixin):
         self._data = DataFolder.look(Path())
         self._training = FollowedTraining(panel.name, self._on_installing)
         self._updating = False
+        self.title = _("Training")
         self._recipes = {recipe.key: recipe for recipe in recipes}
         self._build_form(container)
         self._timer = qt.QTimer(container)
@@ -76,6 +81,11 @@ class TrainingSection(VTKObservationMixin):
     def running(self) -> bool:
         """Whether a training runs."""
         return self._training.running
+
+    @property
+    def sentence(self) -> str:
+        """How far the training is, for a line elsewhere; empty while none runs."""
+        return f"{self.title}." if self.running else ""
 
     def bind(self, parameters) -> None:
         """Show ``parameters``, a wrapped parameter node, and the training that they name; None lets go of them."""
@@ -233,8 +243,11 @@ class TrainingSection(VTKObservationMixin):
             ui.trainingBar.setValue(shown.bar[0])
         ui.trainingStatusLabel.setText(shown.status)
         show_icon(ui.trainingIcon, Icon.ERROR if shown.failed else Icon.NONE)
+        if shown.title != self.title:
+            self.title = shown.title
+            self._panel.training_changed()
         self._show_curve()
-        self._pictures.show(None if self.run is None else self.run.folder)
+        self._pictures.show(self.run)
         waits = self.running or self._check.running
         if waits and not self._timer.active:
             self._timer.start()

@@ -61,6 +61,7 @@ class TrainingAppearance:
         inputs: enabled.
         bar: value and maximum, (0, 0) for busy; None hides it.
         status, failed: the line, and whether it tells of a failure.
+        title: of the section, which says also while it is folded that a training runs.
     """
 
     button: str
@@ -71,6 +72,7 @@ class TrainingAppearance:
     bar: tuple[int, int] | None
     status: str
     failed: bool
+    title: str
 
 
 def training_appearance(facts: TrainingFacts) -> TrainingAppearance:
@@ -87,6 +89,7 @@ def training_appearance(facts: TrainingFacts) -> TrainingAppearance:
         bar=_bar(facts) if busy else None,
         status=_status(facts),
         failed=not busy and bool(facts.failure or facts.state == "failed"),
+        title=_title(facts),
     )
 
 
@@ -149,6 +152,17 @@ def _status(facts: TrainingFacts) -> str:
         return _running_text(facts)
     said = [text for text in (facts.failure or _end_text(facts), facts.problem) if text]
     return " ".join(said) or _("Ready. The first step takes about a minute.")
+
+
+def _title(facts: TrainingFacts) -> str:
+    if not facts.running:
+        return _("Training")
+    if facts.stop_seconds is not None:
+        return _("Training: stopping")
+    if not facts.step:
+        return _("Training: preparing the images")
+    text = _("Training: step {step} of {of}") if facts.of else _("Training: step {step}")
+    return text.format(step=facts.step, of=facts.of)
 
 
 def _end_text(facts: TrainingFacts) -> str:
