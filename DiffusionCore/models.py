@@ -123,7 +123,7 @@ def read_card(path: str | Path) -> ModelCard:
         data=_stated(card.get("data")),
         steps=_stated(card.get("steps")),
         seed=_stated(card.get("seed")),
-        time=_stated(card.get("time", _minutes(card.get("seconds")))),
+        time=_stated(card.get("time", _duration(card.get("seconds")))),
         commands=_pairs(card.get("commands")),
         results=tuple((str(k), str(v)) for k, v in (results if isinstance(results, dict) else {"": results}).items()),
         license=_stated(card.get("license")),
@@ -173,5 +173,7 @@ def _stated(value: Any) -> str:
     return "not stated" if value in (None, "") else " ".join(str(value).split())
 
 
-def _minutes(seconds: Any) -> str | None:
-    return f"{seconds / 60:.0f} min" if isinstance(seconds, int | float) else None
+def _duration(seconds: Any) -> str | None:
+    if not isinstance(seconds, int | float):
+        return None
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -71,7 +71,7 @@ class SynthesisForm(RunningPanel):
         self._quiet = QuietTexts(self.form, [getattr(ui, names.get(name, f"{name}Label")) for name in explaining])
         align_labels([ui.sourceLabel, *(getattr(ui, f"{name}Label") for name in _ALIGNED)])
         let_shrink([ui.playButton, ui.keepButton, ui.rejectButton, *(getattr(ui, f"{name}Button") for name in TOGGLES)])
-        last = ui.trainingContainer.findChildren(qt.QPushButton)[-1]
+        last = ui.trainingContainer.findChild(qt.QPlainTextEdit, "trainingCardText")
         for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
             qt.QWidget.setTabOrder(last, widget)
             last = widget
@@ -91,7 +91,7 @@ class SynthesisForm(RunningPanel):
         self.refresh()
 
     def use_model(self, name, kind):
-        """Choose a method by the model ``name`` unless something is under way.
+        """Choose a method by the model ``name`` unless something is under way; return what there is to be said.
 
         Raises:
             DiffusionCoreError: a model of this ``kind`` makes no variants.
@@ -100,8 +100,10 @@ class SynthesisForm(RunningPanel):
         if not keys:
             text = _("Model '{name}' was made for another purpose than variants: {purpose}.")
             raise DiffusionCoreError(text.format(name=name, purpose=purpose_of(kind)))
-        if not self.running:
-            self.set_value("method", keys[-1])
+        if self.running:
+            return _("'{name}' is among the methods; it can be chosen after this run.").format(name=name)
+        self.set_value("method", keys[-1])
+        return _("'{method}' is the method that is chosen now.").format(method=self._known[keys[-1]].text)
 
     def refresh(self):
         if not slicer.mrmlScene.IsBatchProcessing():  # half a scene has not all of the nodes that are shown

@@ -75,7 +75,7 @@ class RegistrationForm(RunningPanel):
         align_labels([getattr(ui, f"{name}SelectorLabel") for name in names])
         self.fitButtons()
         self._training = TrainingSection(ui.trainingContainer, self, registration_recipes())
-        last = ui.trainingContainer.findChildren(qt.QPushButton)[-1]
+        last = ui.trainingContainer.findChild(qt.QPlainTextEdit, "trainingCardText")
         for widget in (ui.logText, ui.copyLogButton):  # the training came into the form after them
             qt.QWidget.setTabOrder(last, widget)
             last = widget
@@ -108,7 +108,7 @@ class RegistrationForm(RunningPanel):
         self.refresh()
 
     def use_model(self, name, kind):
-        """Choose the preset of the model ``name`` unless a registration is under way.
+        """Choose the preset of the model ``name`` unless a registration is under way; return what there is to be said.
 
         Raises:
             DiffusionCoreError: a model of this ``kind`` registers nothing.
@@ -117,8 +117,10 @@ class RegistrationForm(RunningPanel):
         if key not in self._known:
             text = _("Model '{name}' was made for another purpose than registration: {purpose}.")
             raise DiffusionCoreError(text.format(name=name, purpose=purpose_of(kind)))
-        if not self.running:
-            self.set_value("preset", key)
+        if self.running:
+            return _("'{name}' is among the presets; it can be chosen after this registration.").format(name=name)
+        self.set_value("preset", key)
+        return _("'{name}' is the preset that is chosen now.").format(name=name)
 
     def show_all(self):
         chosen, run = self.parameters, self.logic.run

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import qt
+import slicer
 from clicking import choose, click, type_text, wait_until
 from training_window import LIMIT
 
@@ -50,7 +51,9 @@ def registered(desk):
     return jobs[0].device, said
 
 
-def test_both_panels_say_how_far_a_training_is_while_its_section_is_folded(desk, training, panel_of):
+def test_both_panels_say_how_far_a_training_is_while_its_section_is_folded(desk, training, panel_of, monkeypatch):
+    told = []
+    monkeypatch.setattr(slicer.util, "showStatusMessage", lambda text, _milliseconds: told.append(text))
     title = desk.ui.trainingSection
     seen = title.text
     assert seen.startswith("Training: step ")
@@ -71,6 +74,7 @@ def test_both_panels_say_how_far_a_training_is_while_its_section_is_folded(desk,
     training.stop()
     desk.wait_for(lambda: title.text == "Training" and other.ui.trainingSection.text == "Training")
     assert "Training" not in desk.status + other.ui.statusLabel.toolTip
+    assert told[-1].startswith("Stopped; the last checkpoint is step ")
 
 
 def test_beside_a_training_on_the_only_gpu_a_registration_runs_on_the_cpu(desk, training):

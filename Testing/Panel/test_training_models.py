@@ -41,6 +41,9 @@ def test_weights_of_somebody_else_are_imported_under_the_name_of_their_file(host
     assert (host.models[-2][0], host.models[-2][4]) == ("their heads", "Installed")
     assert (tmp_path / "models" / "their heads.safetensors").is_file()
     assert (host.used, host.changes) == ([], 1)
+    assert host.modelsStatusLabel.text == "Imported as 'their heads'. Select it, and press Use."
+    host.select("their heads")
+    assert not host.modelsStatusLabel.isVisible()
 
 
 def test_a_model_is_exported_with_its_card_and_can_be_imported_again(host, answers, tmp_path):
@@ -52,6 +55,7 @@ def test_a_model_is_exported_with_its_card_and_can_be_imported_again(host, answe
     assert not host.deleteButton.isEnabled()
     click(host.exportButton)
     assert sorted(path.name for path in target.parent.iterdir()) == ["heads.md", "heads.safetensors"]
+    assert host.modelsStatusLabel.text == f"Written to '{target}'."
     answers(target)
     click(host.importButton)
     assert ["heads", "Affine registration"] in [row[:2] for row in host.models]
@@ -61,8 +65,9 @@ def test_an_export_that_cannot_be_written_is_said(host, answers, tmp_path):
     answers(tmp_path / "missing" / "heads.safetensors")
     host.select("pose")
     click(host.exportButton)
-    assert host.icon.isVisible()
-    assert "missing" in host.status
+    assert host.modelsIcon.isVisible()
+    assert "missing" in host.modelsStatusLabel.text
+    assert host.status.startswith("Ready.")
 
 
 def test_the_card_of_the_selected_model_is_shown(host):
@@ -78,7 +83,7 @@ def test_an_import_that_was_cancelled_changes_nothing(host, answers, tmp_path):
     before = host.models
     click(host.importButton)
     assert (host.models, host.changes) == (before, 0)
-    assert not host.icon.isVisible()
+    assert not host.modelsStatusLabel.isVisible()
 
 
 def test_an_import_replaces_a_model_only_after_asking(host, answers, tmp_path):
@@ -98,8 +103,8 @@ def test_a_file_that_is_no_safetensors_is_not_opened(host, answers, tmp_path):
     bad.write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
     answers(bad)
     click(host.importButton)
-    assert "weights.safetensors" in host.status
-    assert host.icon.isVisible()
+    assert "weights.safetensors" in host.modelsStatusLabel.text
+    assert host.modelsIcon.isVisible()
     assert not (tmp_path / "models").exists()
 
 
@@ -116,6 +121,9 @@ def test_a_model_is_deleted_only_after_asking(host, answers, tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
     assert "heads" not in [row[0] for row in host.models]
     assert host.changes == 2
+    assert (host.modelsStatusLabel.text, host.modelsIcon.isVisible()) == ("'heads' was deleted.", False)
+    assert host.modelsTable.selectedItems() == []  # not the model that has its row now
+    assert not host.deleteButton.isEnabled()
 
 
 def test_a_training_is_deleted_with_its_files_and_nothing_else(host, answers, tmp_path):
@@ -145,6 +153,8 @@ def test_a_training_that_runs_is_not_deleted(host, answers, tmp_path):
     click(host.deleteButton)
     assert (tmp_path / "trainings" / "my-affine-1" / "weights.safetensors").is_file()
     assert host.section.running
+    assert host.modelsStatusLabel.text.endswith("Stop it first.")
+    assert host.modelsIcon.isVisible()
 
 
 def test_in_the_panel_of_deformations_an_imported_model_is_a_method(panel_of, answers, python_slicer, tmp_path):
@@ -169,5 +179,7 @@ def test_in_the_panel_of_deformations_an_imported_model_is_a_method(panel_of, an
     table.selectRow([table.item(row, 0).text() for row in range(table.rowCount)].index("bodies"))
     press("Use")
     assert panel.parameters.method == "recovered:bodies"
+    said = form.findChild(qt.QLabel, "trainingModelsStatusLabel").text
+    assert said == f"'{panel.ui.methodSelector.currentText}' is the method that is chosen now."
     press("Delete")
     assert not [text for text in methods() if "bodies" in text]

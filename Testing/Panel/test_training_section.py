@@ -403,6 +403,8 @@ def test_in_the_panel_a_trained_model_becomes_the_chosen_preset(panel_with_model
     use(find, "my pose")
     assert presets.currentText == "my pose"
     assert panel.parameters.preset == "model:my pose"
+    assert find("trainingModelsStatusLabel").text == "'my pose' is the preset that is chosen now."
+    assert not find("trainingModelsIcon").isVisible()
 
 
 def test_in_the_panel_a_running_registration_keeps_its_preset(panel_with_models):
@@ -410,6 +412,7 @@ def test_in_the_panel_a_running_registration_keeps_its_preset(panel_with_models)
     panel.running = True
     use(find, "my pose")
     assert panel.parameters.preset == "automatic"
+    assert find("trainingModelsStatusLabel").text.endswith("it can be chosen after this registration.")
     panel.running = False
     use(find, "my pose")
     assert panel.parameters.preset == "model:my pose"
@@ -419,10 +422,10 @@ def test_in_the_panel_a_model_that_registers_nothing_is_no_preset(panel_with_mod
     panel, find = panel_with_models("image")
     use(find, "my image")
     assert panel.parameters.preset == "automatic"
-    assert find("trainingStatusLabel").text.startswith(
+    assert find("trainingModelsStatusLabel").text.startswith(
         "Model 'my image' was made for another purpose than registration"
     )
-    assert find("trainingIcon").isVisible()
+    assert find("trainingModelsIcon").isVisible()
 
 
 def test_in_the_panel_a_training_runs_on_while_another_module_is_shown(panel_of, python_slicer):

@@ -42,6 +42,7 @@ class TrainingWindow:
 
     def use_model(self, name, kind):
         self.used.append((name, kind))
+        return f"{name} is used."
 
     def models_changed(self):
         self.changes += 1

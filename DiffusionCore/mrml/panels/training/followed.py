@@ -91,7 +91,7 @@ class FollowedTraining:
             self.run.kill()
         self.run.poll()
 
-    def attempt(self, action: Callable[[], Any]) -> None:
+    def _attempt(self, action: Callable[[], Any]) -> None:
         """Call ``action()``; what goes wrong is said in ``failure``."""
         self.failure = ""
         try:
@@ -122,7 +122,7 @@ class FollowedTraining:
 
     def _launch(self, packages: Sequence[str], start: Callable[[], Any]) -> None:
         self._stop_asked = None
-        self.attempt(lambda: self._start_with(packages, start))
+        self._attempt(lambda: self._start_with(packages, start))
         self._installing = ""
 
     def _start_with(self, packages: Sequence[str], start: Callable[[], Any]) -> None:

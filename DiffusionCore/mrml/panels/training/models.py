@@ -114,5 +114,4 @@ def _checked(card: Any, in_use: bool) -> str:
     """Return the first result that the card states; that of a training is its best check so far."""
     if not card.results:
         return _("Not stated") if in_use else _("Not yet")
-    name, value = card.results[0]
-    return f"{name}: {value}" if name else value
+    return card.results[0][1]

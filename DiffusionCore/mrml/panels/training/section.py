@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,13 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from DiffusionCore.mrml.panels.choices import Choice
-from DiffusionCore.mrml.panels.folder_line import FolderLine
-from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, let_shrink, show_icon
-from DiffusionCore.mrml.panels.training.beginnings import beginnings
+from DiffusionCore.mrml.panels.lines import Icon, QuietTexts, show_icon
 from DiffusionCore.mrml.panels.training.check_pictures import CheckPictures
 from DiffusionCore.mrml.panels.training.curve import TrainingCurve
-from DiffusionCore.mrml.panels.training.data_check import DataCheck
-from DiffusionCore.mrml.panels.training.data_folder import DataFolder
 from DiffusionCore.mrml.panels.training.followed import FollowedTraining
+from DiffusionCore.mrml.panels.training.inputs import TrainingInputs
 from DiffusionCore.mrml.panels.training.models_table import TrainingModelsTable
-from DiffusionCore.mrml.panels.training.recipes import Recipe, Source, families, preset_text, presets_of
+from DiffusionCore.mrml.panels.training.recipes import Recipe
 from DiffusionCore.mrml.panels.training.states import training_appearance, training_problem
 
 _FORM = Path(__file__).resolve().with_name("Training.ui")
@@ -59,12 +55,10 @@ class TrainingSection(VTKObservationMixin):
         self._parameters = None
         self._values = None  # of the parameters named _FIELDS, when they were last shown
         self._connection = None
-        self._data = DataFolder.look(Path())
         self._training = FollowedTraining(panel.name, self._on_installing)
         self._updating = False
         self.title = _("Training")
-        self._recipes = {recipe.key: recipe for recipe in recipes}
-        self._build_form(container)
+        self._build_form(container, recipes)
         self._timer = qt.QTimer(container)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._on_timer)
@@ -101,32 +95,23 @@ class TrainingSection(VTKObservationMixin):
     def cleanup(self) -> None:
         """Let go of the scene and of the training, which runs on."""
         self._timer.stop()
-        self._check.close()
+        self._inputs.check.close()
         self.bind(None)
         self.removeObservers()
         self._curve.remove()
 
-    def _build_form(self, container) -> None:
+    def _build_form(self, container: Any, recipes: Sequence[Recipe]) -> None:
         form = slicer.util.loadUI(str(_FORM))
         ui = self._ui = slicer.util.childWidgetVariables(form)
         layout = qt.QVBoxLayout(container)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        self._family = Choice(ui.trainingRecipeSelector, self._on_family)
-        self._family.fill(families(self._recipes.values()))
-        self._preset = Choice(ui.trainingPresetSelector, lambda key: self._set("trainingRecipe", key))
-        self._begin = Choice(ui.trainingBeginSelector, lambda name: self._set("trainingBegin", name))
-        self._device = Choice(ui.trainingDeviceSelector, lambda key: self._set("trainingDevice", key))
-        self._device.fill([("auto", _("Automatic")), ("cpu", _("CPU")), ("cuda", _("CUDA GPU"))])
+        self._inputs = TrainingInputs(ui, recipes, self._set, self._update)
         self._curve = TrainingCurve(self._panel.name, ui.trainingCurveBody)
         self._pictures = CheckPictures(ui)
-        self._models = TrainingModelsTable(ui, self._attempt, self._panel)
-        self._data_line = FolderLine(ui.trainingDataEdit, lambda folder: self._set("trainingData", folder))
-        self._check = DataCheck(ui, self._update)
-        let_shrink([ui.trainingDataListButton, ui.trainingDataCheckButton])
+        self._models = TrainingModelsTable(ui, self._on_models, self._panel)
         ui.trainingFolderEdit.filters = ctk.ctkPathLineEdit.Dirs | ctk.ctkPathLineEdit.Writable
         self._quiet = QuietTexts(form, [ui.trainingRecipeLabel, ui.trainingDataLabel])
-        ui.trainingDataListButton.clicked.connect(self._on_list)
         ui.trainingStartButton.clicked.connect(self._on_start)
         ui.trainingResumeButton.clicked.connect(self._on_resume)
         ui.trainingOpenButton.clicked.connect(self._on_open)
@@ -159,7 +144,7 @@ class TrainingSection(VTKObservationMixin):
             elif self.run is None or self.run.folder != self._place:
                 self._training.find(self._place)
                 self._models.refresh()
-            self._show_choices()
+            self._inputs.show(self._parameters, self._models.rows)
         finally:
             self._updating = False
         self._update()
@@ -174,46 +159,6 @@ class TrainingSection(VTKObservationMixin):
             if getattr(chosen, name) != value:
                 setattr(chosen, name, value)
 
-    def _show_choices(self) -> None:
-        """Let the two lists, which the wrapper of the parameters cannot bind, show the parameters."""
-        chosen, ui = self._parameters, self._ui
-        recipe = self._recipes.get(chosen.trainingRecipe)
-        self._device.show(chosen.trainingDevice)
-        self._family.show("" if recipe is None else recipe.family)
-        presets = [] if recipe is None else presets_of(recipe.family, self._recipes.values())
-        self._preset.fill([(each.key, preset_text(each.preset)) for each in presets])
-        self._preset.show(chosen.trainingRecipe)
-        ui.trainingRecipeLabel.setText("" if recipe is None else recipe.description)
-        learns = recipe is not None and recipe.source is not Source.SYNTHETIC
-        data_row = (ui.trainingDataEdit, ui.trainingDataListButton, ui.trainingDataCheckButton)
-        for widget in (ui.trainingDataEditLabel, *data_row, ui.trainingDataLabel):
-            widget.setVisible(learns)
-        self._data = DataFolder.look(chosen.trainingData if learns else Path())
-        self._data_line.show(chosen.trainingData)
-        self._check.show(chosen.trainingData if learns else Path(), self._data.text, usable=self._data.usable)
-        self._show_beginnings(recipe)
-
-    def _show_beginnings(self, recipe: Recipe | None) -> None:
-        """Offer the models that ``recipe`` can begin with; one that it cannot is chosen no longer."""
-        self._begin.fill(beginnings(recipe, self._models.rows))
-        if not self._begin.show(self._parameters.trainingBegin):
-            self._begin.show("")
-            self._set("trainingBegin", "")
-
-    def _on_family(self, family: str) -> None:
-        """Choose the recipe of this ``family`` in the preset that was chosen before, or in its first."""
-        recipes, before = self._recipes, self._recipes.get(self._parameters.trainingRecipe)
-        presets = presets_of(family, recipes.values())
-        same = [each for each in presets if before is not None and each.preset is before.preset]
-        full = [each for each in presets if each.key == family]
-        self._set("trainingRecipe", (same or full or presets)[0].key)
-
-    def _on_list(self, *_arguments: Any) -> None:
-        title, kind = _("Choose a list of images"), _("Lists (*.csv *.json)")
-        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kind)
-        if path:
-            self._set("trainingData", Path(path))
-
     def _set(self, name: str, value: Any) -> None:
         if self._parameters is not None:
             setattr(self._parameters, name, value)
@@ -222,13 +167,13 @@ class TrainingSection(VTKObservationMixin):
         chosen = self._parameters
         if chosen is None:
             return ""
-        recipe = self._recipes.get(chosen.trainingRecipe)
-        return training_problem(chosen, self._place, self.run, recipe, self._data, self._models.shipped)
+        inputs = self._inputs
+        return training_problem(chosen, self._place, self.run, inputs.recipe, inputs.data, self._models.shipped)
 
     def _update(self) -> None:
         """Show what is."""
         if self._models.follow(self._folder, self.run) and self._parameters is not None:
-            self._show_beginnings(self._recipes.get(self._parameters.trainingRecipe))
+            self._inputs.show_beginnings(self._models.rows)
         shown, ui = training_appearance(self._training.facts(self._problem())), self._ui
         ui.trainingStartButton.setText(shown.button)
         ui.trainingStartButton.setEnabled(shown.button_enabled)
@@ -248,7 +193,7 @@ class TrainingSection(VTKObservationMixin):
             self._panel.training_changed()
         self._show_curve()
         self._pictures.show(self.run)
-        waits = self.running or self._check.running
+        waits = self.running or self._inputs.check.running
         if waits and not self._timer.active:
             self._timer.start()
         elif not waits:
@@ -260,32 +205,35 @@ class TrainingSection(VTKObservationMixin):
         self._curve.show(losses, checks, logarithmic=logarithmic)
 
     def _on_timer(self) -> None:
+        ran = self.running
         self._training.poll()
-        self._check.poll()
+        self._inputs.check.poll()
         self._update()
+        if ran and not self.running:
+            slicer.util.showStatusMessage(self._ui.trainingStatusLabel.text, 3000)
 
     def _on_start(self, *_arguments: Any) -> None:
         if self.running:
             self._training.stop()
         else:
-            self._training.start(self._recipes[self._parameters.trainingRecipe], self._parameters, self._place)
+            self._training.start(self._inputs.recipe, self._parameters, self._place)
         self._update()
 
     def _on_resume(self, *_arguments: Any) -> None:
         record = self.run.record
-        recipe = None if record is None else self._recipes.get(record.recipe)
+        recipe = None if record is None else self._inputs.recipe_of(record.recipe)
         self._training.resume(recipe, self._parameters)
+        if self.running:
+            self._show_run_in_parameters()
         self._update()
 
     def _on_installing(self) -> None:
         self._update()
         slicer.app.processEvents()
 
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """Do what a button of the models does; a training that it has deleted is followed no longer."""
-        self._training.attempt(action)
+    def _on_models(self) -> None:
+        """Follow a training no longer that was deleted among the models."""
         self._training.forget_deleted()
-        self._models.refresh()
         self._update()
 
     def _on_open(self, *_arguments: Any) -> None:
@@ -293,8 +241,7 @@ class TrainingSection(VTKObservationMixin):
         if folder is not None and folder.is_dir():
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
         else:
-            self._training.failure = _("There is no output folder yet. It is made when a training starts.")
-            self._update()
+            self._models.say(_("There is no output folder yet. It is made when a training starts."))
 
     def _on_start_close(self, *_arguments: Any) -> None:
         self.bind(None)
