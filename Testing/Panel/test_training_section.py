@@ -154,12 +154,16 @@ def test_another_model_of_the_name_is_replaced_only_after_asking(host, tmp_path,
     type_text(host.nameEdit, "mine")
     mine = [(row[0], row[4]) for row in host.models if row[0] == "mine"]
     assert mine == [("mine", "Output folder"), ("mine", "Installed")]
-    asked = []
+    asked, said = [], []
     for answer, steps in ((False, "1"), (True, "2")):
         monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, a=answer: asked.append(text) or a)
         host.modelsTable.selectRow(0)
         click(host.useButton)
         assert read_card(installed).steps == steps
+        said.append(host.modelsStatusLabel.text)
+    assert said == ["", "mine is used."]
+    type_text(host.nameEdit, "another")
+    assert not host.modelsStatusLabel.isVisible()
     assert asked == ["There is a model 'mine' already. Replace it?"] * 2
     assert (host.used, host.changes) == ([("mine", "pose")], 1)
 

@@ -144,6 +144,7 @@ class TrainingSection(VTKObservationMixin):
             elif self.run is None or self.run.folder != self._place:
                 self._training.find(self._place)
                 self._models.refresh()
+                self._models.say("")
             self._inputs.show(self._parameters, self._models.rows)
         finally:
             self._updating = False
@@ -213,6 +214,7 @@ class TrainingSection(VTKObservationMixin):
             slicer.util.showStatusMessage(self._ui.trainingStatusLabel.text, 3000)
 
     def _on_start(self, *_arguments: Any) -> None:
+        self._models.say("")
         if self.running:
             self._training.stop()
         else:
