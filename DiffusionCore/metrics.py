@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from DiffusionCore.losses import LocalCorrelation
-from DiffusionCore.space import Grid
+from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import Transform
-from DiffusionCore.transforms.displacement import jacobian_determinant, jacobian_matrices
+from DiffusionCore.transforms.displacement import jacobian_determinant, mapped_edges
 
-_PART = 2**18  # voxels in a joint histogram at a time: making one takes many times the memory of its samples
+_PART = 2**18  # voxels in a joint histogram at a time, which bounds the memory
+_PLANES = 32  # that are correlated at a time, likewise
 _SMALLEST_JACOBIAN = 1e-3  # floor under the logarithm, as in the tables of the peers: folded voxels count as ln 0.001
+
+_Box = tuple[slice, ...]
 
 
 def dice(first: ArrayLike, second: ArrayLike) -> dict[int, float]:
@@ -99,12 +103,13 @@ def mutual_information(first: ArrayLike, second: ArrayLike, mask: ArrayLike | No
     It is that of the joint histogram of ``bins`` x ``bins`` equal bins from the minimum to the maximum of each image.
     """
     a, b = _pair(first, second, mask)
-    limits = [(a.min(), a.max()), (b.min(), b.max())]
-    joint = np.zeros((bins, bins))
+    limits = [(float(x.min()), float(x.max())) for x in (a, b)]
+    counts = np.zeros(bins * bins)
     for start in range(0, len(a), _PART):
         part = slice(start, start + _PART)
-        joint += np.histogram2d(a[part], b[part], bins=bins, range=limits)[0]
-    joint /= len(a)
+        rows, columns = (_bins(x[part], bins, *limit) for x, limit in zip((a, b), limits, strict=True))
+        counts += np.bincount(bins * rows + columns, minlength=len(counts))
+    joint = counts.reshape(bins, bins) / len(a)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
     return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())
@@ -121,13 +126,21 @@ def local_correlation(first: ArrayLike, second: ArrayLike, mask: ArrayLike | Non
     """
     a, b = np.asarray(first), np.asarray(second)
     _check_same_shape(a, b)
-    images = [torch.from_numpy(_ranged(x))[None, None] for x in (a, b)]
     weights = np.ones(a.shape, np.float32) if mask is None else (np.asarray(mask) != 0).astype(np.float32)
     _check_same_shape(a, weights)
     if not weights.any():
         raise ValueError("There is no voxel to measure: the mask is empty")
-    reference = LocalCorrelation(images[0], window=window, floor=1e-5, weights=torch.from_numpy(weights)[None, None])
-    return float(reference.value(images[1]))
+    limits = [(float(x.min()), float(x.max())) for x in (a, b)]
+    total = 0.0
+    for inner, outer in _slabs(weights, window // 2):  # of which the outer holds the cubes of all voxels of the inner
+        counted = np.zeros_like(weights[outer])
+        own = tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+        counted[own] = weights[inner]
+        parts = [_ranged(x[outer], *limit) for x, limit in zip((a, b), limits, strict=True)]
+        image, other, mass = (torch.from_numpy(part)[None, None] for part in (*parts, counted))
+        reference = LocalCorrelation(image, window=window, floor=1e-5, weights=mass)
+        total += float(reference.value(other)) * float(counted.sum(dtype=np.float64))
+    return total / float(weights.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -172,13 +185,22 @@ def gradient_rms(transform: Transform, grid: Grid, mask: ArrayLike | None = None
     _check_same_shape(np.empty(grid.shape, bool), where)
     if not where.any():
         raise ValueError("There is no voxel to measure: the mask is empty")
-    count, total, squares = 0, torch.zeros(3, 3, dtype=torch.float64), 0.0
-    for slab, matrices in jacobian_matrices(transform, grid):
-        chosen = matrices[:, :, torch.from_numpy(where[slab])].double()
-        count += chosen.shape[-1]
-        total += chosen.sum(-1)
-        squares += float(chosen.square().sum())
-    return float(np.sqrt(max(0.0, squares / count - float((total / count).square().sum()))))
+    per_voxel = np.linalg.inv(grid.matrix(Frame.VOXEL, Frame.RAS)[:3, :3])
+    total, products = np.zeros((3, 3)), np.zeros((3, 3))
+    for slab, edges in mapped_edges(transform, grid):
+        chosen = torch.stack([edge[:, torch.from_numpy(where[slab])] for edge in edges]).double()  # (edge, xyz, N)
+        total += chosen.sum(-1).numpy()
+        flat = chosen.flatten(1)
+        products += (flat @ flat.T).numpy()
+    # |D P - mean|^2, with the edges as columns of D and P per voxel, is a trace of products of edges
+    spread = (products - total @ total.T / where.sum()) / where.sum()
+    return float(np.sqrt(max(0.0, np.trace(per_voxel.T @ spread @ per_voxel))))
+
+
+def _bins(values: NDArray, bins: int, low: float, high: float) -> NDArray[np.intp]:
+    """Return in which of so many equal ``bins`` from ``low`` to ``high`` each of ``values`` (N,) falls."""
+    width = (high - low) / bins if high > low else 1.0
+    return np.minimum((values - low) / width, bins - 1).astype(np.intp)
 
 
 def _counts(labels: NDArray) -> dict[int, int]:
@@ -186,10 +208,22 @@ def _counts(labels: NDArray) -> dict[int, int]:
     return dict(zip(map(int, values), map(int, counts), strict=True))
 
 
-def _ranged(values: NDArray) -> NDArray[np.float32]:
-    """Return ``values`` as single precision from 0 to 1."""
-    low, high = float(values.min()), float(values.max())
+def _ranged(values: NDArray, low: float, high: float) -> NDArray[np.float32]:
+    """Return ``values`` as single precision, 0 at ``low`` and 1 at ``high``."""
     return ((values.astype(np.float64) - low) / max(high - low, 1e-300)).astype(np.float32)
+
+
+def _slabs(weights: NDArray, margin: int) -> Iterator[tuple[_Box, _Box]]:
+    """Yield boxes that together hold the ``weights`` (K, J, I) that are not 0, and each with a ``margin`` of voxels."""
+    sides = []
+    for axis in range(3):
+        found = np.flatnonzero(weights.any(tuple({0, 1, 2} - {axis})))
+        sides.append(slice(int(found[0]), int(found[-1]) + 1))
+    k, *plane = sides
+    for start in range(k.start, k.stop, _PLANES):
+        inner = (slice(start, min(start + _PLANES, k.stop)), *plane)
+        around = zip(inner, weights.shape, strict=True)
+        yield inner, tuple(slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in around)
 
 
 def _pair(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None) -> tuple[NDArray, NDArray]:

@@ -16,9 +16,9 @@ import DiffusionCore
 from DiffusionCore import metrics
 from DiffusionCore.affine.foreground import foreground_mask
 from DiffusionCore.interpolation import Interpolation
-from DiffusionCore.space import Volume
+from DiffusionCore.space import Frame, Volume
 from DiffusionCore.transforms.affine import Affine
-from DiffusionCore.transforms.base import Transform, voxel_centers
+from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.displacement import Displacement
 from DiffusionCore.transforms.resample import resample
 
@@ -119,8 +119,9 @@ def regularity(transform: Transform, fixed: Volume) -> dict[str, float]:
     inside = foreground_mask(fixed)
     mask = inside if inside.any() else None
     baked = Displacement.of(transform, grid)
-    points = voxel_centers(grid)[torch.ones(grid.shape, dtype=torch.bool) if mask is None else torch.from_numpy(mask)]
-    points = points[:: 1 + len(points) // _POINTS]
+    where = np.arange(inside.size) if mask is None else np.flatnonzero(mask)
+    kji = np.unravel_index(where[:: 1 + len(where) // _POINTS], grid.shape)
+    points = torch.from_numpy(grid.map(np.stack(kji[::-1], -1), Frame.VOXEL, Frame.RAS))
     return {
         **asdict(metrics.jacobian_statistics(baked, grid, mask)),
         "gradient_rms": metrics.gradient_rms(baked, grid, mask),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from DiffusionCore.space import Frame, Grid, Volume
 from DiffusionCore.space.intensities import intensity_levels
+from DiffusionCore.space.volume import remembered
 
 _COUNTED = 2_000_000  # voxels that a center is taken from
 _SLAB = 2**24  # voxels that are converted to float32 at a time
@@ -36,16 +37,17 @@ class Extent:
 
 def foreground_mask(volume: Volume) -> NDArray[np.bool_]:
     """Return the mask (K, J, I) of what lies above 5 % of the way from the background to the bright end."""
-    return volume.values > intensity_levels(volume.values)[1]
+    return volume.values > _levels(volume)[1]
 
 
+@remembered
 def extent(volume: Volume) -> Extent:
     """Return where the object is; the whole grid where there is no foreground.
 
     Center and radius do not depend on the intensities in the foreground, so they survive another contrast.
     """
     step = max(1, round((volume.values.size / _COUNTED) ** (1 / 3)))
-    dark, threshold, _ = intensity_levels(volume.values)
+    dark, threshold, _ = _levels(volume)
     values = volume.values[::step, ::step, ::step]
     mask = values > threshold
     total = mask.sum()
@@ -78,7 +80,7 @@ def working_volume(volume: Volume, spacing: float, width: float = 0.0) -> Volume
     """
     x, y, z = (max(spacing, s) for s in volume.grid.spacing)
     coarse = volume.grid.with_spacing((x, y, z))
-    dark, threshold, _ = intensity_levels(volume.values)
+    dark, threshold, _ = _levels(volume)
     rows = [_triangle_weights(volume.grid, coarse, axis, width) for axis in range(3)]
     step = max(1, _SLAB // max(1, volume.grid.size[0] * volume.grid.size[1]))
     slabs = [
@@ -89,6 +91,11 @@ def working_volume(volume: Volume, spacing: float, width: float = 0.0) -> Volume
     values = torch.where(values > threshold, values - dark, 0.0)
     foreground = values[values > 0]
     return Volume((values / foreground.mean() if len(foreground) else values).numpy(), coarse)
+
+
+@remembered
+def _levels(volume: Volume) -> tuple[float, float, float]:
+    return intensity_levels(volume.values)
 
 
 def _profiles(values: NDArray) -> list[NDArray]:

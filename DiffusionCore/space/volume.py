@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +14,15 @@ from numpy.typing import NDArray
 from DiffusionCore.checks import VolumeError, check_shape
 from DiffusionCore.space.grid import Grid
 
+_Fact = TypeVar("_Fact")
 _SMALLEST, _LARGEST, _DIGITS = 1e-30, 1e30, 1e-7  # of numbers of single precision, with room to compute
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
     """A scalar image: ``values`` (K, J, I) of any numeric type on ``grid``. Two volumes are equal if they are one.
+
+    What has once been asked about a volume may be ``remembered``: its values are never changed in place.
 
     Raises:
         ValueError: the shape of ``values`` is not that of the grid.
@@ -49,3 +56,16 @@ class Volume:
                 f"The values of the {name} image reach from {low:g} to {high:g}, which numbers of single precision do "
                 "not tell apart. Subtract an offset from them or scale them first."
             )
+
+
+def remembered(fact: Callable[[Volume], _Fact]) -> Callable[[Volume], _Fact]:
+    """Return ``fact``, computed only once of each volume and kept as long as that volume is there."""
+    known: WeakKeyDictionary[Volume, _Fact] = WeakKeyDictionary()
+
+    @functools.wraps(fact)
+    def recalled(volume: Volume) -> _Fact:
+        if volume not in known:
+            known[volume] = fact(volume)
+        return known[volume]
+
+    return recalled

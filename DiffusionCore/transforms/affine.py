@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from DiffusionCore.checks import GeometryError, check_shape
-from DiffusionCore.transforms.base import Transform
+from DiffusionCore.space import Frame, Grid
+from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, lattice
 
 _NO_LOGARITHM = (
     "This affine transform has no real logarithm: it reflects, or turns by 180 degrees (nearly, if it also shears). "
@@ -106,6 +107,15 @@ class Affine(Transform):
     def fraction(self, share: float, center: ArrayLike | Tensor = (0.0, 0.0, 0.0)) -> Affine:
         """Return exp(share * log T) about ``center``: ``share`` 0 is the identity, 1 the transform itself."""
         return Affine.exponential(share * self.logarithm(center), center)
+
+    def displacement_after(self, vectors: Tensor, grid: Grid) -> Tensor:
+        """Return M u(x) + (M - 1) x + t at the voxel centers of ``grid``; u are ``vectors`` (3, K, J, I) there."""
+        change = (self.matrix - torch.eye(4, dtype=torch.float64)).numpy() @ grid.matrix(Frame.VOXEL, Frame.RAS)
+        linear, result = self.matrix[:3, :3].to(vectors), torch.empty_like(vectors)
+        for slab in k_slabs(grid, SLAB_VOXELS):
+            shifts = lattice(change, grid.size, slab, vectors.dtype).movedim(-1, 0)
+            torch.add(torch.einsum("ab,bkji->akji", linear, vectors[:, slab]), shifts, out=result[:, slab])
+        return result
 
     def map(self, points: Tensor) -> Tensor:
         """Return M x + t for ``points`` (..., 3), RAS mm."""

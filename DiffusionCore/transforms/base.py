@@ -43,6 +43,14 @@ class Transform(ABC):
             vectors[:, slab] = (self.map_voxels(grid, slab) - voxel_centers(grid, slab)).movedim(-1, 0)
         return vectors
 
+    def displacement_after(self, vectors: Tensor, grid: Grid) -> Tensor:
+        """Return T(x + u(x)) - x at the voxel centers of ``grid``: as ``displacement_on``; u are ``vectors`` there."""
+        result = torch.empty_like(vectors)
+        for slab in k_slabs(grid, SLAB_VOXELS):
+            points = voxel_centers(grid, slab)
+            result[:, slab] = (self.map(points + vectors[:, slab].movedim(0, -1)) - points).movedim(-1, 0)
+        return result
+
     def map_voxels(self, grid: Grid, slices: slice = slice(None)) -> Tensor:
         """Return T(x) at the voxel centers of the k-``slices`` of ``grid``: (K', J, I, 3), float64, RAS mm, CPU."""
         return self.map(voxel_centers(grid, slices))
@@ -70,6 +78,16 @@ class Chain(Transform):
         if not self.parts:
             return super().map_voxels(grid, slices)
         return Chain(self.parts[:-1]).map(self.parts[-1].map_voxels(grid, slices))
+
+    def displacement_on(self, grid: Grid) -> Tensor:
+        """Return T(x) - x at the voxel centers of ``grid``: (3, K, J, I), float32, RAS mm; part after part."""
+        if not self.parts:
+            return torch.zeros((3, *grid.shape))
+        *outer, first = self.parts
+        vectors = first.displacement_on(grid)
+        for part in reversed(outer):
+            vectors = part.displacement_after(vectors, grid)
+        return vectors
 
     def inverse(self) -> Chain:
         """Return the inverses of the parts in reverse order."""

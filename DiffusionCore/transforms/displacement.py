@@ -19,6 +19,8 @@ from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, voxel_centers
 from DiffusionCore.transforms.inversion import invert
 
+_PLANES = 8  # of a slab that takes one plane to each side for differences, at least
+
 _logger = logging.getLogger(__name__)
 
 
@@ -133,20 +135,19 @@ def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     return result / float(torch.linalg.det(matrix))
 
 
-def jacobian_matrices(transform: Transform, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
-    """Yield k-slices of ``grid``, and dT/dx at their voxels: (3, 3, K', J, I), float32, rows x, y, z of T.
+def mapped_edges(transform: Transform, grid: Grid) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Yield k-slices of ``grid``, and dT/di, dT/dj and dT/dk at their voxels: (3, K', J, I) each, float32, RAS mm.
 
-    By the differences of ``jacobian_determinant``, per mm.
+    By the differences of ``jacobian_determinant``.
     """
-    per_voxel = torch.as_tensor(np.linalg.inv(_voxel_to_ras(grid)), dtype=torch.float32)
-    for slab, columns in _columns(transform.displacement_on(grid), grid):
-        yield slab, torch.einsum("vakji,vb->abkji", torch.stack(columns), per_voxel)
+    yield from _columns(transform.displacement_on(grid), grid)
 
 
 def _columns(vectors: Tensor, grid: Grid) -> Iterator[tuple[slice, list[Tensor]]]:
     """Yield k-slices of ``grid``, and dT/di, dT/dj, dT/dk of x + ``vectors`` at their voxels: (3, K', J, I) each."""
     own = torch.as_tensor(_voxel_to_ras(grid), dtype=torch.float32)
-    for slab in k_slabs(grid, SLAB_VOXELS):
+    i, j, _ = grid.size
+    for slab in k_slabs(grid, max(SLAB_VOXELS, _PLANES * i * j)):
         low, high = max(slab.start - 1, 0), min(slab.stop + 1, grid.shape[0])
         keep = slice(slab.start - low, slab.stop - low)
         yield (
