@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from strategies import affines, grids, oblique_grid, seeds, smooth_vectors, smooth_volume
 
+from DiffusionCore import metrics
 from DiffusionCore.metrics import (
     dice,
     gradient_rms,
@@ -175,6 +176,27 @@ def test_the_local_correlation_is_1_for_any_linear_relation_and_low_for_noise():
     assert local_correlation(image, mixed, half) > local_correlation(image, mixed, 1 - half) + 0.5
     with pytest.raises(ValueError, match="mask is empty"):
         local_correlation(image, noise, half * 0)
+
+
+def test_the_local_correlation_is_the_mean_over_the_mask_whatever_the_slabs(monkeypatch):
+    image = smooth_volume(GRID).values
+    other = image + image.std() * np.random.default_rng(2).normal(size=image.shape)
+    mask = np.random.default_rng(3).random(image.shape) < 0.2
+    mask[:2] = mask[:, -3:] = False
+    whole = local_correlation(image, other, mask)
+    assert 0.1 < whole < 0.9
+    monkeypatch.setattr(metrics, "_PLANES", 2)
+    assert local_correlation(image, other, mask) == pytest.approx(whole, rel=1e-5)
+
+
+def test_the_information_is_that_of_the_joint_histogram():
+    first, second = np.random.default_rng(4).normal(size=(2, 3000))
+    second += first
+    joint = np.histogram2d(first, second, 32)[0] / first.size
+    apart = joint.sum(1, keepdims=True) * joint.sum(0)
+    filled = joint > 0
+    expected = (joint[filled] * np.log(joint[filled] / apart[filled])).sum()
+    assert mutual_information(first, second) == pytest.approx(expected, rel=1e-9)
 
 
 @given(affines())
