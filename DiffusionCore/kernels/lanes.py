@@ -20,6 +20,17 @@ _LAYOUT = types.UniTuple(types.int64, 6)  # see ``read``
 
 
 @intrinsic
+def fetch(typing, array, place):
+    """Have the element ``place`` of an ``array``, or what lies beyond its end, brought near before it is needed."""
+
+    def generate(context, builder, signature, arguments):
+        Lanes(context, builder).fetch(signature.args[0], *arguments)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@intrinsic
 def move(typing, a, b, c, n, matrix, x, y, z):
     """Write where ``matrix`` takes the voxels from ``n`` on of a row, moved by (a, b, c), to x, y, z from ``n`` on.
 

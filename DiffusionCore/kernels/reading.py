@@ -10,7 +10,7 @@ import numpy as np
 
 from DiffusionCore.kernels.compilation import compiled, part
 from DiffusionCore.kernels.lanes import locate_nearest, read, read_slope, turn
-from DiffusionCore.kernels.rows import inside, layout_of, points, room
+from DiffusionCore.kernels.rows import fetch_ahead, inside, layout_of, points, room
 from DiffusionCore.kernels.vectors import LANES
 
 
@@ -28,6 +28,7 @@ def pull(image, size, where, matrices, rows, row, plane, filled, fill, out, firs
         for channel in range(channels):
             source = (batch % len(image) * channels + channel) * voxels
             place = (batch * channels + channel) * total + start
+            fetch_ahead(flat, source, voxels / total, start, count)
             for n in range(0, whole, LANES):
                 read(flat, source, x, y, z, n, layout, target, place + n)
             if whole < count:
@@ -92,6 +93,7 @@ def pull_by_where(image, size, where, matrices, rows, row, plane, filled, above,
         for channel in range(channels):
             source = (batch % len(image) * channels + channel) * voxels
             place = (batch * channels + channel) * total + start
+            fetch_ahead(flat, source, voxels / total, start, count)
             for n in range(0, whole, LANES):
                 read_slope(flat, source, x, y, z, n, layout, given, place + n, by_i, by_j, by_k)
             if whole < count:

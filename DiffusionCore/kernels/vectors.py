@@ -28,6 +28,13 @@ class Lanes:
         pointer = self.builder.bitcast(self.element(kind, array, place), vector.as_pointer())
         return self.builder.load(pointer, align=kind.dtype.bitwidth // 8)
 
+    def fetch(self, kind, array, place) -> None:
+        byte, how = ir.IntType(8).as_pointer(), [ir.Constant(INT, n) for n in (0, 3, 1)]  # to be read, soon, data
+        known = self.builder.module.globals.get("llvm.prefetch.p0")
+        kinds = ir.FunctionType(ir.VoidType(), [byte, INT, INT, INT])
+        prefetch = known or ir.Function(self.builder.module, kinds, "llvm.prefetch.p0")
+        self.builder.call(prefetch, [self.builder.bitcast(self.element(kind, array, place), byte), *how])
+
     def store(self, value, kind, array, place) -> None:
         pointer = self.builder.bitcast(self.element(kind, array, place), value.type.as_pointer())
         self.builder.store(value, pointer, align=kind.dtype.bitwidth // 8)
