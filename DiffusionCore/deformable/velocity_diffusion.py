@@ -131,7 +131,8 @@ def sample_velocities(
 
     At each time the network makes as many ``passes`` as in its training, from an estimate of zero on, each on the
     moving image behind the estimate before. (Carried along from time to time instead, the estimates drift away from
-    what the network has learned to correct: measured.) ``noise`` has a seed for each of the B samples, of one pair or
+    what the network has learned to correct: measured.) What the first of them sees is the same at all times, and made
+    once. ``noise`` has a seed for each of the B samples, of one pair or
     of several. To go on after step k give its velocities as ``start``, and ``first`` = k + 1: they are noised anew up
     to the time of that step. The network computes in ``dtype``.
     """
@@ -142,12 +143,15 @@ def sample_velocities(
     if start is not None and config.form == "diffusion":
         state = noised(start.to(fixed) / deviation, state, config.schedule.alpha_bar(torch.tensor(times[first])))
 
+    nothing = torch.zeros_like(state)
+    unmoved = pair_images(fixed, warp(nothing), window)
+
     def estimate(state: Tensor, time: int) -> Tensor:
-        seen = state if config.form == "diffusion" else torch.zeros_like(state)
+        seen = state if config.form == "diffusion" else nothing
         when = torch.full((len(state),), time, device=state.device)
-        current = torch.zeros_like(state)
-        for _ in range(passes):
-            images = pair_images(fixed, warp(deviation * current), window)
+        current = nothing
+        for number in range(passes):
+            images = pair_images(fixed, warp(deviation * current), window) if number else unmoved
             with computing(dtype, state.device):
                 current = network(images, seen, current, when).velocity
         return current

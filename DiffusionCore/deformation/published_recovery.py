@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.interpolation import pull
+from DiffusionCore.networks.precision import computing
 
 LOOKS = 2
 _DISTANCE, _ANGLE = 100.0, 1e5  # what displacements, shares of the edge, are multiplied by
@@ -54,7 +55,8 @@ def published_steps(
     total = start
     for now in range(time, 0, -1):
         times = torch.full((len(images),), now, device=images.device)
-        found = recurrent(network, displaced(images, total, fill=0.0), times)
+        with computing(torch.float32, images.device):
+            found = recurrent(network, displaced(images, total, fill=0.0), times)
         total = found + displaced(total, found)
         yield total
 

@@ -20,7 +20,6 @@ from DiffusionCore.deformable.pair_images import pair_images
 from DiffusionCore.deformable.sampled import SampledSettings, load_sampled
 from DiffusionCore.diffusion.gaussian import NoiseSource
 from DiffusionCore.diffusion.reverse import spaced_times
-from DiffusionCore.interpolation import pull_at
 from DiffusionCore.networks.affine_denoiser import AffineDenoiser, AffineDenoiserConfig
 from DiffusionCore.networks.diffusereg import DiffuseReg
 from DiffusionCore.networks.precision import Precision, choose_precision, computing
@@ -29,7 +28,7 @@ from DiffusionCore.networks.voxelmorph import VoxelMorph
 from DiffusionCore.space import Grid, Volume
 from DiffusionCore.training.published import PublishedRecipeConfig
 from DiffusionCore.training.recipes import configure
-from DiffusionCore.training.voxelmorph import displacements
+from DiffusionCore.training.voxelmorph import warped
 from DiffusionCore.transforms import Affine, resample
 from Testing.Benchmarks.options import Options, Shape, in_words
 from Testing.Benchmarks.race import Call, Contest, Point
@@ -124,7 +123,7 @@ def _voxelmorph(options: Options, shape: Shape) -> Contest:
         images = pair_images(fixed, moving, window)
         with computing(dtype, device):
             velocity = network(images)
-        return pull_at(moving, displacements(velocity, shape))
+        return warped(moving, velocity)
 
     calls: dict[str, Call] = {
         "ours": partial(ours, network, None, fastest),
