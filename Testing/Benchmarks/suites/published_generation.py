@@ -1,6 +1,7 @@
 """How DRDM makes labeled cases, written down again from its description with what torch offers, for timing.
 
-A case lies in a cube of voxels, (1, 1, n, n, n); displacements are in voxels, channels along (i, j, k).
+A case lies in a cube of voxels, (1, 1, n, n, n), of at most 128 a side: what is larger is made smaller, as there.
+Displacements are in voxels, channels along (i, j, k).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from DiffusionCore.networks.published_recovery import PublishedRecovery, Publish
 from Testing.Benchmarks.suites.published_losses import warped
 
 START = 48  # the time at which its program begins to deform; 102 compositions
+LARGEST = 128  # voxels a side
 RECOVERY = 80  # steps back to the natural, whatever the start
 
 
@@ -53,7 +55,10 @@ def recovered(network: nn.Module, images: Tensor, field: Tensor, steps: int) -> 
 def generator(image: NDArray, labels: NDArray, steps: int = 0) -> Callable[[], tuple[Tensor, Tensor]]:
     """Return who makes one new case after the other: random deformations, recovered for ``steps``."""
     random = torch.Generator().manual_seed(0)
-    whole, segmentation = (_cube(torch.from_numpy(each.astype(np.float32))) for each in (image, labels))
+    whole, segmentation = (
+        _cube(torch.from_numpy(each.astype(np.float32)), mode)
+        for each, mode in ((image, "trilinear"), (labels, "nearest"))
+    )
     network = PublishedRecovery(PublishedRecoveryConfig()).eval()
 
     @torch.inference_mode()
@@ -65,8 +70,10 @@ def generator(image: NDArray, labels: NDArray, steps: int = 0) -> Callable[[], t
     return make
 
 
-def _cube(values: Tensor) -> Tensor:
+def _cube(values: Tensor, mode: str) -> Tensor:
     """Return ``values`` (K, J, I) in the middle of a cube whose edge is a multiple of 8: (1, 1, n, n, n)."""
+    ratio = min(1.0, LARGEST / max(values.shape))
+    values = F.interpolate(values[None, None], [round(ratio * n) for n in values.shape], mode=mode)[0, 0]
     edge = -(-max(values.shape) // 8) * 8
     room = [(edge - n) for n in values.shape[::-1]]
     return F.pad(values, [part for missing in room for part in (missing // 2, missing - missing // 2)])[None, None]

@@ -41,6 +41,11 @@ _WINDOW, _SEEN = 64, (40, 48, 40)  # voxels that the affine networks see, and th
 FEW = 3  # rounds, for what takes minutes
 
 
+def in_samples(samples: int, steps: int, shape: Shape) -> str:
+    """Return a size in words: "2 samples of 5 steps, 40x48x40"."""
+    return f"{samples} sample{'s' * (samples > 1)} of {steps} step{'s' * (steps > 1)}, {in_words(shape)}"
+
+
 def along(options: Options, points: Sequence[int]) -> Sequence[int]:
     """Return the points of a curve."""
     return points[:2] if options.quick else points
@@ -160,7 +165,7 @@ def _fields(options: Options, benchmark: str, steps: int, samples: int) -> Conte
         "published": lambda: [published.diffusereg(network, images, times, one) for one in begun],
     }
     point = Point("samples", samples) if benchmark.endswith("samples") else Point("steps", steps)
-    size = f"{samples} of {steps} steps, {in_words(_SEEN)}"
+    size = in_samples(samples, steps, _SEEN)
     return Contest(benchmark, size, calls, point, FEW)
 
 
@@ -179,5 +184,5 @@ def _diffusion_registration(options: Options, fixed: Volume, moving: Volume) -> 
             published.diffusereg, network, images, (published.FIELD_STEPS, published.FIELD_STEPS - 1), noise
         ),
     }
-    size = f"{settings.samples} of {settings.passes} steps, {in_words(grid.shape)}"
+    size = in_samples(settings.samples, settings.passes, grid.shape)
     return Contest("diffusion registration", size, calls, rounds=FEW)

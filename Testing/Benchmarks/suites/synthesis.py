@@ -24,17 +24,19 @@ from Testing.Benchmarks.suites.made_head import made_head
 
 RANDOM, RECOVERED, SEVERAL = "random fields", "recovered fields", "several cases"
 _CASES = (1, 2, 4, 8)
+_USUAL = 64  # voxels a side, of which several cases are made
+_FEW = 3  # rounds, as some take long
 
 
 def contests(options: Options) -> Iterator[Contest]:
-    """Yield one case of each size, at random and recovered; then several of the smallest one."""
+    """Yield one case of each size, at random and recovered; then several of a small one."""
     for size, subject in _subjects(options):
         if options.wants(RANDOM):
             yield _random(size, subject)
         if options.wants(RECOVERED):
             yield _recovered(size, subject)
     if options.wants(SEVERAL):
-        shape = options.sizes[0]
+        shape = next((shape for shape in options.sizes if min(shape) >= _USUAL), options.sizes[0])
         subject = made_head(shape)
         for count in _CASES[:2] if options.quick else _CASES:
             yield _several(in_words(shape), subject, count)
@@ -81,18 +83,18 @@ def _random(size: str, subject: Subject) -> Contest:
     alike, apart = Variants(subject, SynthesisSettings()), Variants(subject, SynthesisSettings(symmetry="off"))
     image, labels, spacing = _plain(subject)
     calls: dict[str, Maker] = {"ours": alike, "ours, sides apart": apart, **dict(makers(image, labels, spacing))}
-    calls[f"published DRDM, time {published.START}"] = published.generator(image, labels)
+    calls[f"published DRDM, at most {published.LARGEST} a side"] = published.generator(image, labels)
     notes = {"ours": alike.note, "ours, sides apart": apart.note}
-    return Contest(RANDOM, size, calls, Point("voxels", image.size), notes=notes, missing=MISSING)
+    return Contest(RANDOM, size, calls, Point("voxels", image.size), _FEW, notes, MISSING)
 
 
 def _recovered(size: str, subject: Subject) -> Contest:
     """Return the race with one of the 80 published steps; the whole of them takes too long."""
     ours = Variants(subject, SynthesisSettings(model="drdm"))
     image, labels, _ = _plain(subject)
-    one = f"published DRDM, 1 of {published.RECOVERY} steps"
+    one = f"published DRDM, at most {published.LARGEST} a side, 1 of {published.RECOVERY} steps"
     calls: dict[str, Maker] = {"ours": ours, one: published.generator(image, labels, 1)}
-    return Contest(RECOVERED, size, calls, Point("voxels", image.size), notes={"ours": ours.note})
+    return Contest(RECOVERED, size, calls, Point("voxels", image.size), _FEW, {"ours": ours.note})
 
 
 def _several(size: str, subject: Subject, count: int) -> Contest:
@@ -105,7 +107,7 @@ def _several(size: str, subject: Subject, count: int) -> Contest:
     image, labels, spacing = _plain(subject)
     others = {name: _repeated(maker, count) for name, maker in makers(image, labels, spacing)}
     words = f"{count} of {size}"
-    return Contest(SEVERAL, words, {"ours": ours, **others}, Point("cases", count), missing=MISSING)
+    return Contest(SEVERAL, words, {"ours": ours, **others}, Point("cases", count), _FEW, missing=MISSING)
 
 
 def _repeated(maker: Maker, count: int) -> Callable[[], object]:
