@@ -1,6 +1,6 @@
 """One contestant and one pair, in a process of its own: what it costs is then its own, and a crash ends nothing else.
 
-    python -m DiffusionCore.benchmark.contestant NAME FIXED MOVING FOLDER --threads N [--other-contrast]
+    python -m DiffusionCore.benchmark.contestant NAME FIXED MOVING FOLDER --threads N [--device D] [--other-contrast]
 
 Writes ``transform.h5`` (fixed to moving points) and ``cost.json`` into FOLDER. Ours run by the settings of the shell.
 """
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     for path in ("fixed", "moving", "folder"):
         parser.add_argument(path, type=Path)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--device", default="auto", help="of ours")
     parser.add_argument("--other-contrast", action="store_true")
     options = parser.parse_args(arguments)
     try:
@@ -78,7 +79,7 @@ def _ours(options: argparse.Namespace, cost):
     settings = settings_from(parser.parse_args(OURS[options.name]))
     fixed, moving = read_volume(options.fixed), read_volume(options.moving)
     with cost:
-        return register(fixed, moving, settings).transform
+        return register(fixed, moving, settings, device=options.device).transform
 
 
 if __name__ == "__main__":

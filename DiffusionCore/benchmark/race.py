@@ -31,8 +31,6 @@ from DiffusionCore.transforms import Affine
 from DiffusionCore.transforms.resample import resample
 
 FIXED, MOVING = "fixed.nii.gz", "moving.nii.gz"
-ABSENT = "not installed"
-"""The status of a contestant whose package is missing."""
 _SIGMA = 0.4  # of the new spacing, before an image is made coarser
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
@@ -45,6 +43,7 @@ class Race:
         spacing: mm of the images that all of them get; None: as they are. Scored is always as they are.
         contrast: in which the moving image is shown to all of them, and scored.
         threads: that each may use.
+        device: of ours: "cpu", "cuda" or "auto"; the peers have none but the CPU.
         minutes: after which one is given up.
         python: the interpreter of the peers; the packages of some contradict those of others, and ours.
     """
@@ -52,6 +51,7 @@ class Race:
     spacing: float | None = None
     contrast: Contrast = Contrast.SAME
     threads: int = 1
+    device: str = "auto"
     minutes: float = 30
     python: str = sys.executable
 
@@ -119,7 +119,8 @@ class Start:
         python = sys.executable if name in OURS else race.python
         images = [self.folder / FIXED, self.folder / MOVING]
         command = [python, "-m", "DiffusionCore.benchmark.contestant", name, *images, own]
-        command += ["--threads", str(threads), *(["--other-contrast"] if self.other_contrast else [])]
+        command += ["--threads", str(threads), "--device", race.device]
+        command += ["--other-contrast"] if self.other_contrast else []
         root = str(Path(DiffusionCore.__file__).parent.parent)
         environment = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PYTHONPATH": root}
         try:
@@ -136,7 +137,7 @@ class Start:
         except OSError as error:
             return {"status": f"'{python}' does not run: {error.strerror}"}
         if done.returncode == NOT_INSTALLED:
-            return {"status": ABSENT}
+            return {"status": "not installed"}
         if done.returncode or not (own / TRANSFORM).exists():
             last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
             return {"status": f"failed (exit code {done.returncode}): {last[:200]}"}

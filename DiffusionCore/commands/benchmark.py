@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         raise StorageError(f"No pair below '{options.pairs}' has '{options.only}' in its path.")
     rows = {} if options.rows is None else {_key(row): row for row in _read(options.rows)}
     contrast = Contrast(options.moving_contrast)
-    race = Race(options.spacing, contrast, options.threads, options.minutes, options.peers_python)
+    race = Race(options.spacing, contrast, options.threads, minutes=options.minutes, python=options.peers_python)
     new = []
     for number, case in enumerate(cases, 1):
         for row in race.run(case, contestants) if contestants else ():
