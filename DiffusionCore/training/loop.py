@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -193,4 +193,9 @@ class _Run:
         known = {"results": {"best check": state.best_check}} if state.best_check else {}
         card = {**made, **known, "settings": asdict(self.settings), **self.card}
         weights = state.average.state_dict()
-        save_checkpoint(path, Checkpoint(self.recipe.kind, asdict(self.recipe.config), weights, card), half=True)
+        save_checkpoint(path, Checkpoint(self.recipe.kind, _shared(self.recipe.config), weights, card), half=True)
+
+
+def _shared(config: Any) -> dict[str, Any]:
+    """Return ``config`` as it travels with the weights: without the place where the images lie."""
+    return asdict(config) | {field.name: field.default for field in fields(config) if field.name == "data"}

@@ -15,6 +15,7 @@ from DiffusionCore.storage.checkpoint import load_checkpoint
 from DiffusionCore.training.case_pool import CasePool
 from DiffusionCore.training.corruption import Corruptions
 from DiffusionCore.training.field_pairs import FieldPairsConfig, draw_field_pairs
+from DiffusionCore.training.loop import train
 from DiffusionCore.training.recipes import configure
 from DiffusionCore.training.voxelmorph import warped
 
@@ -85,6 +86,13 @@ def test_the_recipes_of_registration_take_a_folder_of_cases_and_say_so(name, cas
     assert card["license"] != "Apache-2.0"
     assert isinstance(recipe.pool, CasePool)
     assert configure(name, [])[2]["license"] == "Apache-2.0"
+
+
+def test_weights_do_not_say_where_the_cases_lie(cases, tmp_path):
+    given = [f"data={cases}", "heads=1", "pairs.size=[12,14,12]", "pairs.spacing=7", "batch=1", "steps=1"]
+    recipe, settings, card = configure("smoke-voxelmorph", given)
+    weights = train(recipe, tmp_path, settings, card=card)
+    assert str(cases).encode() not in weights.read_bytes()
 
 
 def test_a_folder_without_cases_is_named(tmp_path):
