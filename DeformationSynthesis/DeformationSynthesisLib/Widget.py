@@ -50,7 +50,8 @@ class SynthesisPanel(SynthesisForm):
 
     def on_bind(self):
         self._notes.forget()
-        self._training.bind(self.parameters)
+        with self.at_once():
+            self._training.bind(self.parameters)
         if self.parameters is None:
             self._review.release()
             return

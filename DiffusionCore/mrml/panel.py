@@ -108,8 +108,7 @@ class ParameterPanel(VTKObservationMixin):
         if parameters is not None:
             self._connection = parameters.connectGui(self.ui)
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_modified)
-        with self.at_once():
-            self.on_bind()
+        self.on_bind()
         if parameters is not None:
             self.refresh()
 

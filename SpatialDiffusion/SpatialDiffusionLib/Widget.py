@@ -45,7 +45,8 @@ class RegistrationPanel(RegistrationForm):
     def on_bind(self):
         self._looks.forget()
         self._notes.forget()
-        self._training.bind(self.parameters)
+        with self.at_once():
+            self._training.bind(self.parameters)
         if self.parameters is None:
             self._steps.release()
             self._result.release()
