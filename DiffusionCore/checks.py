@@ -6,6 +6,7 @@ stored k, j, i; points are written i, j, k), ``N`` points.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -44,17 +45,21 @@ def check_shape(value: Any, shape: str, *, name: str) -> None:
     A number must be met exactly; equal letters must have equal sizes; a leading ``...`` stands for any axes.
     """
     actual = tuple(value.shape)
+    if not _fits(actual, shape):
+        raise ValueError(f"'{name}' must have the shape ({shape.replace(' ', ', ')}), got {actual}")
+
+
+@functools.lru_cache(maxsize=1024)  # the same few are asked for again and again
+def _fits(actual: tuple[int, ...], shape: str) -> bool:
     wanted = shape.split()
     any_leading = wanted[:1] == ["..."]
     wanted = wanted[1:] if any_leading else wanted
     compared = actual[len(actual) - len(wanted) :] if any_leading else actual
     sizes: dict[str, int] = {}
-    fits = len(compared) == len(wanted) and all(
+    return len(compared) == len(wanted) and all(
         size == (int(axis) if axis.isdigit() else sizes.setdefault(axis, size))
         for axis, size in zip(wanted, compared, strict=True)
     )
-    if not fits:
-        raise ValueError(f"'{name}' must have the shape ({shape.replace(' ', ', ')}), got {actual}")
 
 
 def check_range(owner: Any, least: float, most: float, *names: str) -> None:

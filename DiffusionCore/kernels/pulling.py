@@ -112,7 +112,7 @@ def _nearest(
 ) -> Tensor:
     bits = image.detach().contiguous().view(_BITS[image.element_size()])
     out = bits.new_empty(*image.shape[:2], where.shape[2])
-    outside = torch.tensor(0.0 if fill is None else fill).to(image.dtype).view(bits.dtype).item()
+    outside = 0 if fill is None else torch.tensor(fill).to(image.dtype).view(bits.dtype).item()
     layout = _rows(where, lattice)
     points = (bits.numpy(), tuple(image.shape[:1:-1]), where.numpy(), matrices.numpy(), *layout)
     divided(reading.pull_nearest, _tasks(where, layout[1]), *points, fill is not None, int(outside), out.numpy())
