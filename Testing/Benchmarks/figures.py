@@ -183,4 +183,6 @@ def _name(figure: Figure, peers: Iterable[str], colors: dict[str, str]) -> None:
     present = set(peers)
     shown = [peer for peer in colors if peer in present]
     marks = [Line2D([], [], color=colors[peer], marker="o", linewidth=0) for peer in shown]
-    figure.legend(marks, shown, loc="outside lower center", ncols=min(8, len(shown)), fontsize=8, frameon=False)
+    inches = 0.5 + 0.075 * max(map(len, shown), default=0)  # of the longest name with its mark
+    columns = max(1, min(len(shown), int(figure.get_figwidth() / inches)))
+    figure.legend(marks, shown, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)

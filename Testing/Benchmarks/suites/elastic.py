@@ -107,7 +107,7 @@ def monai_makers(image: NDArray, labels: NDArray, spacing: float) -> Iterator[tu
         ]
     ).set_random_state(0)
     yield "MONAI elastic", lambda: elastic(dict(case))
-    yield "MONAI affine and distorted grid", lambda: distorted(dict(case))
+    yield "MONAI distorted grid", lambda: distorted(dict(case))
 
 
 def torchio_maker(image: NDArray, labels: NDArray, spacing: float) -> Maker:
