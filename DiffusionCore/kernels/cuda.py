@@ -187,6 +187,7 @@ def test_itself(device: str) -> None:
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # whoever asks first may be in that mode, who asks next may learn
 def _on_device(numbers: tuple[float, ...], device: torch.device) -> Tensor:
     """Return ``numbers`` on ``device``; once, as such a copy waits for the device."""
     return torch.tensor(numbers, dtype=torch.float64).to(device)

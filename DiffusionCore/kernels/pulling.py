@@ -128,6 +128,7 @@ def _readable(image: Tensor) -> tuple[Any, tuple[int, ...]]:
 
 
 @functools.cache
+@torch.inference_mode(False)  # whoever asks first may be in that mode, who asks next may learn
 def _identity(kind: torch.dtype) -> Tensor:
     return torch.eye(3, 4, dtype=kind)[None]
 

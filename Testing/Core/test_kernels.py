@@ -63,6 +63,20 @@ def check(function):
     assert_close(found, expected, rtol=0, atol=1e-4 * scale + 1e-6)
 
 
+def test_a_warp_learns_after_one_that_was_made_in_inference_mode():
+    program = """
+import torch
+from DiffusionCore.interpolation import pull_at
+image, shifts = torch.rand(1, 1, 9, 12, 14), torch.rand(1, 3, 9, 12, 14)
+with torch.inference_mode():
+    pull_at(image, shifts)
+shifts.requires_grad_()
+pull_at(image, shifts).sum().backward()
+assert shifts.grad.abs().max() > 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("fill", [None, -1.0])
 @FEW
