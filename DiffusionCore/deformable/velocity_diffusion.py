@@ -132,9 +132,9 @@ def sample_velocities(
     At each time the network makes as many ``passes`` as in its training, from an estimate of zero on, each on the
     moving image behind the estimate before. (Carried along from time to time instead, the estimates drift away from
     what the network has learned to correct: measured.) What the first of them sees is the same at all times, and made
-    once. ``noise`` has a seed for each of the B samples, of one pair or
-    of several. To go on after step k give its velocities as ``start``, and ``first`` = k + 1: they are noised anew up
-    to the time of that step. The network computes in ``dtype``.
+    once. ``noise`` has a seed for each of the B samples, of one pair or of several. To go on after step k give its
+    velocities as ``start``, and ``first`` = k + 1: they are noised anew up to the time of that step. The network
+    computes in ``dtype``.
     """
     deviation, window = config.measured, network.config.force_window
     k, j, i = (-(-n // network.stride) for n in fixed.shape[2:])
