@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from DiffusionCore.affine.pipeline import AffinePipeline, AffineSettings
 from DiffusionCore.benchmark.contrasts import Contrast, shown_in
@@ -58,10 +58,7 @@ KINDS = {
 def draw(kind: Kind, center: np.ndarray, generator: np.random.Generator) -> Affine:
     """Return an affine of ``kind`` about ``center``, RAS mm."""
     axis, shift = (v / np.linalg.norm(v) for v in generator.normal(size=(2, 3)))
-    angle = math.radians(generator.uniform(*kind.degrees))
-    x, y, z = axis
-    across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn = np.eye(3) + math.sin(angle) * across + (1 - math.cos(angle)) * across @ across
+    turn = Rotation.from_rotvec(generator.uniform(*kind.degrees) * axis, degrees=True).as_matrix()
     stretch = np.diag(generator.uniform(0.8, 1.2, 3)) + np.triu(generator.uniform(-0.05, 0.05, (3, 3)), 1)
     matrix = np.eye(4)
     matrix[:3, :3] = turn @ stretch
@@ -135,10 +132,7 @@ def main() -> None:
     rows = []
     for path in options.images:
         whole = read_volume(path)
-        size = tuple(
-            math.ceil(n * s / options.spacing) for n, s in zip(whole.grid.size, whole.grid.spacing, strict=True)
-        )
-        fixed = resample(whole, whole.grid.resized(size), Affine.identity())
+        fixed = resample(whole, whole.grid.with_spacing(options.spacing), Affine.identity())
         for name, kind in KINDS.items():
             for number in range(options.seeds):
                 moving, truth = moved(fixed, kind, number)
