@@ -24,6 +24,7 @@ STATE, WEIGHTS, LOG = "state.safetensors", "weights.safetensors", "log.jsonl"
 BEST, CONFIG = "best.safetensors", "config.json"
 CHECKS, BOARD = "checks", "tensorboard"  # folders
 RECORD, STOP, OUTPUT = "run.json", "stop", "output.txt"
+BEST_CHECK = "best check"  # what the card of the weights calls the best validation so far
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from DiffusionCore.checks import DiffusionCoreError
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.storage.files import remove_unfinished, replacing
 from DiffusionCore.training.batches import Batch, drawn_batches, validation_batches
-from DiffusionCore.training.folder import BEST, CONFIG, STATE, WEIGHTS
+from DiffusionCore.training.folder import BEST, BEST_CHECK, CONFIG, STATE, WEIGHTS
 from DiffusionCore.training.forecast import forecast, free_memory, size_text
 from DiffusionCore.training.half_precision import refuse_random_gradients
 from DiffusionCore.training.history import with_history
@@ -190,7 +190,7 @@ class _Run:
 
     def _save_weights(self, path: Path, state: TrainingState) -> None:
         made = {"steps": state.step, "seed": self.settings.seed, "seconds": round(state.seconds)}
-        known = {"results": {"best check": state.best_check}} if state.best_check else {}
+        known = {"results": {BEST_CHECK: state.best_check}} if state.best_check else {}
         card = {**made, **known, "settings": asdict(self.settings), **self.card}
         weights = state.average.state_dict()
         save_checkpoint(path, Checkpoint(self.recipe.kind, _shared(self.recipe.config), weights, card), half=True)

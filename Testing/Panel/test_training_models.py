@@ -9,8 +9,10 @@ import qt
 import slicer
 import torch
 from clicking import click, type_text
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
-from DiffusionCore.models import read_card
+from DiffusionCore.models import find_model, read_card
 from DiffusionCore.storage.checkpoint import Checkpoint, save_checkpoint
 from DiffusionCore.training.folder import LOG, TrainingPlace, TrainingRecord
 
@@ -76,6 +78,24 @@ def test_the_card_of_the_selected_model_is_shown(host):
     assert host.cardText.isVisible()
     assert host.cardText.plainText.startswith("License: ")
     assert "\nLearned from: " in host.cardText.plainText
+
+
+def test_of_a_shipped_model_the_table_points_to_its_card_which_a_click_shows(host):
+    shipped = [row for row in host.models if row[4] == "Shipped"]
+    assert {row[2] for row in shipped} == {"See card"}
+    table, row = host.modelsTable, host.models.index(shipped[-1])
+    assert table.item(row, 2).toolTip() == "Select the model: its card below tells what was measured."
+    place = table.visualItemRect(table.item(row, 2))
+    assert place.width() >= table.fontMetrics().horizontalAdvance("See card")
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place.center())
+    assert "\nResults: " in host.cardText.plainText
+    assert read_card(find_model(shipped[-1][0])).results[0][1] in host.cardText.plainText
+
+
+def test_of_an_untested_model_the_table_says_so(host, answers, tmp_path):
+    answers(save(tmp_path / "downloads" / "heads.safetensors"))
+    click(host.importButton)
+    assert [row[2] for row in host.models if row[0] == "heads"] == ["Not stated"]
 
 
 def test_an_import_that_was_cancelled_changes_nothing(host, answers, tmp_path):

@@ -126,10 +126,11 @@ def test_a_training_is_followed_stopped_resumed_and_its_model_used(host, tmp_pat
     assert not host.bar.isVisible()
     (name, _purpose, checked, _size, where) = host.models[0]
     assert (name, where) == ("my-affine-1", "Output folder")
-    assert " at step " in checked
     assert not host.useButton.isEnabled()
     host.modelsTable.selectRow(0)
     step, loss = host.section.run.best
+    assert checked == f"Loss {loss:.3g}"
+    assert host.modelsTable.item(0, 2).toolTip() == f"{loss:.3g} at step {step}"
     assert f"\nResults: best check: {loss:.3g} at step {step}\n" in host.cardText.plainText
     click(host.useButton)
     assert (tmp_path / "models" / "my-affine-1.safetensors").is_file()

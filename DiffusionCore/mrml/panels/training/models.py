@@ -19,6 +19,7 @@ class ModelRow:
 
     Attributes:
         name, purpose, checked, size, where: what its columns say.
+        results: what else there is to be said of ``checked``.
         kind: of its weights.
         path: they.
         card: what is known of the model (DiffusionCore.models.ModelCard).
@@ -31,6 +32,7 @@ class ModelRow:
     checked: str
     size: str
     where: str
+    results: str
     kind: str
     path: Path
     card: Any
@@ -90,12 +92,14 @@ def _identity(card: Any) -> tuple[str, ...]:
 
 def _row(card: Any, *, in_use: bool) -> ModelRow:
     places = {True: _("Shipped"), False: _("Installed")}
+    checked, results = _checked(card, in_use)
     return ModelRow(
         name=card.name,
         purpose=purpose_of(card.kind),
-        checked=_checked(card, in_use),
+        checked=checked,
         size=_size_text(card.path.stat().st_size),
         where=places[card.shipped] if in_use else _("Output folder"),
+        results=results,
         kind=card.kind,
         path=card.path,
         card=card,
@@ -110,8 +114,17 @@ def _size_text(count: int) -> str:
     return _("{size} MB").format(size=f"{count / 1e6:.1f}")
 
 
-def _checked(card: Any, in_use: bool) -> str:
-    """Return the first result that the card states; that of a training is its best check so far."""
+def _checked(card: Any, in_use: bool) -> tuple[str, str]:
+    """Return how well a model does in a word, and what more there is: the loss of the best check of a training.
+
+    What was measured of other models is no number, but sentences for the card.
+    """
+    from DiffusionCore.training.folder import BEST_CHECK
+
     if not card.results:
-        return _("Not stated") if in_use else _("Not yet")
-    return card.results[0][1]
+        text = _("Not stated") if in_use else _("Not yet")
+        return text, text
+    name, value = card.results[0]
+    if name == BEST_CHECK:
+        return _("Loss {loss}").format(loss=value.split(" ")[0]), value
+    return _("See card"), _("Select the model: its card below tells what was measured.")

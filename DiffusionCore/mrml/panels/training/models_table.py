@@ -15,7 +15,7 @@ from DiffusionCore.mrml.panels.lines import Icon, show_icon
 from DiffusionCore.mrml.panels.training.models import ModelRow, card_text, model_rows
 from DiffusionCore.mrml.texts import core_text
 
-_NARROW = (3, 4)  # columns: size, where
+_CHECKED, _NARROW = 2, (2, 3, 4)  # columns; the narrow ones: checked, size, where
 
 
 class TrainingModelsTable:
@@ -89,9 +89,10 @@ class TrainingModelsTable:
         self._rows = rows
         self._table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            for column, text in enumerate((row.name, row.purpose, row.checked, row.size, row.where)):
+            texts = (row.name, row.purpose, row.checked, row.size, row.where)
+            for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(row.results if column == _CHECKED else text)
                 self._table.setItem(number, column, item)
         names = [row.name for row in rows]
         if selected is not None and selected.name in names:
