@@ -34,7 +34,8 @@ class GenerationSettings:
         sampler: "ddim", without chance but in the first noise; "ddpm", with fresh noise at every step.
         guidance_scale: how much an image follows its conditions (``Guidance``).
         kind: the class of the images; None for any.
-        precision: in which the network computes. It changes the last digits of an image.
+        precision: in which the network computes. It changes an image a little: for an image to come out again, keep
+            the ``settled_precision`` of ``FASTEST`` with it.
 
     Raises:
         ValueError: a number is out of its range.

@@ -43,27 +43,31 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--steps", type=positive, metavar="N", help="of the network per image (default: 50; ddpm: all)")
     text = "without chance but for the first noise, or with fresh noise at each step (default: %(default)s)"
     add("--sampler", choices=["ddim", "ddpm"], default="ddim", help=text)
+    text = (
+        "in which the network computes; generation.json keeps it, and the same command again stays with it (default: "
+    )
+    add("--precision", choices=["fastest", "float32", "bfloat16"], default="fastest", help=f"{text}%(default)s)")
     add("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Make the images that are not there yet, and return 0, or 130 if the user stopped it early."""
+    from dataclasses import replace
+
     from tqdm import tqdm
 
-    from DiffusionCore.checks import ConfigError
     from DiffusionCore.commands.progress import PoliteStop
     from DiffusionCore.config import to_dict
-    from DiffusionCore.generation import GenerationSettings, ImageModel
+    from DiffusionCore.generation import ImageModel
     from DiffusionCore.models import find_model
+    from DiffusionCore.networks.precision import settled_precision
     from DiffusionCore.report import versions
 
-    steps = options.steps or (50 if options.sampler == "ddim" else None)
-    try:
-        settings = GenerationSettings(steps, options.sampler, options.guidance_scale, options.kind)
-    except ValueError as error:
-        raise ConfigError(f"{error}.") from error
+    begun = _begun(options.output)
+    settings = _settings(options, begun)
     model = ImageModel.load(options.model, options.device)
+    settings = replace(settings, precision=settled_precision(settings.precision, model.device))
     total = len(model.times(settings.steps))
     maps = _maps(options.segmentation)
     for path in maps or [None]:  # before anything is written
@@ -74,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         "settings": to_dict(settings),
         "segmentations": {path.name: _digest(path) for path in maps},
     }
-    _begin(options.output, record, {"model_name": str(options.model), "versions": versions()})
+    _begin(options.output, begun, record, {"model_name": str(options.model), "versions": versions()})
     missing = [number for number in range(options.count) if not _path(options.output, number).exists()]
     with PoliteStop() as stop, tqdm(total=total * len(missing), unit="step", file=sys.stderr, disable=None) as bar:
         for number in missing:
@@ -119,19 +123,49 @@ def _make(
     return not stop()
 
 
-def _begin(folder: Path, record: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write what is made in ``folder``, or make sure that it is what was begun there."""
+def _begun(folder: Path) -> dict[str, Any] | None:
+    """Return the record of the images that were begun in ``folder``, or None; settings that are older are completed."""
     from DiffusionCore.checks import ConfigError, StorageError
-    from DiffusionCore.storage.files import replacing
+    from DiffusionCore.config import from_dict, to_dict
+    from DiffusionCore.generation import GenerationSettings
 
     path = folder / RECORD
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    except (OSError, ValueError) as error:
+        if not path.exists():
+            return None
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        return {**begun, "settings": to_dict(from_dict(GenerationSettings, begun["settings"]))}
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise StorageError(f"'{folder}' cannot be used for the images ({error}). Choose another --output.") from error
+
+
+def _settings(options: argparse.Namespace, begun: dict[str, Any] | None) -> GenerationSettings:
+    """Return what ``options`` ask for; a precision that they leave open is that of the images that were ``begun``."""
+    from DiffusionCore.checks import ConfigError
+    from DiffusionCore.generation import GenerationSettings
+    from DiffusionCore.networks.precision import Precision
+
+    steps = options.steps or (50 if options.sampler == "ddim" else None)
+    precision = Precision(options.precision)
+    if begun is not None and precision is Precision.FASTEST:
+        precision = Precision[begun["settings"]["precision"]]
+    try:
+        return GenerationSettings(steps, options.sampler, options.guidance_scale, options.kind, precision)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from error
+
+
+def _begin(folder: Path, begun: dict[str, Any] | None, record: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write what is made in ``folder``, or make sure that it is what was ``begun`` there."""
+    from DiffusionCore.checks import ConfigError, StorageError
+    from DiffusionCore.storage.files import replacing
+
     if begun is None:
-        with replacing(path) as unfinished:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"'{folder}' cannot be made ({error.strerror}). Choose another --output.") from error
+        with replacing(folder / RECORD) as unfinished:
             unfinished.write_text(json.dumps({**record, **facts}, indent=2) + "\n", encoding="utf-8")
     elif different := [key for key in record if begun.get(key) != json.loads(json.dumps(record[key]))]:
         raise ConfigError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Any
@@ -17,7 +18,7 @@ from torch.nn.functional import conv3d
 from torch.overrides import TorchFunctionMode
 
 _WORTH = 1.5  # times as fast, for the loss of precision to be worth it; timings vary by less
-_ROUNDS = 3
+_ROUNDS = 5
 _ROWS = 20_480  # along i of a batch of 1, of all channels: up to so many, torch itself does not ask oneDNN
 _WIDTH, _SIZE = 32, 28  # of the convolution that is timed: more rows than that
 
@@ -34,6 +35,11 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """Return the type that ``precision`` stands for on ``device``."""
     chosen = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
     return chosen.get(precision) or fastest_precision(device)
+
+
+def settled_precision(precision: Precision, device: torch.device) -> Precision:
+    """Return the one type that ``precision`` stands for on ``device``: to be kept with what is to come out again."""
+    return Precision(str(choose_precision(precision, device)).removeprefix("torch."))
 
 
 def computing(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
@@ -77,18 +83,21 @@ def fastest_precision(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if device.type != "cpu":
         return torch.float32
-    seconds = {dtype: _seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    return torch.bfloat16 if _WORTH * seconds[torch.bfloat16] < seconds[torch.float32] else torch.float32
+    calls = [_convolution(dtype) for dtype in (torch.float32, torch.bfloat16)]
+    rounds = [[_seconds(call) for call in calls] for _ in range(1 + _ROUNDS)]  # in turn: others are busy for both
+    single, half = (min(seconds) for seconds in zip(*rounds[1:], strict=True))  # the first one prepares
+    return torch.bfloat16 if _WORTH * half < single else torch.float32
+
+
+def _convolution(dtype: torch.dtype) -> Callable[[], Tensor]:
+    """Return a convolution as networks have them, weights and image in ``dtype``, channels last."""
+    image, weight = (torch.ones(n, _WIDTH, s, s, s, dtype=dtype) for n, s in ((1, _SIZE), (_WIDTH, 3)))
+    image, weight = (tensor.contiguous(memory_format=torch.channels_last_3d) for tensor in (image, weight))
+    return lambda: conv3d(image, weight, padding=1)
 
 
 @torch.inference_mode()
-def _seconds(dtype: torch.dtype) -> float:
-    """Return the best time of a convolution as networks have them, weights and image in ``dtype``, channels last."""
-    image, weight = (torch.ones(n, _WIDTH, s, s, s, dtype=dtype) for n, s in ((1, _SIZE), (_WIDTH, 3)))
-    image, weight = (tensor.contiguous(memory_format=torch.channels_last_3d) for tensor in (image, weight))
-    times = []
-    for _ in range(1 + _ROUNDS):  # the first one prepares
-        since = time.perf_counter()
-        conv3d(image, weight, padding=1)
-        times.append(time.perf_counter() - since)
-    return min(times[1:])
+def _seconds(call: Callable[[], Tensor]) -> float:
+    since = time.perf_counter()
+    call()
+    return time.perf_counter() - since

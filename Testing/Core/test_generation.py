@@ -163,6 +163,35 @@ def test_a_folder_that_was_begun_otherwise_is_refused_and_kept(command, tmp_path
     assert (record["seed"], record["settings"]["steps"]) == (0, 4)
 
 
+@pytest.mark.parametrize("begun", ["float32", "bfloat16"])
+def test_what_was_begun_in_a_precision_goes_on_in_it_whatever_is_the_fastest(command, tmp_path, begun):
+    assert command("--precision", begun, count=1) == command() == 0
+    assert command("--precision", begun, name="whole") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert command("--precision", {"float32": "bfloat16", "bfloat16": "float32"}[begun]) == 2
+
+
+def test_the_fastest_precision_is_written_down_and_older_images_are_float32(command, tmp_path):
+    assert command(count=1, name="new") == 0
+    record = json.loads((tmp_path / "new" / "generation.json").read_text())
+    assert record["settings"]["precision"] in ("FLOAT32", "BFLOAT16")
+    assert command("--precision", "float32", count=1) == command("--precision", "float32", name="whole") == 0
+    path = tmp_path / "out" / "generation.json"
+    record = json.loads(path.read_text())
+    assert record["settings"].pop("precision") == "FLOAT32"
+    path.write_text(json.dumps(record))
+    assert command() == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"settings": {"steps": "many"}}'])
+def test_a_damaged_account_of_the_images_is_told(command, tmp_path, capsys, text):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "generation.json").write_text(text)
+    assert command() == 2
+    assert "cannot be used for the images" in capsys.readouterr().err
+
+
 def test_bad_input_is_told_before_anything_is_written(command, tmp_path, capsys):
     labels = ball(0)[1]
     unknown, empty = tmp_path / "unknown.nii.gz", tmp_path / "empty.nii.gz"
