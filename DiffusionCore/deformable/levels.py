@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, interpolate
 
 from DiffusionCore.affine.foreground import extent, working_volume
-from DiffusionCore.deformable.contrast import linearity
+from DiffusionCore.deformable.contrast import relation
 from DiffusionCore.deformable.measures import AutomaticMeasure, Measure
 from DiffusionCore.deformable.smoothing import Spacing
 from DiffusionCore.interpolation import inside, moved_voxels, pull, pull_at
@@ -174,7 +174,7 @@ def make_levels(
         else _pair(segment_mask(segments[0]), segment_mask(segments[1]), affine, base, finest)[0]
     )
     if isinstance(measure, AutomaticMeasure):
-        measure = measure.chosen(linearity(pair))
+        measure = measure.chosen(relation(pair))
     own = [max(finest, s) for s in fixed.grid.spacing]
     levels = []
     for number in reversed(range(count)):

@@ -10,6 +10,7 @@ from DiffusionCore.checks import check_range
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from DiffusionCore.deformable.contrast import Relation
     from DiffusionCore.losses import Comparison
 
 
@@ -70,21 +71,24 @@ class AutomaticMeasure:
     """One of the other measures, by the contrasts of the pair.
 
     Attributes:
-        least: linearity of their intensities after the affine registration (``contrast.linearity``), from which the
-            images count as of one contrast, or the inverse one. Measured: `Documentation/deformable.md`.
+        monotone, local: what must relate their intensities after the affine registration (``contrast.Relation``) for
+            the images to count as of one contrast, or the inverse one. Measured: `Documentation/deformable.md`.
 
     Raises:
-        ValueError: no linearity is that high or low.
+        ValueError: no share is that high or low.
     """
 
-    least: float = 0.85
+    monotone: float = 0.97
+    local: float = 0.93
+    retired: ClassVar[frozenset[str]] = frozenset({"least"})
 
     def __post_init__(self) -> None:
-        check_range(self, 0.0, 1.0, "least")
+        check_range(self, 0.0, 1.0, "monotone", "local")
 
-    def chosen(self, linearity: float) -> Measure:
-        """Return the measure for images of this ``linearity``, 0..1."""
-        return CorrelationMeasure() if linearity >= self.least else SelfSimilarityMeasure()
+    def chosen(self, relation: Relation) -> Measure:
+        """Return the measure for images that are related so."""
+        one_contrast = relation.monotone >= self.monotone and relation.local >= self.local
+        return CorrelationMeasure() if one_contrast else SelfSimilarityMeasure()
 
 
 MEASURES: dict[str, type[Measure | AutomaticMeasure]] = {

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from DiffusionCore.affine.foreground import working_volume
-from DiffusionCore.deformable.contrast import linearity
+from DiffusionCore.deformable.contrast import relation
 from DiffusionCore.deformable.energy import Energy
 from DiffusionCore.deformable.guidance import Guidance
 from DiffusionCore.deformable.landmarks import LandmarkPull
@@ -79,7 +79,7 @@ def steering(
     """
     pair = images.cpu().transpose(0, 1).flip(0)  # moving, fixed
     masks = None if wishes.segments is None else _masks(wishes.segments, affine, grid)
-    measure = AutomaticMeasure().chosen(linearity(pair))
+    measure = AutomaticMeasure().chosen(relation(pair))
     level = kind(
         grid,
         field_grid,
