@@ -79,7 +79,7 @@ class AutomaticMeasure:
     """
 
     monotone: float = 0.97
-    local: float = 0.93
+    local: float = 0.91
     retired: ClassVar[frozenset[str]] = frozenset({"least"})
 
     def __post_init__(self) -> None:
