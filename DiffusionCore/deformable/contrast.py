@@ -69,8 +69,9 @@ class _Curve(NamedTuple):
     def apply(self, image: Tensor) -> Tensor:
         """Return ``image`` in the other contrast."""
         place = torch.searchsorted(self.x, image.double()).clamp(1, _BINS - 1)
-        low, rise = self.x[place - 1], (self.y.diff() / self.x.diff().clamp_min(1e-9))[place - 1]
-        return (self.y[place - 1] + rise * (image - low)).float()
+        steps = self.x.diff()
+        rises = torch.where(steps > 1e-6, self.y.diff() / steps, 0.0)  # many voxels may have one intensity
+        return (self.y[place - 1] + rises[place - 1] * (image - self.x[place - 1])).float()
 
     def monotone(self) -> float:
         """Return the share of the variance that is left when the curve must rise, or must fall; 0 for none at all."""

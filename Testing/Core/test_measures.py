@@ -102,6 +102,7 @@ ONE_CONTRAST = {
     "gamma and bias": both(shown(lambda values: values**1.5), biased),
     "gamma, bias and noise": both(shown(lambda values: values**0.7), biased, noised),
     "noise": noised,
+    "ten levels of gray": shown(lambda values: (5 * values).round() / 5),
     "a third cut away": cut,
     "inverted": shown(lambda values: 2.0 - values),
     "inverted, gamma and bias": both(shown(lambda values: (2.2 - values).clip(0) ** 1.4), biased),
