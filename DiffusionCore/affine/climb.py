@@ -80,9 +80,10 @@ def _look(matrices: Tensor, batch: Batch, moving: Sampler, radius: float, group:
     """Return the standing of ``matrices`` and the derivative (C, group) of their similarity."""
     reading = moving.read(matrices, batch.points)
     similarity, slope = batch.similarity(reading)
-    force = (reading.gradient * slope[..., None]) @ matrices[:, :3, :3].float()
-    lever = torch.cat([batch.points / radius, torch.ones_like(batch.points[:, :1])], -1)
-    return Standing(matrices, similarity, reading.inside.mean(-1)), _project(force.mT @ lever, group)
+    force = (reading.gradient * slope[..., None]).mT
+    moment = torch.cat([force @ batch.points / radius, force.sum(-1, keepdim=True)], -1)
+    back = matrices[:, :3, :3].mT.float()  # into the fixed frame, the same for all points
+    return Standing(matrices, similarity, reading.inside.mean(-1)), _project(back @ moment, group)
 
 
 def _project(moment: Tensor, group: Group) -> Tensor:

@@ -43,6 +43,8 @@ class WorkingPair:
         fixed.require_registrable("fixed")
         moving.require_registrable("moving")
         self.fixed, self.moving = extent(fixed), extent(moving)
+        self._from_center = Affine.translation(self.fixed.center).matrix
+        self._to_center = Affine.translation(-self.fixed.center).matrix
         unit = self.fixed.radius / _HEAD
         levels = []
         for spacing in sorted(spacings):
@@ -72,13 +74,11 @@ class WorkingPair:
 
     def onto(self, transforms: list[Affine]) -> torch.Tensor:
         """Return the matrices (C, 4, 4) of ``transforms`` for points about the fixed center."""
-        shift = Affine.translation(self.fixed.center).matrix
-        return torch.stack([transform.matrix @ shift for transform in transforms])
+        return torch.stack([transform.matrix for transform in transforms]) @ self._from_center
 
     def transforms(self, matrices: torch.Tensor) -> list[Affine]:
         """Return the transforms of matrices (C, 4, 4) for points about the fixed center."""
-        shift = Affine.translation(-self.fixed.center).matrix
-        return [Affine(matrix @ shift) for matrix in matrices]
+        return [Affine(matrix) for matrix in matrices @ self._to_center]
 
 
 def _affordable(grid: Grid, spacing: float) -> float:

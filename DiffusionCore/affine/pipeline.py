@@ -169,11 +169,12 @@ class AffinePipeline:
 
     def _polished(self, course: _Course, best: Affine) -> Iterator[Step]:
         settings, pair, generator = self.settings, course.pair, course.generator
-        last = best
-        for iteration, state in enumerate(polish(pair, best, settings.polish, generator=generator), start=1):
-            last = state.transform
+        matrices = pair.onto([best])
+        for iteration, standing in enumerate(polish(pair, best, settings.polish, generator=generator), start=1):
+            matrices = standing.matrices
             if iteration % settings.show_every == 0:
-                yield course.account.step("polish", last)
+                yield course.account.step("polish", pair.transforms(matrices)[0])
+        last = pair.transforms(matrices)[0]
         kept = acceptable(pair, last, best, settings.acceptance, generator=generator)
         yield course.account.step("polish", course.never_less(last if kept else best))
 

@@ -96,12 +96,12 @@ class Polished:
 
 def polish(
     pair: WorkingPair, start: Affine, settings: PolishSettings, *, generator: torch.Generator
-) -> Iterator[Polished]:
-    """Yield the transform before every step of every stage, and the final one."""
+) -> Iterator[Standing]:
+    """Yield where the climb stands before every step of every stage, and in the end; see ``WorkingPair.transforms``."""
     matrices = pair.onto([start])
     for stage in settings.stages:
         for standing in _run(pair, matrices, stage, settings.group, generator):
-            yield _polished(pair, standing)[0]
+            yield standing
         matrices = standing.matrices
 
 

@@ -81,7 +81,7 @@ def mutual_information_slope(fixed: Tensor, moving: Tensor, counted: Tensor) -> 
 
 def smooth_fixed(joint: Tensor) -> Tensor:
     """Apply the cubic B-spline window along the fixed axis of ``joint`` (..., BINS, BINS)."""
-    return torch.einsum("ab,...bc->...ac", _KERNEL.to(joint), joint)
+    return _KERNEL.to(joint) @ joint
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from DiffusionCore.commands.arguments import (
     add_pair_arguments,
     add_run_arguments,
 )
+from DiffusionCore.loading import starting
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -33,9 +34,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Register, write, and return 0, or 130 if the user stopped it early."""
-    from DiffusionCore.commands.inputs import files_of, read_pair
-    from DiffusionCore.commands.output import output_folder
-    from DiffusionCore.commands.running import run_pair, write_outcome
+    with starting():
+        from DiffusionCore.commands.inputs import files_of, read_pair
+        from DiffusionCore.commands.output import output_folder
+        from DiffusionCore.commands.running import run_pair, write_outcome
 
     files = files_of(options)
     pair = read_pair(**files, seed=options.seed)

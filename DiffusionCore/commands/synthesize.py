@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from DiffusionCore.commands.arguments import add_output_argument, positive, seed
+from DiffusionCore.loading import starting
 
 if TYPE_CHECKING:
     from DiffusionCore.synthesis.batch import Order
@@ -71,10 +72,11 @@ def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the set and return 0, or 130 if the user stopped it early."""
-    from tqdm import tqdm
+    with starting():
+        from tqdm import tqdm
 
-    from DiffusionCore.commands.progress import PoliteStop
-    from DiffusionCore.synthesis.batch import make_set
+        from DiffusionCore.commands.progress import PoliteStop
+        from DiffusionCore.synthesis.batch import make_set
 
     order = order_of(options, _subjects(options))
     kind = "pair" if order.layout == "registration" else "variant"

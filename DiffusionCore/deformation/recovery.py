@@ -59,8 +59,9 @@ def posed_grid(image: Volume, template: Volume) -> Grid:
     """
     pair = WorkingPair(template, image, (8.0, 4.0))
     *_, last = polish(pair, pair.centered(), _POSING, generator=torch.Generator().manual_seed(0))
+    (found,) = pair.transforms(last.matrices)
     to_ras = template.grid.matrix(Frame.VOXEL, Frame.RAS)
-    return Grid.from_matrix(last.transform.nearest(Group.RIGID).matrix.numpy() @ to_ras, template.grid.size)
+    return Grid.from_matrix(found.nearest(Group.RIGID).matrix.numpy() @ to_ras, template.grid.size)
 
 
 def seen_on(image: Volume, grid: Grid) -> Tensor:

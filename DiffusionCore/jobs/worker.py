@@ -23,6 +23,7 @@ from DiffusionCore.jobs.failures import failed
 from DiffusionCore.jobs.job_files import kind_of_job, read_job
 from DiffusionCore.jobs.messages import encode
 from DiffusionCore.jobs.sharing import Slots, array_path, remove_folder, writing
+from DiffusionCore.loading import starting
 
 _EXECUTORS = {
     "RegistrationJob": ("DiffusionCore.jobs.execution", "execute"),
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
     sender = Sender(folder, slots, output)
     try:
         module, function = _EXECUTORS[kind_of_job(folder)]
-        execute = getattr(import_module(module), function)  # brings torch: seconds, while the inputs are written
+        with starting():
+            execute = getattr(import_module(module), function)  # brings torch: seconds, while the inputs are written
         inbox.inputs.wait()
         for event in execute(read_job(folder), inbox.stop.is_set):
             sender.send(event)

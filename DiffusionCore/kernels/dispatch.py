@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from DiffusionCore.checks import ConfigError
+from DiffusionCore.loading import loading
 
 VARIABLE = "DIFFUSIONCORE_KERNELS"
 """Environment: "torch" leaves all kernels out; "numba" and "triton" insist on those where they belong, the CPU and CUDA
@@ -100,8 +101,9 @@ def _backend(kind: str) -> tuple[_Backend | None, str]:
 def _loaded(backend: _Backend, device: str) -> tuple[Any, str]:
     """Return the module of a backend for a ``device``, or None and the reason."""
     try:
-        loaded = importlib.import_module(backend.module)
-        loaded.test_itself(device)
+        with loading():
+            loaded = importlib.import_module(backend.module)
+            loaded.test_itself(device)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         package = "triton-windows" if package == "triton" and sys.platform == "win32" else package

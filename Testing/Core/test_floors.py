@@ -13,7 +13,7 @@ import DiffusionCore
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "DiffusionCore").rglob("*.py"))
 FLOORS = [
-    ["checks", "config", "threads", "kernels"],
+    ["checks", "config", "loading", "threads", "kernels"],
     ["space", "interpolation", "networks"],
     ["transforms"],
     ["diffusion", "storage", "losses", "metrics"],

@@ -113,18 +113,29 @@ def test_a_recipe_out_of_range_is_refused_by_name(change):
 def test_the_restart_with_the_least_misfit_is_taken():
     rotations = torch.linalg.matrix_exp(algebra_matrix(torch.rand(4, 12, dtype=torch.float64)))[:, :3, :3]
     left = torch.eye(4).repeat(4, 1, 1)
-    left[:, 0, 3] = torch.tensor([5.0, -3.0, 0.0, 9.0])
+    left[:, 0, 3] = torch.tensor([25.0, -15.0, 0.0, 45.0])
     center = torch.from_numpy(GRID.center)
-    start = best_start(lambda windows: left, torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
+    start = best_start(one_and_others(left), torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
     assert torch.allclose(start[0], start_poses(center, rotations[2]))
 
 
 def test_the_first_start_is_kept_unless_another_one_is_clearly_better():
     rotations = torch.linalg.matrix_exp(algebra_matrix(torch.rand(3, 12, dtype=torch.float64)))[:, :3, :3]
     left = torch.eye(4).repeat(3, 1, 1)
-    left[:, 1, 3] = torch.tensor([5.0, 4.5, 4.1])
+    left[:, 1, 3] = torch.tensor([25.0, 22.5, 20.5])
     center = torch.from_numpy(GRID.center)
-    start = best_start(lambda windows: left, torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
+    start = best_start(one_and_others(left), torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
+    assert torch.allclose(start[0], start_poses(center, rotations[0]))
+
+
+def test_no_other_start_is_tried_where_the_first_one_finds_the_pose():
+    def predict(windows):
+        assert len(windows) == 1
+        return left
+
+    left, center = torch.eye(4)[None], torch.from_numpy(GRID.center)
+    rotations = torch.linalg.matrix_exp(algebra_matrix(torch.rand(3, 12, dtype=torch.float64)))[:, :3, :3]
+    start = best_start(predict, torch.ones(1, 1, *GRID.shape), GRID, center, rotations, FRAME)
     assert torch.allclose(start[0], start_poses(center, rotations[0]))
 
 
@@ -132,3 +143,8 @@ def test_a_single_start_is_not_tried():
     center, one = torch.from_numpy(GRID.center), torch.eye(3, dtype=torch.float64)[None]
     start = best_start(None, torch.ones(1, 1, *GRID.shape), GRID, center, one, FRAME)
     assert torch.equal(start[0], start_poses(center))
+
+
+def one_and_others(left):
+    """Return what predicts the first of ``left`` for one window, and the others for several."""
+    return lambda windows: left[:1] if len(windows) == 1 else left[1:]
