@@ -31,8 +31,8 @@ class PoseNetworkConfig:
     size: int = 32
     spacing: float = 6.0
     center: tuple[float, float, float] = (0.0, -17.0, 6.0)
-    widths: tuple[int, int, int] = (32, 64, 128)
-    hidden: int = 256
+    widths: tuple[int, int, int] = (32, 64, 96)
+    hidden: int = 128
 
     def __post_init__(self) -> None:
         check_range(self, 8, math.inf, "size")

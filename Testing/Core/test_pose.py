@@ -71,8 +71,8 @@ def test_an_untrained_network_predicts_the_identity():
     assert torch.equal(poses, torch.eye(4).expand(3, 4, 4))
 
 
-def test_the_default_network_keeps_its_2_960_524_parameters():
-    assert sum(p.numel() for p in PoseNetwork(PoseNetworkConfig()).parameters()) == 2_960_524
+def test_the_default_network_keeps_its_1_399_180_parameters():
+    assert sum(p.numel() for p in PoseNetwork(PoseNetworkConfig()).parameters()) == 1_399_180
 
 
 def test_an_error_that_both_poses_of_a_pair_share_cancels_between_them():
