@@ -13,7 +13,7 @@ from DiffusionCore.losses.box import box_sum
 
 _WINDOW = 5  # voxels along a side of the cubes of the local correlation
 _BINS = 32
-_MOST, _FEWEST = 50_000, 10 * _BINS  # voxels that are looked at
+_MOST, _FEWEST = 50_000, 2 * _BINS  # voxels that are looked at
 
 
 class Relation(NamedTuple):
@@ -77,7 +77,7 @@ class _Curve(NamedTuple):
         """Return the share of the variance that is left when the curve must rise, or must fall; 0 for none at all."""
         y = self.y - self.y.mean()
         kept = max(float(_rising(way).square().mean()) for way in (y, -y))
-        return kept / float(y.square().mean().clamp_min(1e-12))
+        return min(1.0, kept / float(y.square().mean().clamp_min(1e-12)))
 
 
 def _rising(y: Tensor) -> Tensor:
