@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from DiffusionCore.affine.similarity import bin_positions
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.losses.box import box_sum
 from DiffusionCore.space import Frame, Volume
 
@@ -61,8 +61,8 @@ class Sampler:
     def read(self, matrices: Tensor, points: Tensor) -> Reading:
         """Return the trilinear reading at ``matrices`` (C, 4, 4; into RAS) of ``points`` (N, 3)."""
         matrix = self.to_voxel(matrices)
-        if kernels := kernels_for(self.positions, points):
-            return Reading(*kernels.read(self.positions, matrix, points, self._from_ras[:3, :3].float()))
+        if read := kernel_for("read", self.positions, points):
+            return Reading(*read(self.positions, matrix, points, self._from_ras[:3, :3].float()))
         where = points @ matrix[..., :3].mT + matrix[..., None, :, 3]
         inside = ((where >= -0.5) & (where <= self._limit + 0.5)).all(-1).float()
         where = torch.minimum(where.clamp_min(0), self._limit)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 
 BINS = 24
 _FIRST, _LAST = 1.0, BINS - 2.0  # a window reaches two bins to each side of a value
@@ -60,9 +60,9 @@ def mutual_information_slope(fixed: Tensor, moving: Tensor, counted: Tensor) -> 
 
     Arguments as in ``joint_histogram``. The same as autograd through the functions above, several times faster.
     """
-    kernels = kernels_for(moving, counted)
-    if kernels:
-        joint = smooth_fixed(kernels.count(fixed, moving, counted, BINS))
+    count, look_up = kernels = [kernel_for(name, moving, counted) for name in ("count", "look_up")]
+    if all(kernels):
+        joint = smooth_fixed(count(fixed, moving, counted, BINS))
     else:
         first, weights, slopes = window(moving)
         cells = _cells(fixed, first)
@@ -73,8 +73,8 @@ def mutual_information_slope(fixed: Tensor, moving: Tensor, counted: Tensor) -> 
     value = (p * score).sum((-1, -2))
     # the window is symmetric, so its adjoint is itself; constants cancel because the slopes sum to 0
     table = smooth_fixed(score) / total
-    if kernels:
-        return value, kernels.look_up(fixed, moving, counted, table)
+    if all(kernels):
+        return value, look_up(fixed, moving, counted, table)
     table = table.flatten()
     return value, (table[cells] * slopes).sum(-1) * counted
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 
 Spacing = tuple[float, float, float]
 _AXES = (-1, -2, -3)  # of i, j, k
@@ -21,8 +21,8 @@ _SMALLEST = 1e-4  # weights of a Gaussian below this are left out
 def gaussian(field: Tensor, sigma: float, spacing: Spacing) -> Tensor:
     """Return ``field`` smoothed by a Gaussian of ``sigma`` mm, sampled at the voxels."""
     sides = [_gaussian_weights(sigma / voxel) for voxel in spacing]
-    if kernels := kernels_for(field):
-        return kernels.convolve(field.reshape(-1, *field.shape[-3:]), sides).view(field.shape)
+    if convolve := kernel_for("convolve", field):
+        return convolve(field.reshape(-1, *field.shape[-3:]), sides).view(field.shape)
     for axis, (middle, *weights) in zip(_AXES, sides, strict=True):
         smooth = field * middle
         for distance, weight in enumerate(weights, 1):
@@ -37,8 +37,8 @@ def diffused(field: Tensor, amount: float, spacing: Spacing) -> Tensor:
     It is stable while the sum over the axes of ``amount`` / spacing^2 stays below 1/2.
     """
     shares = [amount / voxel**2 for voxel in spacing]
-    if kernels := kernels_for(field):
-        return kernels.diffuse(field.reshape(-1, *field.shape[-3:]), shares).view(field.shape)
+    if diffuse := kernel_for("diffuse", field):
+        return diffuse(field.reshape(-1, *field.shape[-3:]), shares).view(field.shape)
     result = field
     for axis, share in zip(_AXES, shares, strict=True):
         result = torch.add(result, _both_sides(field, axis, 1) - 2 * field, alpha=share)
@@ -56,8 +56,8 @@ def divergence_damped(vectors: Tensor, amount: float, spacing: Spacing) -> Tenso
 
     That is a step down the energy of the squared divergence: it opposes change of volume, not shear or rotation.
     """
-    if kernels := kernels_for(vectors):
-        return kernels.damp_divergence(vectors, amount, [1 / (2 * voxel) for voxel in spacing])
+    if damp := kernel_for("damp_divergence", vectors):
+        return damp(vectors, amount, [1 / (2 * voxel) for voxel in spacing])
     change = divergence(vectors, spacing)
     slope = torch.stack([_difference(change, axis, voxel) for axis, voxel in zip(_AXES, spacing, strict=True)])
     return torch.add(vectors, slope, alpha=amount)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from DiffusionCore.interpolation import enlarged, moved_voxels, pull, pull_at
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.networks.recovery import FINEST, demons_force, slopes
 
 _POOLED = (2 * FINEST, FINEST)  # voxels that become one, on each level
@@ -47,8 +47,8 @@ def registered(images: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
 
 def _followed(fixed: Tensor, moving: Tensor, steep: Tensor, shifts: Tensor) -> Tensor:
     """Return ``shifts`` (B, 3, K, J, I) after the iterations of one level; ``steep`` are the slopes of ``fixed``."""
-    if demons := getattr(kernels_for(moving, shifts), "demons", None):
-        return demons(fixed, moving, steep, _FLOOR, _ITERATIONS, shifts)
+    if kernel := kernel_for("demons", moving, shifts):
+        return kernel(fixed, moving, steep, _FLOOR, _ITERATIONS, shifts)
     for _ in range(_ITERATIONS):
         shifts = _smoothed(shifts - demons_force(pull_at(moving, shifts) - fixed, steep, _FLOOR))
     return shifts

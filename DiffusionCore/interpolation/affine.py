@@ -9,7 +9,7 @@ from torch import Tensor
 
 from DiffusionCore.checks import check_shape
 from DiffusionCore.interpolation.pull import Interpolation, pull
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 
 
 def pull_affine(
@@ -48,10 +48,10 @@ def pull_affine(
     if len(matrices) not in (1, len(image)):
         raise ValueError(f"There must be 1 matrix or one per image, {len(image)}, got {len(matrices)}")
     if interpolation is Interpolation.NEAREST:
-        if (kernels := kernels_for(matrices, shifts)) and image.device == matrices.device:
-            return kernels.pull_nearest_affine(image, matrices, shifts, first, fill)
-    elif kernels := kernels_for(image, matrices, shifts):
-        return kernels.pull_affine(image, matrices, shifts, first, fill)
+        if (kernel := kernel_for("pull_nearest_affine", matrices, shifts)) and image.device == matrices.device:
+            return kernel(image, matrices, shifts, first, fill)
+    elif kernel := kernel_for("pull_affine", image, matrices, shifts):
+        return kernel(image, matrices, shifts, first, fill)
     axes = (torch.arange(n, dtype=matrices.dtype, device=matrices.device) for n in shape)
     k, j, i = torch.meshgrid(*axes, indexing="ij")
     moved = (torch.stack([i, j, k + first]) + shifts).flatten(2)

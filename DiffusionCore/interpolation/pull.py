@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from DiffusionCore.checks import check_shape
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 
 
 class Interpolation(Enum):
@@ -47,12 +47,12 @@ def pull(
     check_shape(image, "B C K J I", name="image")
     check_shape(coordinates, f"{image.shape[0]} K J I 3", name="coordinates")
     if interpolation is Interpolation.NEAREST:
-        if (kernels := kernels_for(coordinates)) and image.device == coordinates.device:
-            return kernels.pull_nearest(image, coordinates, fill)
+        if (kernel := kernel_for("pull_nearest", coordinates)) and image.device == coordinates.device:
+            return kernel(image, coordinates, fill)
         values = _nearest(image, coordinates)
     else:
-        if kernels := kernels_for(image, coordinates):
-            return kernels.pull(image, coordinates, fill)
+        if kernel := kernel_for("pull", image, coordinates):
+            return kernel(image, coordinates, fill)
         values = _linear(image, coordinates)
     if fill is None:
         return values

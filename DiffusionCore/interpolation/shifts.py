@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from DiffusionCore.interpolation.pull import pull
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 
 
 def pull_at(fields: Tensor, shifts: Tensor) -> Tensor:
     """Return ``fields`` (B, C, K, J, I) at the voxels moved by ``shifts`` (B, 3, K, J, I), voxels; borders continue."""
-    if kernels := kernels_for(fields, shifts):
-        return kernels.pull_at(fields, shifts)
+    if kernel := kernel_for("pull_at", fields, shifts):
+        return kernel(fields, shifts)
     return pull(fields, moved_voxels(shifts, shifts.shape[2:]), fill=None)
 
 
@@ -25,7 +25,7 @@ def enlarged(fields: Tensor, shape: Sequence[int]) -> Tensor:
     Trilinear; beyond the outer voxels they continue.
     """
     learns = torch.is_grad_enabled() and fields.requires_grad
-    if not learns and (kernel := getattr(kernels_for(fields), "enlarged", None)):
+    if not learns and (kernel := kernel_for("enlarged", fields)):
         return kernel(fields, shape)
     return interpolate(fields, size=tuple(shape), mode="trilinear")
 
@@ -38,8 +38,8 @@ def moved_voxels(shifts: Tensor, shape: Sequence[int]) -> Tensor:
     """
     if shifts.shape[2:] == torch.Size(shape):
         fine = shifts
-    elif not (torch.is_grad_enabled() and shifts.requires_grad) and (kernels := kernels_for(shifts)):
-        return kernels.moved_voxels(shifts, shape)
+    elif not (torch.is_grad_enabled() and shifts.requires_grad) and (kernel := kernel_for("moved_voxels", shifts)):
+        return kernel(shifts, shape)
     else:
         ratio = [fine / coarse for fine, coarse in zip(shape[::-1], shifts.shape[:1:-1], strict=True)]
         fine = enlarged(shifts, shape)

@@ -1,5 +1,5 @@
 """Compiled kernels for what torch does slowly; each does what the torch operations beside its call define."""
 
-from DiffusionCore.kernels.dispatch import VARIABLE, kernels_for, kernels_used
+from DiffusionCore.kernels.dispatch import VARIABLE, kernel_for, kernels_used
 
-__all__ = ["VARIABLE", "kernels_for", "kernels_used"]
+__all__ = ["VARIABLE", "kernel_for", "kernels_used"]

@@ -14,7 +14,13 @@ from numba import njit
 from torch import Tensor
 
 # not "nnan" and "ninf": what is no number must be told from what is
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc", "arcp"}}
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "reassoc", "arcp"},
+    "no_cfunc_wrapper": True,  # nobody calls from C, and a wrapper takes as long to compile as a small kernel
+}
+_PART = {**_OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
 _FEW = 2**16  # elements, of the largest array, that one thread deals with alone
 _NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -33,7 +39,7 @@ def compiled(function: Callable) -> Any:
 
 def part(function: Callable) -> Any:
     """Return ``function`` as a part of kernels, which take it in: a call costs as much as a dozen voxels."""
-    return njit(forceinline=True, **_OPTIONS)(function)
+    return njit(**_PART)(function)
 
 
 def threads_for(elements: int) -> int:

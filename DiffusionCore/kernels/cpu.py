@@ -1,11 +1,10 @@
-"""The kernels of numba behind torch functions: what `kernels_for` gives for tensors on the CPU."""
+"""The kernels of numba behind torch functions: what `kernel_for` gives for tensors on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +32,6 @@ __all__ = [
     "pull_nearest",
     "pull_nearest_affine",
     "read",
-    "test_itself",
 ]
 
 _VOXELS = 2**12  # that are painted together
@@ -54,12 +52,12 @@ def enlarged(fields: Tensor, shape: Sequence[int]) -> Tensor:
     return out
 
 
-def painted(shares: Tensor, chosen: Tensor, table: Tensor) -> Tensor:
-    """As ``training.tissue_pool.painted``."""
-    bytes_, out = shares.flatten(2), table.new_empty(*table.shape[:2], *shares.shape[2:])
+def painted(shares: Tensor, chosen: Tensor, table: Tensor, images: Tensor) -> Tensor:
+    """As ``training.tissue_pool.painted``, into ``images`` (B, C, K, J, I)."""
+    bytes_ = shares.flatten(2)
     tasks = len(table) * -(-bytes_.shape[2] // _VOXELS)
-    divided(drawing.paint, tasks, *_arrays(bytes_, chosen, table), _VOXELS, out.flatten(2).numpy())
-    return out
+    divided(drawing.paint, tasks, *_arrays(bytes_, chosen, table), _VOXELS, images.flatten(2).numpy())
+    return images
 
 
 def demons(fixed: Tensor, moving: Tensor, slopes: Tensor, floor: float, iterations: int, shifts: Tensor) -> Tensor:
@@ -169,18 +167,8 @@ def determinants(vectors: Tensor, matrix: Tensor) -> Tensor:
     ``transforms.jacobian_determinant``.
     """
     out = vectors.new_empty(vectors.shape[1:])
-    scale = number(1 / np.linalg.det(matrix.numpy()), vectors)
-    numbers = tuple(number(each, vectors) for each in matrix.flatten().tolist())
-    divided(stencils.determine, len(out), *_arrays(vectors), numbers, scale, out.numpy())
+    divided(stencils.determine, len(out), *_arrays(vectors, matrix), out.numpy())
     return out
-
-
-def test_itself(device: str) -> None:
-    """Raise an error if kernels do not compile, or do not give what torch gives."""
-    ramp = torch.arange(24.0, device=device).view(1, 1, 2, 3, 4)
-    found = pull(ramp, torch.tensor([1.5, 1.0, 0.5]).view(1, 1, 1, 1, 3), None)
-    if abs(float(found) - 11.5) > 1e-4:
-        raise ArithmeticError(f"11.5 is expected in the middle of a ramp, got {float(found)}")
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The kernels of Triton behind torch functions: what `kernels_for` gives for tensors on a CUDA device.
+"""The kernels of Triton behind torch functions: what `kernel_for` gives for tensors on a CUDA device.
 
 Nothing here waits for the device or allocates by what is on it, so that a CUDA graph can record it once it has run.
 Numbers of half precision are read as they are and computed with in single precision.
@@ -35,7 +35,6 @@ __all__ = [
     "pull_nearest",
     "pull_nearest_affine",
     "read",
-    "test_itself",
 ]
 
 
@@ -165,25 +164,6 @@ def determinants(vectors: Tensor, matrix: Tensor) -> Tensor:
     constants = {"KIND": kind(vectors), "WIDE": is_wide(vectors)}
     launch(stencils.determine, bricks((1, *out.shape)), *arguments, **constants)
     return out
-
-
-def test_itself(device: str) -> None:
-    """Raise an error if kernels do not compile on ``device``, or do not give what torch gives."""
-    ramp = torch.arange(24.0, device=device).view(1, 1, 2, 3, 4).requires_grad_()
-    spot = torch.tensor([1.5, 1.0, 0.5], device=device).view(1, 1, 1, 1, 3).requires_grad_()
-    found = pull(ramp, spot, None)
-    by_ramp, by_spot = torch.autograd.grad(found.sum(), (ramp, spot))
-    moved = flow(torch.full((1, 3, 2, 3, 4), 0.25, device=device), 1)
-    facts = {
-        "the middle of a ramp": (found, [11.5]),
-        "its slopes": (by_spot, [1.0, 4.0, 12.0]),
-        "the weights of its voxels": (by_ramp[0, 0, :, 1, 1:3], [0.25] * 4),
-        "an even flow": (moved.amax((0, 2, 3, 4)), [0.5] * 3),
-    }
-    for name, (value, expected) in facts.items():
-        got = value.detach().flatten().tolist()
-        if max(abs(one - other) for one, other in zip(got, expected, strict=True)) > 1e-4:
-            raise ArithmeticError(f"{expected} are expected for {name}, got {got}.")
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,6 +7,8 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +22,11 @@ devices, and leave other devices as they are. By default all are optional."""
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Backend:
     """Kernels of the package ``name`` in a ``module``, for tensors of some ``types`` and numbers of elements.
 
-    Where no tensor has the ``smallest`` number of them, there is too little to do to load the kernels for.
+    Where no tensor has the ``smallest`` number of them, there is too little to do to load or to start the kernels for.
     """
 
     name: str
@@ -40,17 +42,25 @@ class _Backend:
 _REAL = ("torch.float32", "torch.float64")
 _INDICES = 2**31 - 1  # that 32 bits tell apart
 _NUMBA = _Backend("numba", "DiffusionCore.kernels.cpu", _REAL, smallest=2**8, largest=_INDICES)
-_TRITON = _Backend("triton", "DiffusionCore.kernels.cuda", (*_REAL, "torch.float16", "torch.bfloat16"))
+_HALF = "torch.float16", "torch.bfloat16"
+_UNMEASURED = 2**15  # a careful guess, as no GPU was at hand; Documentation/kernels.md says how it is measured
+_TRITON = _Backend("triton", "DiffusionCore.kernels.cuda", (*_REAL, *_HALF), smallest=_UNMEASURED)
 _BACKENDS = {"cpu": _NUMBA, "cuda": _TRITON}  # by type of device
+_USUAL = "pull"  # what nearly everything asks for
 _CHOICES = ("torch", *(backend.name for backend in _BACKENDS.values()))
 
 
-def kernels_for(*tensors: Any) -> Any:
-    """Return the module of kernels for ``tensors``, or None where the operations of torch are to be used.
+def kernel_for(name: str, *tensors: Any) -> Any:
+    """Return the kernel called ``name`` for ``tensors``, or None where the operations of torch are to be used.
 
     There are kernels for single and double precision, on CUDA devices for half precision too, if their package is
-    installed and they pass their test of themselves. A backend that is missing is told once in the log. A few elements
-    are left to torch, unless VARIABLE insists.
+    installed and they answer their examples rightly: each computes one when it is first asked for on a device, and its
+    derivatives by the tensors that learn. A backend that is missing or wrong is told once in the log, and not used
+    again. A few elements are left to torch, unless VARIABLE insists.
+
+    Args:
+        name: of a function of ``kernels.cpu`` or ``kernels.cuda``; of those that one of them lacks there is None.
+        tensors: of floating point that the kernel is for; first those of its arguments that may learn, in their order.
 
     Raises:
         ConfigError: VARIABLE asks for a backend that is unknown or cannot be used.
@@ -63,10 +73,11 @@ def kernels_for(*tensors: Any) -> Any:
         return None
     if wanted != backend.name and all(t.numel() < backend.smallest for t in tensors):
         return None
-    loaded, reason = _loaded(backend, str(first.device))
-    if loaded is None and wanted == backend.name:
-        raise ConfigError(f"The kernels of {backend.name}, which {VARIABLE} asks for, cannot be used: {reason}")
-    return loaded
+    kernels = _loaded(backend, str(first.device))
+    kernel = kernels.tested(name, _learned(tensors))
+    if kernels.reason and wanted == backend.name:
+        raise ConfigError(f"The kernels of {backend.name}, which {VARIABLE} asks for, cannot be used: {kernels.reason}")
+    return kernel
 
 
 def kernels_used(device: str) -> str:
@@ -79,10 +90,11 @@ def kernels_used(device: str) -> str:
     if backend is None:
         why = f"as {VARIABLE} says" if wanted else "as there are no kernels for it"
         return f"The operations of torch compute on {device}, {why}."
-    loaded, reason = _loaded(backend, device)
-    if loaded is None:
-        return f"The operations of torch compute on {device}, slower than the kernels of {backend.name}: {reason}"
-    return f"The kernels of {backend.name} compute on {device}."
+    kernels, name = _loaded(backend, device), backend.name
+    kernels.tested(_USUAL)
+    if kernels.reason:
+        return f"The operations of torch compute on {device}, slower than the kernels of {name}: {kernels.reason}"
+    return f"The kernels of {name} compute on {device}."
 
 
 def _backend(kind: str) -> tuple[_Backend | None, str]:
@@ -97,20 +109,50 @@ def _backend(kind: str) -> tuple[_Backend | None, str]:
     return _BACKENDS.get(kind), wanted
 
 
+def _learned(tensors: Sequence[Any]) -> tuple[bool, ...]:
+    """Return which ``tensors`` learn; nothing if none does."""
+    import torch
+
+    learned = tuple(tensor.requires_grad for tensor in tensors)
+    return learned if any(learned) and torch.is_grad_enabled() else ()
+
+
+class _Kernels:
+    """The kernels of a backend on a device, and the ``reason`` why none of them is used, if there is one."""
+
+    def __init__(self, backend: _Backend, device: str) -> None:
+        self._name, self._device, self.reason = backend.name, device, ""
+        self._right: set[tuple[str, Sequence[bool]]] = set()
+        with self._judged(), loading():
+            self._module = importlib.import_module(backend.module)
+
+    def tested(self, name: str, learned: Sequence[bool] = ()) -> Any:
+        """Return the kernel called ``name``, if there is one and it is right, also in its derivatives."""
+        if self.reason or not (kernel := getattr(self._module, name, None)):
+            return None
+        if (name, learned) not in self._right:
+            with self._judged(), loading():
+                from DiffusionCore.kernels.examples import hold
+
+                hold(kernel, name, self._device, learned)
+                self._right.add((name, learned))
+        return None if self.reason else kernel
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Turn an error within it into the reason, and tell it."""
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            package = "triton-windows" if package == "triton" and sys.platform == "win32" else package
+            self.reason = f"the package {package} is not installed."
+        except Exception as error:  # a compiler fails in many ways; without it everything works, only slower
+            self.reason = str(error)
+        if self.reason:
+            _logger.info("Without the faster kernels of %s on %s: %s", self._name, self._device, self.reason)
+
+
 @functools.cache
-def _loaded(backend: _Backend, device: str) -> tuple[Any, str]:
-    """Return the module of a backend for a ``device``, or None and the reason."""
-    try:
-        with loading():
-            loaded = importlib.import_module(backend.module)
-            loaded.test_itself(device)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        package = "triton-windows" if package == "triton" and sys.platform == "win32" else package
-        reason = f"the package {package} is not installed."
-    except Exception as error:  # a compiler fails in many ways; without it everything works, only slower
-        reason = str(error)
-    else:
-        return loaded, ""
-    _logger.info("Without the faster kernels of %s on %s: %s", backend.name, device, reason)
-    return None, reason
+def _loaded(backend: _Backend, device: str) -> _Kernels:
+    return _Kernels(backend, device)

@@ -3,12 +3,13 @@
 Loops have one result each, as the compiler vectorizes no others.
 """
 
-# pyright: reportIndexIssue=false
+# pyright: reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import numpy as np
 
 from DiffusionCore.kernels.compilation import compiled, part
+from DiffusionCore.kernels.lanes import as_row
 
 
 @part
@@ -84,7 +85,7 @@ def paint(shares, chosen, table, row, out, first, last):
 def _pull_to(image, shifts, k, j, index, u, v, w, out):
     """Write row ``j`` of plane ``k`` of ``image`` (K, J, I), moved by ``shifts`` (3, K, J, I), to ``out`` (I,)."""
     size_k, size_j, size_i = image.shape
-    kind, flat = image.dtype.type, image.ravel()
+    kind, flat = image.dtype.type, as_row(image)
     zero = kind(0)
     top_i, top_j, top_k = kind(size_i - 1), kind(size_j - 1), kind(size_k - 1)
     last_i, last_j, last_k = np.int32(max(size_i - 2, 0)), np.int32(max(size_j - 2, 0)), np.int32(max(size_k - 2, 0))

@@ -11,7 +11,7 @@ import numpy as np
 
 from DiffusionCore.kernels.cells import WIDTH, add, blend, slopes
 from DiffusionCore.kernels.compilation import compiled, part
-from DiffusionCore.kernels.lanes import locate
+from DiffusionCore.kernels.lanes import as_row, locate
 from DiffusionCore.kernels.vectors import LANES
 
 
@@ -63,9 +63,9 @@ def pull(image, where, row, out, first, last):
     size, kind = (size_i, size_j, size_k), image.dtype
     total = where.shape[1]
     tasks = (total + row - 1) // row
-    flat, target = image.ravel(), out.ravel()
+    flat, target = as_row(image), as_row(out)
     room = _room(row)
-    x, y, z = np.zeros(room, kind), np.zeros(room, kind), np.zeros(room, kind)
+    x, y, z = np.empty(room, kind), np.empty(room, kind), np.empty(room, kind)
     u, v, w, index = np.empty(room, kind), np.empty(room, kind), np.empty(room, kind), np.empty(room, np.int32)
     for task in range(first, last):
         batch, start = task // tasks, task % tasks * row
@@ -82,8 +82,8 @@ def follow(field, share, kept, out, first, last):
     _, size_k, size_j, size_i, _ = field.shape
     size = size_i, size_j, size_k
     room = _room(size_i)
-    flat, target = field.ravel(), out.ravel()
-    x, y, z = np.zeros(room, field.dtype), np.zeros(room, field.dtype), np.zeros(room, field.dtype)
+    flat, target = as_row(field), as_row(out)
+    x, y, z = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
     u, v, w = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
     index = np.empty(room, np.int32)
     for task in range(first, last):
@@ -104,7 +104,7 @@ def reach(field, share, spans, first, last):
 
     A task is a plane.
     """
-    size_k, flat, kind = field.shape[1], field.ravel(), field.dtype.type
+    size_k, flat, kind = field.shape[1], as_row(field), field.dtype.type
     pixels, end = field.shape[2] * field.shape[3], max(size_k - 2, 0)
     for task in range(first, last):
         k = kind(task % size_k)
@@ -126,8 +126,8 @@ def follow_back(field, share, kept, above, spans, parts, out, first, last):
     """
     _, size_k, size_j, size_i, _ = field.shape
     size, room = (size_i, size_j, size_k), _room(size_i)
-    flat, target, given, one = field.ravel(), out.ravel(), above.ravel(), field.dtype.type(1)
-    x, y, z = np.zeros(room, field.dtype), np.zeros(room, field.dtype), np.zeros(room, field.dtype)
+    flat, target, given, one = as_row(field), as_row(out), as_row(above), field.dtype.type(1)
+    x, y, z = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
     u, v, w = np.empty(room, field.dtype), np.empty(room, field.dtype), np.empty(room, field.dtype)
     index, steps, plane = np.empty(room, np.int32), _steps(size), size_i * size_j
     along_i, along_j, along_k = steps

@@ -3,12 +3,13 @@
 They do for samples what ``affine.sampling`` and ``affine.similarity`` define.
 """
 
-# pyright: reportIndexIssue=false
+# pyright: reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import numpy as np
 
 from DiffusionCore.kernels.compilation import compiled, part
+from DiffusionCore.kernels.lanes import as_row
 
 
 @compiled
@@ -23,7 +24,7 @@ def read(image, matrices, points, turn, values, gradient, inside, first, last):
         values, gradient, inside: receive (C, N), (C, N, 3), and 1 or 0 (C, N).
     """
     size_k, size_j, size_i = image.shape
-    flat, kind = image.ravel(), image.dtype.type
+    flat, kind = as_row(image), image.dtype.type
     step_i, step_j, step_k = min(1, size_i - 1), size_i * min(1, size_j - 1), size_i * size_j * min(1, size_k - 1)
     zero, half, one = kind(0), kind(0.5), kind(1)
     top_i, top_j, top_k = kind(size_i - 1), kind(size_j - 1), kind(size_k - 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from DiffusionCore.kernels.compilation import compiled, part
-from DiffusionCore.kernels.lanes import locate_nearest, read, read_slope, turn
+from DiffusionCore.kernels.lanes import as_row, locate_nearest, read, read_slope, turn
 from DiffusionCore.kernels.rows import fetch_ahead, inside, layout_of, points, room
 from DiffusionCore.kernels.vectors import LANES
 
@@ -18,12 +18,13 @@ from DiffusionCore.kernels.vectors import LANES
 def pull(image, size, where, matrices, rows, row, plane, filled, fill, out, first, last):
     """Write ``image`` (1 or B, C, K, J, I) at the points to ``out`` (B, C, N); ``fill`` beyond it, if ``filled``."""
     channels, voxels, total = image.shape[1], image[0, 0].size, where.shape[2]
-    layout, flat, target = layout_of(size, image.shape[4]), image.ravel(), out.ravel()
+    layout, flat, target = layout_of(size, image.shape[4]), as_row(image), as_row(out)
     kind = matrices.dtype
-    x, y, z = np.zeros(room(row), kind), np.zeros(room(row), kind), np.zeros(room(row), kind)
+    spots = np.empty((3, room(row)), kind)
+    x, y, z = spots[0, :], spots[1, :], spots[2, :]
     rest = np.empty(LANES, image.dtype)
     for task in range(first, last):
-        batch, start, count = points(where, matrices, rows, row, plane, task, x, y, z)
+        batch, start, count = points(where, matrices, rows, row, plane, task, spots)
         whole = count // LANES * LANES
         for channel in range(channels):
             source = (batch % len(image) * channels + channel) * voxels
@@ -80,14 +81,15 @@ def pull_by_where(image, size, where, matrices, rows, row, plane, filled, above,
     That by the matrices goes to ``moments`` (B, lines, 3, 4), a line being a row of points, unless it is empty.
     """
     channels, voxels = image.shape[1], image[0, 0].size
-    layout, flat = layout_of(size, image.shape[4]), image.ravel()
+    layout, flat = layout_of(size, image.shape[4]), as_row(image)
     kind, own = matrices.dtype, image.dtype
-    x, y, z = np.zeros(room(row), kind), np.zeros(room(row), kind), np.zeros(room(row), kind)
+    spots = np.empty((3, room(row)), kind)
+    x, y, z = spots[0, :], spots[1, :], spots[2, :]
     slopes, shares = np.empty((3, room(row)), own), np.zeros(LANES, own)
     by_i, by_j, by_k = slopes[0, :], slopes[1, :], slopes[2, :]
-    given, total = above.ravel(), where.shape[2]
+    given, total = as_row(above), where.shape[2]
     for task in range(first, last):
-        batch, start, count = points(where, matrices, rows, row, plane, task, x, y, z)
+        batch, start, count = points(where, matrices, rows, row, plane, task, spots)
         whole = count // LANES * LANES
         slopes[:] = 0
         for channel in range(channels):
@@ -129,12 +131,13 @@ def pull_by_where(image, size, where, matrices, rows, row, plane, filled, above,
 def pull_nearest(image, size, where, matrices, rows, row, plane, filled, fill, out, first, last):
     """Write the voxels of ``image`` (1 or B, C, K, J, I) whose cells hold the points to ``out`` (B, C, N)."""
     channels, voxels, total = image.shape[1], image[0, 0].size, where.shape[2]
-    layout, flat, target = layout_of(size, image.shape[4]), image.ravel(), out.ravel()
+    layout, flat, target = layout_of(size, image.shape[4]), as_row(image), as_row(out)
     kind = matrices.dtype
-    x, y, z = np.zeros(room(row), kind), np.zeros(room(row), kind), np.zeros(room(row), kind)
+    spots = np.empty((3, room(row)), kind)
+    x, y, z = spots[0, :], spots[1, :], spots[2, :]
     index = np.empty(room(row), np.int32)
     for task in range(first, last):
-        batch, start, count = points(where, matrices, rows, row, plane, task, x, y, z)
+        batch, start, count = points(where, matrices, rows, row, plane, task, spots)
         for n in range(0, count, LANES):
             locate_nearest(x, y, z, n, layout, index)
         for channel in range(channels):

@@ -41,43 +41,30 @@ def _task(where, row, task):
 
 
 @part
-def _take(numbers, a, b, c, first, out):
-    """Write what ``numbers``, as of ``move``, make of the voxels from ``first`` on, moved by (a, b, c), to ``out``."""
-    kind = out.dtype.type
-    start, by_i, by_j, by_k = numbers
-    for n in range(first, len(a)):
-        out[n] = (start + by_i * (kind(n) + a[n])) + (by_j * b[n] + by_k * c[n])
-
-
-@part
-def points(where, matrices, rows, row, plane, task, x, y, z):
-    """Write the points of a ``task`` to x, y, z and return its batch, first point and number of points."""
+def points(where, matrices, rows, row, plane, task, spots):
+    """Write the points of a ``task`` to ``spots`` (3, N) and return its batch, first point and number of points."""
     batch, line, start, count = _task(where, row, task)
-    a, b, c = (
-        where[batch, 0, start : start + count],
-        where[batch, 1, start : start + count],
-        where[batch, 2, start : start + count],
-    )
+    shifts = where[batch, :, start : start + count]
     if len(matrices) == 0:
-        for n in range(count):
-            x[n] = a[n]
-        for n in range(count):
-            y[n] = b[n]
-        for n in range(count):
-            z[n] = c[n]
+        for axis in range(3):
+            for n in range(count):
+                spots[axis, n] = shifts[axis, n]
         return batch, start, count
     m, kind = matrices[batch % len(matrices)], matrices.dtype.type
     j, k = line % rows, line // rows + plane
-    along_x = kind(m[0, 3] + m[0, 2] * k + m[0, 1] * j), m[0, 0], m[0, 1], m[0, 2]
-    along_y = kind(m[1, 3] + m[1, 2] * k + m[1, 1] * j), m[1, 0], m[1, 1], m[1, 2]
-    along_z = kind(m[2, 3] + m[2, 2] * k + m[2, 1] * j), m[2, 0], m[2, 1], m[2, 2]
-    whole = count // LANES * LANES if a.strides[0] == a.itemsize else 0
+    x, y, z = (
+        kind(m[0, 3] + m[0, 2] * k + m[0, 1] * j),
+        kind(m[1, 3] + m[1, 2] * k + m[1, 1] * j),
+        kind(m[2, 3] + m[2, 2] * k + m[2, 1] * j),
+    )
+    numbers = x, m[0, 0], m[0, 1], m[0, 2], y, m[1, 0], m[1, 1], m[1, 2], z, m[2, 0], m[2, 1], m[2, 2]
+    whole = count // LANES * LANES if shifts.strides[1] == shifts.itemsize else 0
     for n in range(0, whole, LANES):
-        move(a, b, c, n, along_x + along_y + along_z, x, y, z)
-    if whole < count:
-        _take(along_x, a, b, c, whole, x)
-        _take(along_y, a, b, c, whole, y)
-        _take(along_z, a, b, c, whole, z)
+        move(shifts[0], shifts[1], shifts[2], n, numbers, spots[0], spots[1], spots[2])
+    for axis in range(3):
+        begin, by_i, by_j, by_k = (x, y, z)[axis], m[axis, 0], m[axis, 1], m[axis, 2]
+        for n in range(whole, count):
+            spots[axis, n] = (begin + by_i * (kind(n) + shifts[0, n])) + (by_j * shifts[1, n] + by_k * shifts[2, n])
     return batch, start, count
 
 

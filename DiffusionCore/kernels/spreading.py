@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from DiffusionCore.kernels.compilation import compiled
-from DiffusionCore.kernels.lanes import locate
+from DiffusionCore.kernels.lanes import as_row, locate
 from DiffusionCore.kernels.rows import inside, layout_of, points, room
 from DiffusionCore.kernels.vectors import LANES
 
@@ -21,10 +21,11 @@ def reach(where, size, matrices, rows, row, plane, spans, first, last):
     A task is a line.
     """
     kind = matrices.dtype
-    x, y, z = np.empty(row, kind), np.empty(row, kind), np.empty(row, kind)
+    spots = np.empty((3, row), kind)
+    z = spots[2, :]
     lines, end = spans.shape[1], max(size[2] - 2, 0)
     for task in range(first, last):
-        _, _, count = points(where, matrices, rows, row, plane, task, x, y, z)
+        _, _, count = points(where, matrices, rows, row, plane, task, spots)
         low, high, none, top = z[0], z[0], kind.type(0), kind.type(end)
         for n in range(count):
             place = z[n] if z[n] > none else none  # what is no number counts as the first plane
@@ -44,7 +45,8 @@ def pull_by_image(where, size, matrices, rows, row, plane, filled, above, spans,
     channels, area = out.shape[1], out.shape[3] * out.shape[4]
     layout, kind, own = layout_of(size, out.shape[4]), matrices.dtype, above.dtype
     along_j, along_k = layout[4], layout[5]
-    x, y, z = np.zeros(room(row), kind), np.zeros(room(row), kind), np.zeros(room(row), kind)
+    spots = np.empty((3, room(row)), kind)
+    x, y, z = spots[0, :], spots[1, :], spots[2, :]
     u, v, w = np.empty(room(row), own), np.empty(room(row), own), np.empty(room(row), own)
     index = np.empty(room(row), np.int32)
     lines = spans.shape[1]
@@ -56,11 +58,11 @@ def pull_by_image(where, size, matrices, rows, row, plane, filled, above, spans,
             if nearest >= high or farthest + 1 < low:
                 continue
             alone = nearest >= low and farthest + 1 < high
-            _, start, count = points(where, matrices, rows, row, plane, batch * lines + line, x, y, z)
+            _, start, count = points(where, matrices, rows, row, plane, batch * lines + line, spots)
             for n in range(0, count, LANES):
                 locate(x, y, z, n, layout, index, u, v, w)
             for channel in range(channels):
-                flat = out[batch, channel].ravel()
+                flat = as_row(out[batch, channel])
                 for n in range(count):
                     if filled and not inside(x[n], y[n], z[n], size):
                         continue

@@ -8,7 +8,7 @@ others.
 from __future__ import annotations
 
 from DiffusionCore.kernels.compilation import compiled, part
-from DiffusionCore.kernels.lanes import determinant
+from DiffusionCore.kernels.lanes import as_row, determinant
 from DiffusionCore.kernels.vectors import LANES
 
 
@@ -137,14 +137,19 @@ def _determinant(flat, place, component, ends, shares, matrix, scale):
 
 
 @compiled
-def determine(vectors, matrix, scale, out, first, last):
-    """Write ``scale`` det(``matrix`` + D) to ``out`` (K, J, I), D the differences of ``vectors`` (3, K, J, I).
+def determine(vectors, matrix, out, first, last):
+    """Write det(M + D) / det(M) to ``out`` (K, J, I), D the differences of ``vectors`` (3, K, J, I).
 
-    D and ``matrix``, nine numbers row by row, have the vectors' components as rows, the axes i, j, k as columns.
+    D and the ``matrix`` M (3, 3), double, have the vectors' components as rows, the axes i, j, k as columns.
     """
     _, size_k, size_j, size_i = vectors.shape
-    flat, target, component, kind = vectors.ravel(), out.ravel(), out.size, vectors.dtype.type
+    flat, target, component, kind = as_row(vectors), as_row(out), out.size, vectors.dtype.type
     step_k, half, one = size_j * size_i, kind(0.5), kind(1)
+    a, b, c = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    d, e, f = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    g, h, i = matrix[2, 0], matrix[2, 1], matrix[2, 2]
+    scale = kind(1 / (a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)))
+    numbers = kind(a), kind(b), kind(c), kind(d), kind(e), kind(f), kind(g), kind(h), kind(i)
     for k in range(first, last):
         before, after = min(k, 1), min(size_k - 1 - k, 1)
         share_k = half if before + after == 2 else one
@@ -157,9 +162,9 @@ def determine(vectors, matrix, scale, out, first, last):
             inner = size_i - 1 - LANES  # the first voxel of the last whole vector between the borders
             for n in range(1, inner + LANES if inner > 0 else 1, LANES):
                 place = start + min(n, inner)
-                determinant(flat, place, component, ends, shares, matrix, scale, target, place)
+                determinant(flat, place, component, ends, shares, numbers, scale, target, place)
             for n in range(0, size_i, size_i - 1 if inner > 0 else 1):
                 low, high = min(n, 1), min(size_i - 1 - n, 1)
                 here = -low, high, ends[2], ends[3], ends[4], ends[5]
                 own = half if low + high == 2 else one, share_j, share_k
-                target[start + n] = _determinant(flat, start + n, component, here, own, matrix, scale)
+                target[start + n] = _determinant(flat, start + n, component, here, own, numbers, scale)

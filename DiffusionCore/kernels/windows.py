@@ -62,12 +62,8 @@ def compare(image, reference, mean, variance, weights, share, width, floor, valu
     reach, stride, kind = width // 2, size_i + width - 1, image.dtype
     padded, lines = np.zeros((size_j + width - 1) * stride, kind), np.zeros((size_j + width - 1) * stride, kind)
     ring = np.empty((width, _CHANNELS, len(padded)), kind)
-    own, spread, cross, ratio = (
-        np.empty(size_i, kind),
-        np.empty(size_i, kind),
-        np.empty(size_i, kind),
-        np.empty(size_i, kind),
-    )
+    sums = np.empty((_CHANNELS + 1, size_i), kind)
+    own, spread, cross, ratio = sums[0, :], sums[1, :], sums[2, :], sums[3, :]
     zero, two = kind.type(0), kind.type(2)
     done, before = 0, -1
     for task in range(first, last):
@@ -92,9 +88,8 @@ def compare(image, reference, mean, variance, weights, share, width, floor, valu
         done = high + 1
         total = 0.0
         for j in range(size_j):
-            _sum_ring(ring, low, high, 0, j * stride, own)
-            _sum_ring(ring, low, high, 1, j * stride, spread)
-            _sum_ring(ring, low, high, 2, j * stride, cross)
+            for channel in range(_CHANNELS):
+                _sum_ring(ring, low, high, channel, j * stride, sums[channel, :])
             portion, weight = share[k, j], weights[batch % len(weights), k, j]
             known, known_spread = mean[batch, k, j], variance[batch, k, j]
             for n in range(size_i):
@@ -126,7 +121,8 @@ def derive(parts, image, reference, width, out, first, last):
     reach, stride, kind = width // 2, size_i + width - 1, image.dtype
     padded, lines = np.zeros((size_j + width - 1) * stride, kind), np.zeros((size_j + width - 1) * stride, kind)
     ring = np.empty((width, _CHANNELS, len(padded)), kind)
-    by_other, by_one, rest = np.empty(size_i, kind), np.empty(size_i, kind), np.empty(size_i, kind)
+    sums = np.empty((_CHANNELS, size_i), kind)
+    by_other, by_one, rest = sums[0, :], sums[1, :], sums[2, :]
     done, before = 0, -1
     for task in range(first, last):
         batch, k = task // size_k, task % size_k
@@ -143,9 +139,8 @@ def derive(parts, image, reference, width, out, first, last):
                 _sum(lines, stride, width, ring[plane % width, channel])
         done = high + 1
         for j in range(size_j):
-            _sum_ring(ring, low, high, 0, j * stride, by_other)
-            _sum_ring(ring, low, high, 1, j * stride, by_one)
-            _sum_ring(ring, low, high, 2, j * stride, rest)
+            for channel in range(_CHANNELS):
+                _sum_ring(ring, low, high, channel, j * stride, sums[channel, :])
             row, one, other = out[batch, k, j], image[batch, k, j], reference[batch, k, j]
             for n in range(size_i):
                 row[n] = other[n] * by_other[n] - rest[n]

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from DiffusionCore.checks import check_shape
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.losses.box import box_counts, box_sum
 
 
@@ -61,16 +61,16 @@ class LocalCorrelation:
     def value(self, image: Tensor) -> Tensor:
         """Return the weighted mean (B,), 0..1, of the squared local correlation of ``image`` (B, 1, K, J, I)."""
         check_shape(image, " ".join(map(str, self._reference.shape)), name="image")
-        if kernels := self._kernels(image):
-            return kernels.compare(image, *self._known(), slope=False)[0]
+        if compare := self._kernel(image):
+            return compare(image, *self._known(), slope=False)[0]
         return self._compare(image)[0]
 
     @torch.no_grad()
     def value_and_slope(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``value`` (B,), and its derivative (B, 1, K, J, I) with respect to each voxel of ``image``."""
         check_shape(image, " ".join(map(str, self._reference.shape)), name="image")
-        if kernels := self._kernels(image):
-            return kernels.compare(image, *self._known(), slope=True)
+        if compare := self._kernel(image):
+            return compare(image, *self._known(), slope=True)
         value, mean, variance, cross, ratio = self._compare(image)
         parts = image.new_empty((image.shape[0], 3, *image.shape[2:]))
         a, b, rest = parts[:, :1], parts[:, 1:2], parts[:, 2:]
@@ -81,9 +81,9 @@ class LocalCorrelation:
         slope = summed[:, 2:].neg_().addcmul_(self._reference, summed[:, :1]).addcmul_(image, summed[:, 1:2])
         return value, slope
 
-    def _kernels(self, image: Tensor) -> Any:
-        """Return the kernels that compare ``image``, if there are any; they know no cube of one voxel."""
-        return kernels_for(image, self._reference) if self._window > 1 else None
+    def _kernel(self, image: Tensor) -> Any:
+        """Return the kernel that compares ``image``, if there is one; it knows no cube of one voxel."""
+        return kernel_for("compare", image, self._reference) if self._window > 1 else None
 
     def _known(self) -> tuple:
         return self._reference, self._mean, self._variance, self._weights, self._per_count, self._window, self._floor

@@ -92,7 +92,8 @@ class Grid:
 
     def matrix(self, source: Frame, target: Frame) -> NDArray[np.float64]:
         """Return the (4, 4) float64 matrix that takes points of this grid from ``source`` to ``target``."""
-        return self._from_voxel(target) @ np.linalg.inv(self._from_voxel(source))
+        from_voxel = self._from_voxel(target)
+        return from_voxel if source is Frame.VOXEL else from_voxel @ np.linalg.inv(self._from_voxel(source))
 
     def map(self, points: ArrayLike, source: Frame, target: Frame) -> NDArray[np.float64]:
         """Return ``points`` (..., 3) of frame ``source`` in frame ``target``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.space import Grid
 from DiffusionCore.training.anatomy import CENTER
 
@@ -43,9 +43,11 @@ def painted(shares: Tensor, chosen: Tensor, table: Tensor) -> Tensor:
     ``table`` (B, C, tissues) are the intensities of the tissues.
     """
     weights = table / 255
-    if kernel := getattr(kernels_for(weights), "painted", None):
-        return kernel(shares, chosen, weights)
-    return torch.bmm(weights, shares[chosen].flatten(2).float()).unflatten(2, shares.shape[2:])
+    images = weights.new_empty(*table.shape[:2], *shares.shape[2:])
+    if kernel := kernel_for("painted", weights, images):
+        return kernel(shares, chosen, weights, images)
+    torch.bmm(weights, shares[chosen].flatten(2).float(), out=images.flatten(2))
+    return images
 
 
 def pool_grid(spacing: float) -> Grid:

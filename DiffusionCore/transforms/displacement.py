@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from DiffusionCore.checks import GeometryError, check_shape
 from DiffusionCore.interpolation import pull, pull_affine
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import Affine
 from DiffusionCore.transforms.base import SLAB_VOXELS, Transform, k_slabs, voxel_centers
@@ -127,8 +127,8 @@ def jacobian_determinant(transform: Transform, grid: Grid) -> Tensor:
     if isinstance(transform, Affine):
         return torch.full(grid.shape, float(torch.linalg.det(transform.matrix[:3, :3])))
     vectors, matrix = transform.displacement_on(grid), torch.from_numpy(_voxel_to_ras(grid))
-    if kernels := kernels_for(vectors):
-        return kernels.determinants(vectors, matrix)
+    if determinants := kernel_for("determinants", vectors):
+        return determinants(vectors, matrix)
     result = torch.empty(grid.shape)
     for slab, columns in _columns(vectors, grid):
         result[slab] = (columns[0] * torch.linalg.cross(columns[1], columns[2], dim=0)).sum(0)

@@ -9,7 +9,7 @@ from functools import cached_property
 from torch import Tensor
 
 from DiffusionCore.interpolation import pull_at
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.space import Grid
 from DiffusionCore.transforms.base import Transform
 from DiffusionCore.transforms.displacement import Displacement, field_tensor, ras_vectors, voxel_vectors
@@ -97,8 +97,8 @@ def flow(shifts: Tensor) -> Tensor:
     longest = float(shifts.detach().square().sum(1).max().sqrt())
     squarings = max(0, math.ceil(math.log2(longest / _LARGEST_STEP))) if longest > 0 else 0
     shifts = shifts / 2**squarings
-    if kernels := kernels_for(shifts):
-        return kernels.flow(shifts, squarings)
+    if follow := kernel_for("flow", shifts):
+        return follow(shifts, squarings)
     shifts = pull_at(shifts, shifts / 2)
     for _ in range(squarings):
         shifts = shifts + pull_at(shifts, shifts)

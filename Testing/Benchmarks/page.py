@@ -16,6 +16,7 @@ READING = (
     " others have the median of their time to ours in the same round (2.0: twice our time; below 1: faster than we"
     " are), and in brackets its spread, the distance of the quartiles."
 )
+_EVEN = 0.95  # of our time: what takes as long counts as even, as times are never told exactly
 
 
 def write_page(folder: Path, results: Results) -> None:
@@ -39,10 +40,22 @@ def write_page(folder: Path, results: Results) -> None:
         for name, title in results.figures.get(suite, {}).items():
             lines += [f"![{title}]({name})", ""]
         for benchmark in dict.fromkeys(row.benchmark for row in rows):
-            lines += [f"### {benchmark}", "", *_races([row for row in rows if row.benchmark == benchmark])]
+            raced = [row for row in rows if row.benchmark == benchmark]
+            lines += [f"### {benchmark}", "", *_races(raced), *(f"{line}\n" for line in even_from(raced))]
     _write(folder / "benchmarks.md", "\n".join(lines))
     listed = [{"suite": suite, **asdict(row)} for suite, rows in results.rows.items() for row in rows]
     _write(folder / "benchmarks.json", json.dumps(listed, indent=1) + "\n")
+
+
+def even_from(rows: Sequence[Row]) -> list[str]:
+    """Return from which size of one benchmark on its kernels are not slower than torch, for each number of threads."""
+    lines, curve = [], [row for row in rows if row.peer == "torch" and row.along == "voxels"]
+    for threads in dict.fromkeys(row.threads for row in curve):
+        sizes = sorted((row for row in curve if row.threads == threads), key=lambda row: row.at)
+        first = max((n + 1 for n, row in enumerate(sizes) if row.ratio < _EVEN), default=0)
+        where = f"from {sizes[first].size} on" if first < len(sizes) else "at none of these sizes"
+        lines.append(f"{rows[0].benchmark}, {threads} thread(s): not slower than torch {where}")
+    return lines
 
 
 def line_of(row: Row) -> str:

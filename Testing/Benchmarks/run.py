@@ -24,7 +24,7 @@ import torch
 
 from Testing.Benchmarks.figures import draw_figures
 from Testing.Benchmarks.options import read_options
-from Testing.Benchmarks.page import line_of, write_page
+from Testing.Benchmarks.page import even_from, line_of, write_page
 from Testing.Benchmarks.race import Contest, Row, able, in_short, race
 from Testing.Benchmarks.results import Results
 
@@ -58,6 +58,10 @@ def main(arguments: Sequence[str] | None = None, suites: Mapping[str, str] = SUI
         set_threads(threads)
     draw(output, results)
     write_page(output, results)
+    for rows in results.rows.values():
+        for benchmark in dict.fromkeys(row.benchmark for row in rows):
+            for line in even_from([row for row in rows if row.benchmark == benchmark]):
+                say(line)
     seen = sum(map(len, results.rows.values()))
     say(f"{'stopped; ' if results.stopped else ''}{seen} rows in {output / 'benchmarks.md'}")
     for failure in results.failures:

@@ -17,7 +17,8 @@ from DiffusionCore.affine.sampling import Sampler
 from DiffusionCore.affine.similarity import mutual_information_slope
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 from DiffusionCore.interpolation import Interpolation, moved_voxels, pull, pull_affine, pull_at
-from DiffusionCore.kernels import cuda, kernels_for
+from DiffusionCore.kernels import cuda, kernel_for
+from DiffusionCore.kernels.examples import hold
 from DiffusionCore.kernels.gpu import launching
 from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.transforms import Affine, Displacement, jacobian_determinant
@@ -29,11 +30,17 @@ SMALL = (3, 4, 9)  # for what takes many programs
 
 def check(function, tolerance=1e-4):
     """Hold tensors that the kernels make, for a function of no arguments, against what torch makes of it."""
-    assert by("triton", lambda: kernels_for(torch.ones(1))) is cuda
+    assert by("triton", lambda: kernel_for("pull", torch.ones(1))) is cuda.pull
     for found, expected in zip(by("triton", function), by("torch", function), strict=True):
         assert found.dtype == expected.dtype
         scale = float(expected.abs().max())
         assert_close(found, expected, rtol=0, atol=tolerance * scale + 1e-6)
+
+
+@pytest.mark.parametrize("name", cuda.__all__)
+def test_a_kernel_answers_its_example(name):
+    learned = {"pull": 2, "pull_at": 2, "pull_affine": 3, "flow": 1}.get(name, 0)
+    hold(getattr(cuda, name), name, "cpu", [True] * learned)
 
 
 def with_slopes(function, *arguments):

@@ -6,6 +6,8 @@ import re
 import pytest
 import torch
 
+from Testing.Benchmarks.page import even_from
+from Testing.Benchmarks.race import Row
 from Testing.Benchmarks.run import main
 
 TINY = {"tiny": "tiny_suite"}
@@ -39,6 +41,22 @@ def test_the_page_has_a_line_for_each_race_and_says_what_is_not_there(stopped):
     assert all(line.count("|") == 6 and line.endswith("; Dice .50 |") for line in lines)
     assert "absent (pip install absent)" in page
     assert "failing, 1 number, 2 thread(s): broken: RuntimeError: out of memory" in page
+
+
+def test_kernels_pay_from_the_first_size_on_behind_the_last_one_where_they_are_slower():
+    def curve(*ratios, threads=1):
+        return [
+            Row("warp", str(n), threads, "cpu", peer, ratio, 0.0, 1.0, "voxels", n)
+            for n, ratio in zip((8, 4, 16), ratios, strict=True)
+            for peer in ("ours", "torch")
+        ]
+
+    assert even_from(curve(0.9, 1.2, 0.96)) == ["warp, 1 thread(s): not slower than torch from 16 on"]
+    assert even_from(curve(1.0, 1.2, 3.0)) == ["warp, 1 thread(s): not slower than torch from 4 on"]
+    lines = even_from(curve(2.0, 2.0, 0.5) + curve(2.0, 0.5, 2.0, threads=2))
+    assert lines[0].endswith("at none of these sizes")
+    assert lines[1].endswith("2 thread(s): not slower than torch from 8 on")
+    assert even_from([]) == []
 
 
 def test_ctrl_c_keeps_what_there_is(stopped):

@@ -19,7 +19,8 @@ from DiffusionCore.checks import ConfigError
 from DiffusionCore.deformable.smoothing import diffused, divergence_damped, gaussian
 from DiffusionCore.deformation.demons import demons
 from DiffusionCore.interpolation import Interpolation, enlarged, moved_voxels, pull, pull_affine, pull_at
-from DiffusionCore.kernels import VARIABLE, kernels_for
+from DiffusionCore.kernels import VARIABLE, cpu, dispatch, kernel_for
+from DiffusionCore.kernels.examples import EXAMPLES, hold
 from DiffusionCore.losses import LocalCorrelation
 from DiffusionCore.training.tissue_pool import painted
 from DiffusionCore.transforms import Affine, Displacement, jacobian_determinant
@@ -208,20 +209,48 @@ def test_what_numbers_are_not_ends_nowhere():
 def test_an_unknown_backend_is_refused_and_torch_needs_none(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fortran")
     with pytest.raises(ConfigError, match="'torch', 'numba', 'triton'"):
-        kernels_for(torch.ones(1))
+        kernel_for("pull", torch.ones(1))
     monkeypatch.setenv(VARIABLE, "torch")
-    assert kernels_for(torch.ones(1)) is None
+    assert kernel_for("pull", torch.ones(1)) is None
     monkeypatch.delenv(VARIABLE)
-    assert kernels_for(torch.ones(999)) is not None
-    assert kernels_for(torch.ones(999, dtype=torch.int16)) is None
+    assert kernel_for("pull", torch.ones(999)) is cpu.pull
+    assert kernel_for("pull", torch.ones(999, dtype=torch.int16)) is None
 
 
 def test_a_few_elements_are_left_to_torch_unless_the_variable_insists(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert kernels_for(torch.ones(9), torch.ones(9)) is None
-    assert kernels_for(torch.ones(9), torch.ones(999)) is not None
+    assert kernel_for("pull", torch.ones(9), torch.ones(9)) is None
+    assert kernel_for("pull", torch.ones(9), torch.ones(999)) is cpu.pull
     monkeypatch.setenv(VARIABLE, "numba")
-    assert kernels_for(torch.ones(9)) is not None
+    assert kernel_for("pull", torch.ones(9)) is cpu.pull
+
+
+LEARNED = [("pull", (True, True)), ("pull_at", (True, True)), ("pull_affine", (True, True, True)), ("flow", (True,))]
+
+
+@pytest.mark.parametrize(("name", "learned"), [*((name, ()) for name in EXAMPLES), *LEARNED])
+def test_a_kernel_answers_its_example(name, learned):
+    hold(getattr(cpu, name), name, "cpu", learned)
+
+
+def test_every_kernel_has_an_example():
+    assert set(cpu.__all__) == set(EXAMPLES)
+
+
+def test_kernels_that_are_wrong_are_not_used_and_the_log_says_so_once(monkeypatch, caplog):
+    field = random(1, 1, 9, 12, 14)
+    expected = by("torch", lambda: enlarged(field, (18, 24, 28)))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(cpu, "enlarged", lambda fields, shape: fields.new_zeros(*fields.shape[:2], *shape))
+    dispatch._loaded.cache_clear()
+    with caplog.at_level("INFO"):
+        assert torch.equal(enlarged(field, (18, 24, 28)), expected)
+        assert kernel_for("pull", field) is None
+    (told,) = caplog.messages
+    assert told.startswith("Without the faster kernels of numba on cpu: 'enlarged' gives")
+    with pytest.raises(ConfigError, match="'enlarged' gives"):
+        by("numba", lambda: enlarged(field, (18, 24, 28)))
+    dispatch._loaded.cache_clear()
 
 
 READ = (

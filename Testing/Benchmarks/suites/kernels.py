@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from DiffusionCore.interpolation import Interpolation, pull, pull_affine, pull_at
-from DiffusionCore.kernels import kernels_for
+from DiffusionCore.kernels import kernel_for
 from DiffusionCore.space import Grid
 from DiffusionCore.transforms import Displacement, jacobian_determinant
 from DiffusionCore.transforms.velocity import flow
@@ -141,7 +141,7 @@ def compositions(scene: Scene) -> Iterator[Contest]:
 
     def followed(velocity: Tensor) -> Tensor:
         """Do what ``flow`` does, which waits for the device to know how many ``squarings`` it takes."""
-        return kernels_for(velocity).flow(velocity / 2**squarings, squarings)
+        return kernel_for("flow", velocity)(velocity / 2**squarings, squarings)
 
     yield scene.contest("composition", composed, least=36)
     yield scene.contest(
