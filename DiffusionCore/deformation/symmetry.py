@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class MidPlane:
     point: tuple[float, float, float]
     normal: tuple[float, float, float]
 
-    @property
+    @cached_property
     def reflection(self) -> Affine:
         """The map of every point to its mirror image, RAS mm."""
         normal, point = np.array(self.normal), np.array(self.point)
@@ -59,11 +60,8 @@ class MidPlane:
 
         Where the mirror image of a voxel lies outside of the grid, its border value is taken.
         """
-        reflection = self.reflection
-        points = grid.map(reflection.map(voxel_centers(grid)).numpy(), Frame.RAS, Frame.VOXEL)
-        inside = torch.from_numpy(np.clip(points, 0, np.array(grid.size) - 1))
-        values = pull(vectors[None], inside[None].to(vectors.dtype))[0]
-        return torch.einsum("xa,akji->xkji", reflection.matrix[:3, :3].to(values), values)
+        values = pull(vectors[None], _mirrored_voxels(self, grid).to(vectors.dtype))[0]
+        return torch.einsum("xa,akji->xkji", self.reflection.matrix[:3, :3].to(values), values)
 
     def symmetrized(self, vectors: Tensor, grid: Grid, share: float) -> Tensor:
         """Return ``vectors`` with the ``share`` (0..1) of their variance alike on both sides and the rest opposite.
@@ -72,6 +70,13 @@ class MidPlane:
         independent field as it is.
         """
         return symmetrized(vectors, self.mirrored(vectors, grid), share)
+
+
+@lru_cache(maxsize=4)
+def _mirrored_voxels(plane: MidPlane, grid: Grid) -> Tensor:
+    """Return where in ``grid`` the mirror images of its voxels lie, or what is nearest inside: (1, K, J, I, 3)."""
+    points = grid.map(plane.reflection.map(voxel_centers(grid)).numpy(), Frame.RAS, Frame.VOXEL)
+    return torch.from_numpy(np.clip(points, 0, np.array(grid.size) - 1))[None]
 
 
 def symmetrized(vectors: Tensor, mirrored: Tensor, share: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable
@@ -92,8 +93,7 @@ class Grid:
 
     def matrix(self, source: Frame, target: Frame) -> NDArray[np.float64]:
         """Return the (4, 4) float64 matrix that takes points of this grid from ``source`` to ``target``."""
-        from_voxel = self._from_voxel(target)
-        return from_voxel if source is Frame.VOXEL else from_voxel @ np.linalg.inv(self._from_voxel(source))
+        return _matrix(self, source, target).copy()  # the caller may write to it
 
     def map(self, points: ArrayLike, source: Frame, target: Frame) -> NDArray[np.float64]:
         """Return ``points`` (..., 3) of frame ``source`` in frame ``target``."""
@@ -146,6 +146,12 @@ class Grid:
             matrix[:3, :3] = np.array(self.direction) * self.spacing
             matrix[:3, 3] = self.origin
         return _RAS_TO_LPS @ matrix if target is Frame.LPS else matrix
+
+
+@functools.lru_cache(maxsize=1024)
+def _matrix(grid: Grid, source: Frame, target: Frame) -> NDArray[np.float64]:
+    """As ``Grid.matrix``; a few grids are asked for theirs again and again."""
+    return grid._from_voxel(target) @ np.linalg.inv(grid._from_voxel(source))
 
 
 def _triple(values: Iterable[float]) -> Triple:

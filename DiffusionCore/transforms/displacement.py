@@ -109,7 +109,7 @@ def sample_field(vectors: Tensor, grid: Grid, points: Tensor) -> Tensor:
 
 def voxel_vectors(vectors: Tensor, grid: Grid) -> Tensor:
     """Return RAS mm ``vectors`` (3, K, J, I) of ``grid`` in voxels, components (i, j, k)."""
-    return _matrix_times(np.linalg.inv(_voxel_to_ras(grid)), vectors)
+    return _matrix_times(grid.matrix(Frame.RAS, Frame.VOXEL)[:3, :3], vectors)
 
 
 def ras_vectors(vectors: Tensor, grid: Grid) -> Tensor:
