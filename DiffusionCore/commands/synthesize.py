@@ -41,7 +41,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     text += "one another, which are made first and kept in DIR/registrations"
     add("--source", choices=["random", "registration"], default="random", help=text)
-    add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    add(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="processes (default: one per core, fewer if there is little to do)",
+    )
     parser.set_defaults(run=run)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,8 +18,6 @@ from DiffusionCore.synthesis.export import Kept, exporting
 from DiffusionCore.synthesis.inputs import SubjectFiles, find_subjects
 from DiffusionCore.synthesis.settings import SynthesisSettings
 from DiffusionCore.synthesis.stored_case import StoredCase
-
-_WORTH = 4  # variants; for fewer, another process would take longer to start than it saves
 
 Stop = Callable[[], bool]
 Result = TypeVar("Result")
@@ -60,8 +57,7 @@ def _variants(job: SynthesisJob, should_stop: Stop) -> Iterator[Event]:
         StoredCase(each.read()).write(original_path(output, number))
     order = Order(tuple(files), output, settings, job.indices, job.seed, "review")
     yield Progress("Making the variants...")
-    workers = job.workers or min(os.cpu_count() or 1, -(-len(job.indices) // _WORTH))
-    outcome = yield from _made(making(order, workers=workers, should_stop=should_stop))
+    outcome = yield from _made(making(order, workers=job.workers, should_stop=should_stop))
     yield Finished(outcome.stopped, cautions=tuple(outcome.refused.values()))
 
 

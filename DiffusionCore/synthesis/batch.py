@@ -30,6 +30,7 @@ from DiffusionCore.synthesis.synthesizer import SampleRefusedError, Synthesizer
 from DiffusionCore.threads import WAITING
 
 _HELD = 2  # cases that a process keeps in memory
+_WORTH = 2**24  # voxels of variants; for fewer, another process would take longer to start than it saves
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def make_set(
 
     Args:
         order: what to make.
-        workers: processes; by default as many as there are cores. One is this process itself.
+        workers: processes; by default as many as there are cores and work is worth. One is this process itself.
         on_sample: called with the record of every variant as it is finished.
         should_stop: asked after every variant; what is finished stays.
 
@@ -109,13 +110,18 @@ def making(
 ) -> Generator[dict[str, Any], None, Outcome]:
     """Do as ``make_set`` does, but yield the record of every variant as it is finished, and return the outcome."""
     made = order.made()
-    sources = [Source.of(number, files.read()) for number, files in enumerate(order.subjects)]
+    sources, voxels = [], 0
+    for number, files in enumerate(order.subjects):
+        subject = files.read()
+        sources.append(Source.of(number, subject))
+        voxels = max(voxels, subject.images[0].values.size)
     layout = LAYOUTS[order.layout](order.output, sources)
     manifest = Manifest.opened(order.output, made)
     wanted = (n for n in order.indices if n not in manifest.samples)
     missing = sorted(wanted, key=lambda n: (n % len(order.subjects), n))
     refused, stopped = {}, False
-    workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
+    workers = workers or min(os.cpu_count() or 1, -(-voxels * len(missing) // _WORTH))
+    workers = max(1, min(workers, len(missing)))
     for index, result in _results(order, made, sources, missing, workers):
         if isinstance(result, str):
             refused[index] = result

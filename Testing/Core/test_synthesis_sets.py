@@ -160,6 +160,14 @@ def test_a_folder_with_another_set_is_not_mixed_up(order):
         make_set(replace(order, settings=SynthesisSettings(strength=0.2)), workers=1)
 
 
+def test_no_process_is_started_for_a_few_small_variants(order, monkeypatch):
+    monkeypatch.delattr("DiffusionCore.synthesis.batch.ProcessPoolExecutor")
+    assert make_set(replace(order, indices=range(2))).made == 2
+    monkeypatch.setattr("DiffusionCore.synthesis.batch._WORTH", 1)
+    with pytest.raises(NameError, match="ProcessPoolExecutor"):
+        make_set(replace(order, indices=range(2, 4)))
+
+
 def test_a_polite_stop_keeps_whole_variants_and_the_same_order_goes_on(order, tmp_path):
     outcome = make_set(order, workers=1, should_stop=lambda: True)
     assert (outcome.made, outcome.stopped) == (1, True)
