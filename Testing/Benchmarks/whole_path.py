@@ -31,6 +31,7 @@ from DiffusionCore.loading import starting
 REGISTER = {  # module, name -> the row
     ("DiffusionCore.commands.inputs", "read_volume"): "read the images",
     ("DiffusionCore.kernels.dispatch", "_loaded"): "load the kernels",
+    ("DiffusionCore.kernels.dispatch", "_Kernels.tested"): "load the kernels",
     ("DiffusionCore.commands.running", "register"): "arithmetic",
     ("DiffusionCore.affine.account", "StepAccount.step"): "measure every step",
     ("DiffusionCore.commands.running", "measure"): "measure the result",
@@ -43,6 +44,7 @@ SYNTHESIZE = {
     ("DiffusionCore.synthesis.inputs", "SubjectFiles.read"): "read the images",
     ("DiffusionCore.synthesis.batch", "_fingerprint"): "read the images",
     ("DiffusionCore.kernels.dispatch", "_loaded"): "load the kernels",
+    ("DiffusionCore.kernels.dispatch", "_Kernels.tested"): "load the kernels",
     ("DiffusionCore.synthesis.synthesizer", "Anatomy.of"): "know the case",
     ("DiffusionCore.synthesis.synthesizer", "Synthesizer.variant"): "arithmetic",
     ("DiffusionCore.synthesis.synthesizer", "check_sample"): "check the variants",
