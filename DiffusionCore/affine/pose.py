@@ -25,7 +25,7 @@ from DiffusionCore.space import Frame, Grid
 from DiffusionCore.transforms.affine import logarithm, map_points
 
 _TRIAL = (0.5, 0.7)  # fractions of the steps that a start is judged by
-_FOUND = 10.0  # mm of misfit after them that leave no doubt; of heads turned by up to 180 degrees, found, 3 to 20
+_FOUND = 10.0  # mm of misfit after them that leave no doubt; of heads turned by up to 180 degrees, found, 2 to 23
 _STRETCH = (0.5, 2.0)  # singular values of a predicted pose beyond these are cut: no head is so small or large
 
 Predict = Callable[[Tensor], Tensor]
