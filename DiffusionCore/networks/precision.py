@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 _WORTH = 1.5  # times as fast, for the loss of precision to be worth it; timings vary by less
 _ROUNDS = 5
 _ROWS = 20_480  # along i of a batch of 1, of all channels: up to so many, torch itself does not ask oneDNN
+_HANDFUL = 8  # voxels; of an image of so few with many channels oneDNN takes up to twelve times as long as torch
 _WIDTH, _SIZE = 32, 28  # of the convolution that is timed: more rows than that
 
 
@@ -68,7 +69,8 @@ class _Blocked(TorchFunctionMode):
 
 def _left_out(image: Tensor, weight: Tensor, *_: Any) -> bool:
     """Return whether torch leaves a convolution of ``image`` (B, C, K, J, I) out of what it gives to oneDNN."""
-    small = len(image) == 1 and image.numel() <= _ROWS * image.shape[-1]
+    few_rows = image.numel() <= _ROWS * image.shape[-1]
+    small = len(image) == 1 and few_rows and image[0, 0].numel() > _HANDFUL
     return small and image.dtype is torch.float32 and max(weight.shape[2:]) > 1 and not torch.is_grad_enabled()
 
 

@@ -47,6 +47,14 @@ def test_the_shipped_pose_network_takes_no_slow_convolution_in_use():
     assert_close(found, plain, atol=1e-4, rtol=1e-4)
 
 
+def test_a_handful_of_voxels_with_many_channels_is_left_to_torch():
+    layer = torch.nn.Conv3d(256, 256, 3, 2, 1)
+    images = torch.rand(1, 256, 2, 2, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), computing(torch.float32, CPU):
+        _, names = operations(lambda: layer(images))
+    assert any(name.startswith(SLOW) for name in names)
+
+
 def test_where_gradients_are_taken_nothing_changes():
     torch.manual_seed(0)
     layer, images = torch.nn.Conv3d(3, 4, 3), torch.randn(1, 3, 9, 7, 8)
