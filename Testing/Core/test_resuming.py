@@ -124,8 +124,8 @@ def test_a_result_that_is_less_credible_than_the_step_is_not_taken(monkeypatch):
     real = pipeline.polish
 
     def runaway(pair, start, settings, *, generator):
-        for state in real(pair, start, settings, generator=generator):
-            yield replace(state, transform=away @ state.transform)
+        for standing in real(pair, start, settings, generator=generator):
+            yield replace(standing, matrices=away.matrix @ standing.matrices)
 
     monkeypatch.setattr(pipeline, "polish", runaway)
     monkeypatch.setattr(pipeline, "acceptable", lambda *_, **__: True)
